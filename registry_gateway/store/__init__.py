@@ -1,0 +1,1 @@
+"""The registry's SQL: the engine, the tables and every statement."""

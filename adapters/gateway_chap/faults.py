@@ -1,0 +1,49 @@
+"""CHAP's wording of errors: FastAPI's `{"detail": ...}` throughout."""
+
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from registry_gateway.errors import NotRegistered, StoreUnavailable
+from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
+from registry_gateway.validation import REFUSED, unprocessable
+
+
+class MissingKey(Exception):
+    """No X-Service-Key came. `status` is 422 as documented, or 401 as chap-core answers from 2.2 on."""
+
+    def __init__(self, status: int) -> None:
+        """Take the status."""
+        super().__init__("X-Service-Key is missing")
+        self.status = status
+
+
+class WrongKey(Exception):
+    """The X-Service-Key that came is not the configured one."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("Invalid service key")
+
+
+def fault(error: Exception, _scope: Scope) -> Answer:
+    """Word `error` for a CHAP client."""
+    match error:
+        case MissingKey(status=401):
+            return json_answer(401, {"detail": "Missing X-Service-Key header"})
+        case MissingKey():
+            missing = {"type": "missing", "loc": ["header", "X-Service-Key"], "msg": "Field required"}
+            return json_answer(422, {"detail": [missing]})
+        case WrongKey():
+            return json_answer(401, {"detail": str(error)})
+        case NotRegistered():
+            return json_answer(404, {"detail": f"Service {error}"})
+        case BodyTooLarge():
+            return json_answer(413, {"detail": str(error)})
+        case StoreUnavailable():
+            detail = "The registry is temporarily unavailable; try again shortly"
+            return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
+        case HTTPException():
+            return json_answer(error.status_code, {"detail": error.detail}, error.headers)
+    if isinstance(error, REFUSED):
+        return unprocessable(error)
+    return json_answer(500, {"detail": "Internal server error"})

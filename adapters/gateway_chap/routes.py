@@ -1,0 +1,99 @@
+"""CHAP's endpoints: decode, one core call, encode."""
+
+import hmac
+from collections.abc import Sequence
+
+import msgspec
+from starlette.routing import Route
+
+from gateway_chap import translate
+from gateway_chap.faults import MissingKey, WrongKey
+from registry_gateway.commands import Deregister, Renew, Renewed
+from registry_gateway.errors import NotRegistered
+from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.model import Actor
+from registry_gateway.registry import Registry
+
+DIALECT = "chap"
+
+
+class Chap:
+    """The CHAP endpoints over a registry."""
+
+    def __init__(
+        self, registry: Registry, *, key: str | None, missing_key_status: int, ttl: float, absolute: bool
+    ) -> None:
+        """Take the registry, the service key (None: open), its status when missing, the TTL in seconds, and
+        whether ping URLs are absolute.
+        """
+        self._registry = registry
+        self._key = None if key is None else key.encode()
+        self._missing_key_status = missing_key_status
+        self._ttl = ttl
+        self._absolute = absolute
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes, the busiest first.
+
+        A compose file swallows the `$register` of an orchestrator URL (it is a variable to compose) and leaves
+        `/v2/services/`; servicekit then registers there and deregisters under `/v2/services//{id}`. With
+        `%24register` it deregisters under `/v2/services/%24register/{id}`.
+        """
+        return [
+            resource("/v2/services/{id}/$ping", PUT=self.ping),
+            resource("/v2/services/$register", POST=self.register),
+            resource("/v2/services", GET=self.list, POST=self.register),
+            resource("/v2/services/{id}", GET=self.find, DELETE=self.deregister),
+            resource("/v2/services/$register/{id}", DELETE=self.deregister),
+            resource("/v2/services//{id}", DELETE=self.deregister),
+        ]
+
+    async def ping(self, call: Call) -> Answer:
+        """PUT /v2/services/{id}/$ping: 200, or 404 after the deadline."""
+        self._authenticate(call)
+        key = call.param("id")
+        outcome = await self._registry.renew(Renew(DIALECT, key, self._actor(call)))
+        if not isinstance(outcome, Renewed):
+            raise NotRegistered(f"{key} not found")
+        return Answer(200, msgspec.json.encode(translate.alive(outcome.registration)))
+
+    async def register(self, call: Call) -> Answer:
+        """POST /v2/services/$register: 200; the latest registration wins."""
+        self._authenticate(call)
+        command = translate.register(await call.body(), self._ttl, self._actor(call))
+        outcome = await self._registry.register(command)
+        base = call.base_url() if self._absolute else ""
+        return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))
+
+    async def list(self, _call: Call) -> Answer:
+        """GET /v2/services: the live ones."""
+        return Answer(200, translate.services(await self._registry.list(DIALECT, alive=True)))
+
+    async def find(self, call: Call) -> Answer:
+        """GET /v2/services/{id}: 200 or 404."""
+        entry = await self._registry.find(DIALECT, call.param("id"))
+        if entry is None:
+            raise NotRegistered(f"{call.param('id')} not found")
+        return Answer(200, translate.service(entry))
+
+    async def deregister(self, call: Call) -> Answer:
+        """DELETE /v2/services/{id}: 204 or 404."""
+        self._authenticate(call)
+        key = call.param("id")
+        try:
+            await self._registry.deregister(Deregister(dialect=DIALECT, key=key, actor=self._actor(call)))
+        except NotRegistered:
+            raise NotRegistered(f"{key} not found") from None
+        return Answer(204)
+
+    def _authenticate(self, call: Call) -> None:
+        if self._key is None:
+            return
+        given = call.header(b"x-service-key")
+        if given is None:
+            raise MissingKey(self._missing_key_status)
+        if not hmac.compare_digest(given.encode(), self._key):
+            raise WrongKey
+
+    def _actor(self, call: Call) -> Actor:
+        return call.actor("anonymous" if self._key is None else "key:chap")

@@ -1,0 +1,106 @@
+"""CHAP's words to the core's and back. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
+from registry_gateway.commands import Register, Registered
+from registry_gateway.exchange import decode
+from registry_gateway.model import Actor, Entry, Registration
+
+ML_DEFAULTS: Mapping[str, msgspec.Raw] = {
+    "min_prediction_periods": msgspec.Raw(b"0"),
+    "max_prediction_periods": msgspec.Raw(b"100"),
+    "allow_free_additional_continuous_covariates": msgspec.Raw(b"false"),
+    "required_covariates": msgspec.Raw(b"[]"),
+    "requires_geo": msgspec.Raw(b"false"),
+}
+"""What chapkit's MLServiceInfo fills in where a model leaves it out."""
+
+_ML_MEMBERS = frozenset({*ML_DEFAULTS, "model_metadata", "period_type"})
+_NULLABLE = ("description", "model_metadata")
+_NULL = msgspec.Raw(b"null")
+
+_request: msgspec.json.Decoder[Any] = msgspec.json.Decoder(RegisterRequest)
+_as_sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(InfoAsSent)
+_members: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def register(body: bytes, ttl: float, actor: Actor) -> Register:
+    """Return the command a `$register` body asks for.
+
+    Raises:
+        EmptyBody, msgspec.DecodeError: The body is not one.
+    """
+    request: RegisterRequest = decode(body, _request)
+    info = request.info
+    document = {"id": info.id, "url": request.url, "info": _completed(_as_sent.decode(body).info)}
+    return Register(
+        dialect="chap",
+        key=info.id,
+        name=info.display_name,
+        version=info.version,
+        address=request.url,
+        ttl=ttl,
+        document=msgspec.json.encode(document),
+        mode="replace",
+        actor=actor,
+    )
+
+
+def _completed(sent: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """Return `info` as it is answered: what came, without documented nulls, with the defaults of its kind."""
+    info = {k: v for k, v in sent.items() if k not in _NULLABLE or v != _NULL}
+    info.setdefault("version", msgspec.Raw(b'"1.0.0"'))
+    if not _ML_MEMBERS.isdisjoint(info):
+        info = info | {k: v for k, v in ML_DEFAULTS.items() if k not in info}
+    metadata = info.get("model_metadata")
+    if metadata is not None:
+        present = {k: v for k, v in _members.decode(metadata).items() if v != _NULL}
+        info["model_metadata"] = msgspec.Raw(msgspec.json.encode(present))
+    return info
+
+
+def registered(outcome: Registered, ping_url: str) -> RegisterResponse:
+    """Return the answer to `$register`."""
+    registration = outcome.registration
+    ttl = registration.lease.ttl
+    return RegisterResponse(
+        id=registration.key,
+        status="registered",
+        service_url=registration.address or "",
+        message="Service registered successfully" if outcome.created else "Service registration updated",
+        ttl_seconds=int(ttl) if ttl == int(ttl) else ttl,
+        ping_url=ping_url,
+    )
+
+
+def alive(registration: Registration) -> PingResponse:
+    """Return the answer to a `$ping` in time."""
+    lease = registration.lease
+    return PingResponse(
+        id=registration.key, status="alive", last_ping_at=_iso(lease.last_seen), expires_at=_iso(lease.expires_at)
+    )
+
+
+def service(entry: Entry) -> bytes:
+    """Return the service document: the stored members, then the times. A service never pinged has no last ping."""
+    registration, lease = entry.registration, entry.registration.lease
+    last_ping = "" if lease.heartbeat_at is None else f',"last_ping_at":"{_iso(lease.heartbeat_at)}"'
+    times = (
+        f',"registered_at":"{_iso(registration.registered_at)}","last_updated":"{_iso(registration.updated_at)}"'
+        f'{last_ping},"expires_at":"{_iso(lease.expires_at)}"}}'
+    )
+    return entry.document[:-1] + times.encode()
+
+
+def services(entries: Sequence[Entry]) -> bytes:
+    """Return the list of services."""
+    return b'{"count":%d,"services":[%s]}' % (len(entries), b",".join(map(service, entries)))
+
+
+def _iso(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat()

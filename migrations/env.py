@@ -1,0 +1,46 @@
+"""How alembic reaches the database: over the connection the program hands it, or by the configured URL."""
+
+import asyncio
+import os
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from registry_gateway.settings import PREFIX, Settings
+from registry_gateway.store.engine import Store
+from registry_gateway.store.tables import Table
+
+LOCK = 0x52475754  # "RGWT": gateways that start together migrate one after the other
+
+
+def migrate(connection: Connection) -> None:
+    """Run the migrations inside the connection's transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    context.configure(
+        connection=connection,
+        target_metadata=Table.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect_and_migrate() -> None:
+    """Open the database of the environment, for the `alembic` command in a checkout."""
+    store = Store(os.environ.get(f"{PREFIX}DATABASE_URL", str(Settings().database_url)))
+    try:
+        await store.write(migrate)
+    finally:
+        await store.close()
+
+
+if context.is_offline_mode():
+    raise SystemExit("registry-gateway migrates a live database; there is no offline mode")
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    asyncio.run(connect_and_migrate())

@@ -1,0 +1,141 @@
+"""What an adapter is, how adapters are found, and how one is mounted.
+
+An adapter translates one dialect: its routes decode a request, do one core call and encode the answer. It is a
+value of `Adapter` behind an entry point of the group `registry_gateway.adapters`; see docs/adding-an-adapter.md.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Router
+from starlette.types import Receive, Scope, Send
+
+from registry_gateway.accounts import Accounts
+from registry_gateway.clock import Clock
+from registry_gateway.exchange import Answer, request_id
+from registry_gateway.lease import LeasePolicy
+from registry_gateway.registry import Registry
+from registry_gateway.settings import Settings, SettingsError
+
+GROUP = "registry_gateway.adapters"
+
+log = logging.getLogger("registry_gateway.requests")
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the gateway gives an adapter to work with."""
+
+    registry: Registry
+    accounts: Accounts
+    settings: Settings
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What an adapter gives the gateway: its routes, the busiest first, and the wording of its errors.
+
+    `fault` turns any exception a route raises into an answer in the dialect's shape: the core's
+    `RegistryError`s, what `validation` words, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
+    everything else as a 500 that says nothing of its cause.
+    """
+
+    routes: Sequence[BaseRoute]
+    fault: Callable[[Exception, Scope], Answer]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A dialect.
+
+    Attributes:
+        name: Its name in settings, events and on the command line.
+        segments: The first path segments it answers; no two adapters may share one.
+        settings: Struct of its settings; each field's environment name starts with the adapter's name unless
+            its metadata says otherwise.
+        policy: Its lease policy, from the gateway's and its own settings.
+        mount: Builds its routes; called once at start.
+        welcome: Lines for the start of `serve`: where the dialect is, and a curl line that registers something.
+    """
+
+    name: str
+    segments: frozenset[str]
+    settings: type[msgspec.Struct]
+    policy: Callable[[Settings, Any], LeasePolicy]
+    mount: Callable[[Core, Any], Mount]
+    welcome: Callable[[str, Any], Sequence[str]]
+
+
+def installed() -> tuple[Adapter, ...]:
+    """Return the adapters that are installed, by name.
+
+    Raises:
+        SettingsError: One can't be loaded, or two claim the same name or path.
+    """
+    found: dict[str, Adapter] = {}
+    claimed: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            adapter = point.load()
+        except Exception as error:
+            raise SettingsError(f"the adapter {point.name} can't be loaded: {error}") from error
+        if adapter.name in found:
+            raise SettingsError(f"two adapters are called {adapter.name}; uninstall one")
+        for segment in adapter.segments:
+            other = claimed.setdefault(segment, adapter.name)
+            if other != adapter.name:
+                raise SettingsError(f"the adapters {other} and {adapter.name} both answer /{segment}")
+        found[adapter.name] = adapter
+    return tuple(found.values())
+
+
+def chosen(adapters: Sequence[Adapter], settings: Settings) -> tuple[Adapter, ...]:
+    """Return those of `adapters` that the settings switch on."""
+    return tuple(a for a in adapters if settings.dialects is None or a.name in settings.dialects)
+
+
+class Mounted:
+    """An adapter's routes behind the boundary no exception passes."""
+
+    def __init__(self, name: str, mount: Mount) -> None:
+        """Take the dialect's name and what its adapter built."""
+        self._name = name
+        self._router = Router(mount.routes, redirect_slashes=False)
+        self._fault = mount.fault
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; whatever a route raises is worded by the adapter and logged."""
+        try:
+            if "\x00" in scope["path"]:
+                raise HTTPException(404)  # no key holds NUL: PostgreSQL's text can't
+            await self._router(scope, receive, send)
+        except Exception as error:
+            answer = self._fault(error, scope)
+            answer.headers.append((b"x-request-id", request_id(scope).encode()))
+            _log(self._name, error, answer.status, scope)
+            await answer.send(send)
+
+
+def _log(dialect: str, error: Exception, status: int, scope: Scope) -> None:
+    client = scope.get("client")
+    fields = {
+        "dialect": dialect,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "client": client[0] if client else None,
+        "request_id": request_id(scope),
+    }
+    if status == 500:
+        log.error("request failed", extra=fields, exc_info=error)
+    elif status > 500:
+        log.error("request failed: %s", error, extra=fields)
+    else:
+        reason = error.detail if isinstance(error, HTTPException) else str(error) or type(error).__name__
+        log.info("request refused: %s", reason, extra=fields)

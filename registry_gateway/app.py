@@ -1,0 +1,112 @@
+"""The gateway as one ASGI application: the first path segment picks the dialect."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from registry_gateway import adapter as adapters_module
+from registry_gateway import migrate, settings
+from registry_gateway.accounts import Accounts
+from registry_gateway.adapter import Adapter, Core, Mount, Mounted
+from registry_gateway.clock import Clock, SystemClock
+from registry_gateway.errors import StoreUnavailable
+from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
+from registry_gateway.reaper import keep_house
+from registry_gateway.registry import Registry
+from registry_gateway.settings import Configuration
+from registry_gateway.store.engine import Store
+
+
+class Gateway:
+    """The ASGI application. `core` is open to whoever embeds it."""
+
+    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted]) -> None:
+        """Take the core, its database, and each dialect under the first path segments it answers."""
+        self.core = core
+        self._store = store
+        self._mounts = mounts
+        self._own = Mounted("gateway", Mount(self._routes(), _fault))
+        self._lifespan = Router(lifespan=self._run)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request. `/path/` is `/path`: the clients follow no redirects."""
+        if scope["type"] != "http":
+            await self._lifespan(scope, receive, send)
+            return
+        path: str = scope["path"]
+        prefix = self.core.settings.root_path
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            path = path[len(prefix) :] or "/"
+        if len(path) > 1 and path[-1] == "/":
+            path = path[:-1]
+        # A proxy may pass the prefix on or strip it, so it is taken off here and Starlette is told of none.
+        scope["path"] = path
+        scope["root_path"] = ""
+        scope["app"] = self  # makes Starlette's router raise 404 and 405 instead of wording them
+        scope["settings"] = self.core.settings
+        await self._mounts.get(path.split("/", 2)[1], self._own)(scope, receive, send)
+
+    def _routes(self) -> Sequence[Route]:
+        return [
+            resource("/health", GET=self._health),
+            resource("/health/ready", GET=self._ready),
+        ]
+
+    async def _health(self, _call: Call) -> Answer:
+        return Answer(200, b'{"status":"ok"}')
+
+    async def _ready(self, _call: Call) -> Answer:
+        try:
+            problem = await migrate.problem(self._store)
+        except StoreUnavailable as error:
+            problem = str(error)
+        if problem is None:
+            return Answer(200, b'{"status":"ready"}')
+        return json_answer(503, {"status": "unavailable", "reason": problem}, {"Retry-After": "1"})
+
+    @contextlib.asynccontextmanager
+    async def _run(self, _app: object) -> AsyncIterator[None]:
+        core = self.core
+        await core.registry.resume()
+        house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
+        try:
+            yield
+        finally:
+            house.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await house
+            await core.registry.close()
+
+
+def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock: Clock | None = None) -> Gateway:
+    """Build the gateway from its settings and the adapters that are installed. Opens nothing yet."""
+    own = configuration.gateway
+    clock = clock or SystemClock()
+    store = Store(own.database_url, synchronous=own.sqlite_synchronous)
+    speaking = adapters_module.chosen(adapters, own)
+    policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in speaking}
+    core = Core(Registry(store, policies, clock), Accounts(store, clock), own, clock)
+    mounts: dict[str, Mounted] = {}
+    for adapter in speaking:
+        mounted = Mounted(adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
+        mounts |= dict.fromkeys(adapter.segments, mounted)
+    return Gateway(core, store, mounts)
+
+
+def from_environment() -> Gateway:
+    """Build the gateway from the environment alone: what each worker process of `serve` does."""
+    adapters = adapters_module.installed()
+    return create_app(settings.load(adapters, os.environ), adapters)
+
+
+def _fault(error: Exception, _scope: Scope) -> Answer:
+    if isinstance(error, HTTPException):
+        return json_answer(error.status_code, {"detail": error.detail}, error.headers)
+    if isinstance(error, BodyTooLarge):
+        return json_answer(413, {"detail": str(error)})
+    return json_answer(500, {"detail": "Internal server error"})

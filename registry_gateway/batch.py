@@ -1,0 +1,82 @@
+"""One commit: what several callers asked, done in one transaction, each with an outcome of its own."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from registry_gateway.commands import Command, Deregister, Outcome, Renew, Renewed
+from registry_gateway.decide import Documents, decide
+from registry_gateway.errors import RegistryError
+from registry_gateway.lease import LeasePolicy
+from registry_gateway.model import Event, Registration
+from registry_gateway.store import events, registrations, subscriptions
+
+
+def apply(
+    connection: Connection, commands: Sequence[Command], policies: Mapping[str, LeasePolicy], now: float
+) -> tuple[list[Outcome | RegistryError], list[Event]]:
+    """Do `commands` at `now`; return one outcome or error for each, in their order, and what has happened.
+
+    Heartbeats in time are renewed by one guarded statement for all of them. What is left (late or unknown
+    heartbeats, those that bring news, and all other commands) is decided on locked rows, one after the other.
+    """
+    outcomes: dict[int, Outcome | RegistryError] = {}
+    renewals = [(i, c) for i, c in enumerate(commands) if isinstance(c, Renew)]
+    if renewals:
+        renewed = registrations.renew(connection, [(c.dialect, c.key, c.owner) for _, c in renewals], now)
+        for i, command in renewals:
+            held = renewed.get((command.dialect, command.key))
+            if held is not None and not _brings_news(command, held):
+                outcomes[i] = Renewed(held)
+    rest = [(i, c) for i, c in enumerate(commands) if i not in outcomes]
+    happened: list[Event] = []
+    if rest:
+        decided, happened = _decide_each(connection, rest, policies, now)
+        outcomes.update(decided)
+    return [outcomes[i] for i in range(len(commands))], happened
+
+
+def _brings_news(command: Renew, held: Registration) -> bool:
+    """Tell whether a heartbeat has more to say than that its sender, the owner, lives."""
+    return (
+        (held.owner is not None and held.owner != command.owner)
+        or (command.version is not None and command.version != held.version)
+        or (command.reported is not None and command.reported != held.reported)
+    )
+
+
+def _decide_each(
+    connection: Connection,
+    commands: Sequence[tuple[int, Command]],
+    policies: Mapping[str, LeasePolicy],
+    now: float,
+) -> tuple[dict[int, Outcome | RegistryError], list[Event]]:
+    before = registrations.lock(connection, {(c.dialect, c.key) for _, c in commands})
+    leaving = {(c.dialect, c.key) for _, c in commands if isinstance(c, Deregister)}
+    active = subscriptions.count_active(connection, leaving) if leaving else {}
+    after: dict[tuple[str, str], Registration | None] = dict(before)
+    documents: dict[tuple[str, str], Documents] = {}
+    happened: list[Event] = []
+    outcomes: dict[int, Outcome | RegistryError] = {}
+    for i, command in commands:
+        key = (command.dialect, command.key)
+        try:
+            decision = decide(after.get(key), command, policies[command.dialect], now, active.get(key, 0))
+        except RegistryError as error:
+            outcomes[i] = error
+            continue
+        outcomes[i] = decision.outcome
+        after[key] = decision.after
+        happened += decision.events
+        if decision.documents is not None:
+            documents[key] = _merged(documents.get(key), decision.documents)
+    registrations.save(connection, before, after, documents)
+    events.record(connection, happened)
+    return outcomes, happened
+
+
+def _merged(earlier: Documents | None, later: Documents) -> Documents:
+    if earlier is None or later.document is not None:
+        return later
+    return msgspec.structs.replace(earlier, capabilities=later.capabilities)

@@ -1,0 +1,259 @@
+"""What a command does to a registration. Pure: the state before, the command, the policy and the time go in;
+the state after, the events and the outcome come out. The caller holds the row locked and writes the result.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from registry_gateway import lease as leases
+from registry_gateway.commands import (
+    Advertise,
+    Approve,
+    Command,
+    Deregister,
+    Done,
+    Lapsed,
+    Outcome,
+    Register,
+    Registered,
+    Renew,
+    Renewed,
+    Unknown,
+)
+from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed
+from registry_gateway.lease import REVOKED, LeasePolicy
+from registry_gateway.model import GATEWAY, Actor, Event, EventKind, Registration
+
+replace = msgspec.structs.replace
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """Documents to write; None leaves the one that is there. A new `document` empties the capabilities."""
+
+    document: bytes | None = None
+    capabilities: bytes | None = None
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The state after a command (None: removed), what to write beside it, and what to answer."""
+
+    after: Registration | None
+    outcome: Outcome
+    documents: Documents | None = None
+    events: Sequence[Event] = ()
+
+
+def happened(
+    kind: EventKind,
+    registration: Registration,
+    actor: Actor,
+    now: float,
+    reason: str | None = None,
+    **detail: str | float | None,
+) -> Event:
+    """Return an event about `registration`; its id is given by the database."""
+    return Event(
+        id=0,
+        at=now,
+        kind=kind,
+        dialect=registration.dialect,
+        key=registration.key,
+        actor=actor.name,
+        address=actor.address,
+        request_id=actor.request_id,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def lapse(registration: Registration, now: float) -> Event:
+    """Return the event that tells of the lapse of a lease, with when and why."""
+    held = registration.lease
+    reason = f"not heard of for {now - held.last_seen:.1f} s, with a lease of {held.ttl:g} s"
+    return happened(
+        EventKind.EXPIRED,
+        registration,
+        GATEWAY,
+        now,
+        reason,
+        last_seen=held.last_seen,
+        expires_at=held.expires_at,
+    )
+
+
+def _lapse_if_unrecorded(before: Registration, now: float) -> list[Event]:
+    """A lapse nobody has recorded yet belongs into the log before what follows it."""
+    if before.lease.alive(now) or before.lease.stage != 0:
+        return []
+    return [lapse(before, now)]
+
+
+def _own(before: Registration, owner: str | None) -> None:
+    if before.owner is not None and before.owner != owner:
+        raise NotOwner(f"{before.key} was registered by another account")
+
+
+def _standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
+    """Return the registration if it counts as registered at `now`."""
+    if before is None or (policy.ends_at_lapse and not before.lease.alive(now)):
+        raise NotRegistered(f"{key} is not registered")
+    return before
+
+
+def register(before: Registration | None, command: Register, policy: LeasePolicy, now: float) -> Decision:
+    """Register, update or revive, as the command's mode and the state allow."""
+    events: list[Event] = []
+    if before is not None and policy.ends_at_lapse and not before.lease.alive(now):
+        events, before = _lapse_if_unrecorded(before, now), None
+    if before is None and command.mode == "update":
+        raise NotRegistered(f"{command.key} is not registered")
+    if before is not None:
+        _own(before, command.owner)
+        if command.mode == "create" and before.lease.alive(now):
+            raise AlreadyRegistered(f"{command.key} is already registered")
+    created = before is None or before.lease.stage == REVOKED
+    approved_at = before.approved_at if before is not None else None
+    after = Registration(
+        dialect=command.dialect,
+        key=command.key,
+        name=command.name,
+        version=command.version,
+        address=command.address,
+        owner=command.owner,
+        approved_at=now if approved_at is None and command.approved else approved_at,
+        reported=None,
+        advertised=False,
+        registered_at=now if before is None else before.registered_at,
+        updated_at=now,
+        lease=leases.grant(command.ttl, now),
+    )
+    if created:
+        events.append(
+            happened(
+                EventKind.REGISTERED,
+                after,
+                command.actor,
+                now,
+                version=after.version,
+                service=after.name,
+                service_address=after.address,
+            )
+        )
+    elif before is not None:
+        events += _revival(before, command.actor, now)
+        events.append(happened(EventKind.UPDATED, after, command.actor, now, **_differences(before, after)))
+        events += _version_change(before, after.version, command.actor, now)
+    return Decision(
+        after=after, outcome=Registered(after, created), documents=Documents(command.document), events=events
+    )
+
+
+def _differences(before: Registration, after: Registration) -> dict[str, str | None]:
+    """Return what a re-registration changed of what people look for, as old and new."""
+    changed: dict[str, str | None] = {}
+    for field in ("name", "address"):
+        old, new = getattr(before, field), getattr(after, field)
+        if old != new:
+            changed |= {f"old_{field}": old, f"new_{field}": new}
+    return changed
+
+
+def _version_change(before: Registration, version: str, actor: Actor, now: float) -> list[Event]:
+    if version == before.version:
+        return []
+    return [happened(EventKind.VERSION_CHANGED, before, actor, now, old=before.version, new=version)]
+
+
+def _revival(before: Registration, actor: Actor, now: float) -> list[Event]:
+    """Return the events of a sign of life after the deadline (none if it came in time)."""
+    if before.lease.alive(now):
+        return []
+    was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease had lapsed"
+    reason = f"heard of {now - before.lease.expires_at:.1f} s {was}"
+    return [
+        *_lapse_if_unrecorded(before, now),
+        happened(EventKind.RECOVERED, before, actor, now, reason),
+    ]
+
+
+def renew(before: Registration | None, command: Renew, policy: LeasePolicy, now: float) -> Decision:
+    """Renew a lease that the fast path left over: late, unknown, foreign, or with something to record."""
+    if before is None:
+        return Decision(after=None, outcome=Unknown())
+    _own(before, command.owner)
+    if not before.lease.alive(now) and policy.late_renewal == "refuse":
+        return Decision(after=before, outcome=Lapsed(before))
+    events = _revival(before, command.actor, now)
+    after = replace(before, lease=leases.renewed(before.lease, now))
+    if command.version is not None and command.version != before.version:
+        events += _version_change(before, command.version, command.actor, now)
+        after = replace(after, version=command.version, updated_at=now)
+    if command.reported is not None and command.reported != before.reported:
+        after = replace(after, reported=command.reported)
+    return Decision(after=after, outcome=Renewed(after), events=events)
+
+
+def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
+    """Replace the capabilities. Not a sign of life by itself."""
+    standing = _standing(before, policy, now, command.key)
+    after = replace(standing, advertised=True, updated_at=now)
+    return Decision(
+        after=after,
+        outcome=Done(after),
+        documents=Documents(capabilities=command.capabilities),
+        events=[happened(EventKind.UPDATED, after, command.actor, now, "capabilities posted")],
+    )
+
+
+def deregister(
+    before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
+) -> Decision:
+    """End a registration, unless somebody depends on it."""
+    standing = _standing(before, policy, now, command.key)
+    if standing.lease.stage == REVOKED:
+        raise NotRegistered(f"{command.key} is not registered")
+    if not command.forced:
+        _own(standing, command.owner)
+    if subscribers:
+        raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
+    event = happened(EventKind.DEREGISTERED, standing, command.actor, now, command.reason)
+    after = (
+        replace(standing, updated_at=now, lease=leases.revoked(standing.lease, now))
+        if policy.keeps_deregistered
+        else None
+    )
+    return Decision(after=after, outcome=Done(standing), events=[event])
+
+
+def approve(before: Registration | None, command: Approve, policy: LeasePolicy, now: float) -> Decision:
+    """Approve a pending registration."""
+    standing = _standing(before, policy, now, command.key)
+    if standing.approved_at is not None:
+        return Decision(after=standing, outcome=Done(standing))
+    after = replace(standing, approved_at=now, updated_at=now)
+    return Decision(
+        after=after,
+        outcome=Done(after),
+        events=[happened(EventKind.APPROVED, after, command.actor, now)],
+    )
+
+
+def decide(
+    before: Registration | None, command: Command, policy: LeasePolicy, now: float, subscribers: int
+) -> Decision:
+    """Say what `command` does. Raises a RegistryError where it can't be done; nothing changes then.
+
+    `subscribers` is how many active subscriptions the registration has; only a deregistration asks.
+    """
+    match command:
+        case Register():
+            return register(before, command, policy, now)
+        case Renew():
+            return renew(before, command, policy, now)
+        case Advertise():
+            return advertise(before, command, policy, now)
+        case Deregister():
+            return deregister(before, command, policy, now, subscribers)
+        case Approve():
+            return approve(before, command, policy, now)

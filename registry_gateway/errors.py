@@ -1,0 +1,58 @@
+"""What can go wrong in the core. Raised once here, worded by each dialect."""
+
+
+class RegistryError(Exception):
+    """Base of the errors a caller is told about.
+
+    `code` is stable and meant for programs; the message is meant for people and holds no secret.
+    """
+
+    code = "registry_error"
+
+
+class NotRegistered(RegistryError):
+    """No such registration, or one whose lapse has ended it."""
+
+    code = "not_registered"
+
+
+class AlreadyRegistered(RegistryError):
+    """The key is taken by a registration that is alive."""
+
+    code = "already_registered"
+
+
+class NotOwner(RegistryError):
+    """The registration belongs to another account."""
+
+    code = "not_owner"
+
+
+class StillSubscribed(RegistryError):
+    """The registration has subscribers and can't be deregistered before they are gone."""
+
+    code = "still_subscribed"
+
+
+class AlreadyExists(RegistryError):
+    """An account of that name, or a subscription of that subscriber, is there already."""
+
+    code = "already_exists"
+
+
+class NotFound(RegistryError):
+    """No such account or subscription."""
+
+    code = "not_found"
+
+
+class StoreUnavailable(RegistryError):
+    """The database can't be reached or refuses to work; nothing was changed. Trying again may help."""
+
+    code = "store_unavailable"
+
+
+class Overloaded(StoreUnavailable):
+    """More writes are waiting than the queue holds; nothing was changed. Trying again will help."""
+
+    code = "overloaded"

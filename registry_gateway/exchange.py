@@ -1,0 +1,193 @@
+"""One request and its answer, as an adapter's handlers see them.
+
+`resource` makes a `starlette.routing.Route` of handlers `async def handler(call) -> Answer`. They read of a
+request only what they ask for; Starlette's own Request and Response cost more than a heartbeat does. An adapter
+is free to use those instead.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from registry_gateway.model import Actor
+from registry_gateway.settings import Settings
+
+_encode = msgspec.json.encode
+
+
+class BodyTooLarge(Exception):
+    """The request body is larger than the gateway takes."""
+
+    def __init__(self, limit: int) -> None:
+        """Take the limit in bytes."""
+        super().__init__(f"The body is larger than {limit} bytes")
+
+
+class Answer:
+    """A whole response: status, body and headers."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes = b"",
+        media_type: bytes = b"application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the body as bytes; an empty one has no media type."""
+        self.status = status
+        self.body = body
+        self.headers = [(b"content-length", b"%d" % len(body))]
+        if body:
+            self.headers.append((b"content-type", media_type))
+        if headers:
+            self.headers.extend((k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items())
+
+    async def send(self, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def json_answer(status: int, content: object, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return `content` as a JSON answer."""
+    return Answer(status, _encode(content), headers=headers)
+
+
+class Call:
+    """A request: its headers, path parameters, query and body, read when asked for."""
+
+    __slots__ = ("_receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        """Take the ASGI scope and the channel the body comes by."""
+        self.scope = scope
+        self._receive = receive
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of that (lower case) name, or None."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    def param(self, name: str) -> str:
+        """Return a path parameter, percent-decoded."""
+        value: str = self.scope["path_params"][name]
+        return value
+
+    def query(self, name: str) -> str | None:
+        """Return the last query parameter of that name, or None."""
+        raw: bytes = self.scope.get("query_string", b"")
+        if not raw:
+            return None
+        values = parse_qs(raw.decode("latin-1"), keep_blank_values=True).get(name)
+        return values[-1] if values else None
+
+    async def body(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            BodyTooLarge: It is larger than the configured limit; the rest is not read.
+        """
+        limit = self._settings.max_body_bytes
+        if int(self.header(b"content-length") or 0) > limit:
+            raise BodyTooLarge(limit)
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            message = await self._receive()
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise BodyTooLarge(limit)
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+        return body
+
+    @property
+    def request_id(self) -> str:
+        """The id under which this request is found in the log."""
+        return request_id(self.scope)
+
+    def actor(self, name: str) -> Actor:
+        """Return who does what this request asks for, with its address and request id."""
+        client = self.scope.get("client")
+        return Actor(name, client[0] if client else None, self.request_id)
+
+    def base_url(self) -> str:
+        """Return the URL this gateway is reached under, without a slash at the end.
+
+        The configured public URL, else the scheme and host as seen by the client: uvicorn has applied the
+        `X-Forwarded-*` headers of trusted proxies by now.
+        """
+        settings = self._settings
+        if settings.public_url is not None:
+            return settings.public_url.rstrip("/")
+        host = self.header(b"host") or "{}:{}".format(*self.scope["server"])
+        return f"{self.scope['scheme']}://{host}{settings.root_path}"
+
+    @property
+    def _settings(self) -> Settings:
+        settings: Settings = self.scope["settings"]
+        return settings
+
+
+def request_id(scope: Scope) -> str:
+    """Return the id of a request: given by the server, stable while the request lasts."""
+    known: str | None = scope.get("request_id")
+    if known is None:
+        known = scope["request_id"] = f"req_{uuid4().hex}"
+    return known
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class _Endpoint:
+    """An ASGI callable around a path's handlers. Not a function: Starlette takes those for Request handlers."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self._handlers.get(scope["method"])
+        if handler is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._handlers))})
+        answer = await handler(Call(scope, receive))
+        await answer.send(send)
+
+
+def resource(path: str, **handlers: Handler) -> Route:
+    """Return the route of a path, with a handler for each of its methods: `resource("/x", GET=show)`.
+
+    HEAD is answered as GET. Any other method raises Starlette's HTTPException 405 with the `Allow` header.
+    """
+    if "GET" in handlers:
+        handlers.setdefault("HEAD", handlers["GET"])
+    return Route(path, _Endpoint(handlers), name=path)
+
+
+def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    """Decode a JSON body.
+
+    Raises:
+        EmptyBody: There is no body.
+        msgspec.DecodeError: It is no JSON, or not what `decoder` expects (`msgspec.ValidationError`).
+    """
+    if not body:
+        raise EmptyBody
+    try:
+        return decoder.decode(body)
+    except RecursionError:
+        raise msgspec.DecodeError("JSON is nested too deeply") from None
+
+
+class EmptyBody(Exception):
+    """A body is needed, and there is none."""

@@ -1,0 +1,103 @@
+"""The lease: how long a registration is taken for alive, and what its silence means. Pure functions of time.
+
+A lease has one deadline. Alive means `now < expires_at`, everywhere and judged when read. How bad a silence is
+(degraded, unreachable) follows from the deadline, the policy and `now` alone: there is no counter that two
+gateways could both increment.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+REVOKED = -1
+"""The `stage` of a lease that was ended by a deregistration and not by silence."""
+
+
+class Health(StrEnum):
+    """What a lease says about its holder."""
+
+    HEALTHY = "healthy"
+    LAPSED = "lapsed"
+    DEGRADED = "degraded"
+    UNREACHABLE = "unreachable"
+    GONE = "gone"
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A step of silence: `after` seconds beyond the deadline the health is `health` and `event` is recorded."""
+
+    after: float
+    health: Health
+    event: str
+
+
+EXPIRED = Stage(0.0, Health.LAPSED, "expired")
+
+
+class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dialect treats leases.
+
+    Attributes:
+        late_renewal: Whether a heartbeat after the deadline is refused, or revives the lease.
+        retention: Seconds a lapsed registration is kept: 0 ends it at the deadline, None keeps it for ever.
+        keeps_deregistered: Whether a deregistered registration stays, revoked, for `retention` seconds.
+        stages: The steps of silence in ascending order of `after`; the first is the lapse itself.
+    """
+
+    late_renewal: Literal["refuse", "revive"]
+    retention: float | None
+    keeps_deregistered: bool = False
+    stages: tuple[Stage, ...] = (EXPIRED,)
+
+    @property
+    def ends_at_lapse(self) -> bool:
+        """Whether a registration is gone at the instant its lease lapses, swept or not."""
+        return self.retention == 0
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A promise to hear from the holder before `expires_at`. Times are epoch seconds, `ttl` is seconds.
+
+    `stage` is how many steps of silence have been recorded as events: 0 while alive, `REVOKED` after a
+    deregistration. It is bookkeeping; liveness never depends on it.
+    """
+
+    ttl: float
+    granted_at: float
+    heartbeat_at: float | None
+    expires_at: float
+    stage: int
+
+    @property
+    def last_seen(self) -> float:
+        """When the holder was last heard of, by registration or heartbeat."""
+        return self.granted_at if self.heartbeat_at is None else max(self.granted_at, self.heartbeat_at)
+
+    def alive(self, now: float) -> bool:
+        """Tell whether the deadline is still ahead."""
+        return now < self.expires_at
+
+    def health(self, policy: LeasePolicy, now: float) -> Health:
+        """Tell what the silence since the deadline means under `policy`."""
+        if self.alive(now):
+            return Health.HEALTHY
+        if self.stage == REVOKED:
+            return Health.GONE
+        silence = now - self.expires_at
+        return next((s.health for s in reversed(policy.stages) if silence >= s.after), Health.LAPSED)
+
+
+def grant(ttl: float, now: float) -> Lease:
+    """Start a lease of `ttl` seconds."""
+    return Lease(ttl=ttl, granted_at=now, heartbeat_at=None, expires_at=now + ttl, stage=0)
+
+
+def renewed(lease: Lease, now: float) -> Lease:
+    """Return the lease after a heartbeat at `now`: a full `ttl` from there."""
+    return msgspec.structs.replace(lease, heartbeat_at=now, expires_at=now + lease.ttl, stage=0)
+
+
+def revoked(lease: Lease, now: float) -> Lease:
+    """Return the lease ended by its holder or an administrator at `now`."""
+    return msgspec.structs.replace(lease, expires_at=min(lease.expires_at, now), stage=REVOKED)

@@ -1,0 +1,65 @@
+"""The log: one line an occurrence, as text or JSON, with the fields that make it searchable."""
+
+import logging
+import logging.config
+import time
+from typing import Any, Literal
+
+import msgspec
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
+
+
+def _time(record: logging.LogRecord) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{whole}.{int(record.msecs):03d}Z"
+
+
+class TextFormatter(logging.Formatter):
+    """`time LEVEL logger: message key=value ...`, values quoted where they need it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, with the traceback below it if there is one."""
+        fields = "".join(f" {k}={_quoted(v)}" for k, v in _fields(record).items())
+        message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object as text."""
+        content = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(content, enc_hook=str).decode()
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() and not set(text) & set(' "=') else msgspec.json.encode(text).decode()
+
+
+def configuration(style: Literal["text", "json"]) -> dict[str, Any]:
+    """Return the logging configuration, in the form of `logging.config.dictConfig`, for us and for uvicorn."""
+    formatter = TextFormatter if style == "text" else JsonFormatter
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": f"{formatter.__module__}.{formatter.__qualname__}"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"level": "WARNING", "handlers": ["stderr"]},
+        "loggers": {"registry_gateway": {"level": "INFO"}, "uvicorn": {"level": "INFO"}},
+    }

@@ -1,0 +1,265 @@
+"""The registry: every operation one transaction, and the only place that asks the clock."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+from sqlalchemy import Connection
+
+from registry_gateway.batch import apply
+from registry_gateway.clock import Clock
+from registry_gateway.commands import (
+    Advertise,
+    Approve,
+    Command,
+    Deregister,
+    Done,
+    Outcome,
+    Register,
+    Registered,
+    Renew,
+    Renewal,
+)
+from registry_gateway.decide import happened
+from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable
+from registry_gateway.group_commit import GroupCommit
+from registry_gateway.lease import LeasePolicy
+from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
+from registry_gateway.store import events, presence, registrations, subscriptions
+from registry_gateway.store.engine import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ABSENCE = 2.5
+"""Seconds without a sign of any gateway on the database after which heartbeats count as unheard."""
+
+CHUNK = 500
+"""Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
+
+log = logging.getLogger("registry_gateway.events")
+
+
+class Registry:
+    """Registrations, leases and their history in one SQL database.
+
+    Every operation is one transaction. All of them raise `StoreUnavailable` if the database can't be reached,
+    and have changed nothing then.
+    """
+
+    def __init__(self, store: Store, policies: Mapping[str, LeasePolicy], clock: Clock) -> None:
+        """Take the database, the lease policy of each dialect, and the clock."""
+        self._store = store
+        self._policies = policies
+        self._clock = clock
+        self._writer: GroupCommit[Command, Outcome] = GroupCommit(self._commit)
+        self._interrupted = False
+
+    # --- what services ask for
+
+    async def register(self, command: Register) -> Registered:
+        """Register a service or update it.
+
+        Raises:
+            AlreadyRegistered: In mode `create`, and the key is alive.
+            NotRegistered: In mode `update`, and there is none.
+            NotOwner: The key belongs to another account.
+        """
+        return cast("Registered", await self._writer.submit(command))
+
+    async def renew(self, command: Renew) -> Renewal:
+        """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses such) or `Unknown`.
+
+        Raises:
+            NotOwner: The key belongs to another account.
+        """
+        return cast("Renewal", await self._writer.submit(command))
+
+    async def advertise(self, command: Advertise) -> Done:
+        """Replace the capabilities of a registration.
+
+        Raises:
+            NotRegistered: There is none.
+        """
+        return cast("Done", await self._writer.submit(command))
+
+    async def deregister(self, command: Deregister) -> Done:
+        """End a registration; the outcome holds it as it was.
+
+        Raises:
+            NotRegistered: There is none.
+            NotOwner: It belongs to another account.
+            StillSubscribed: Somebody depends on it.
+        """
+        return cast("Done", await self._writer.submit(command))
+
+    async def approve(self, command: Approve) -> Done:
+        """Approve a pending registration; approving twice is no error.
+
+        Raises:
+            NotRegistered: There is none.
+        """
+        return cast("Done", await self._writer.submit(command))
+
+    # --- what readers ask for
+
+    async def find(self, dialect: str, key: str) -> Entry | None:
+        """Return what is registered under `key`, with its health now; None if nothing is, or is any longer."""
+        row = await self._read(registrations.find, dialect, key)
+        return None if row is None else self._judged(row, self._clock.now())
+
+    async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
+        """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are."""
+        now = self._clock.now()
+        rows = await self._read(registrations.find_all, dialect, now if alive else None)
+        return [entry for row in rows if (entry := self._judged(row, now)) is not None]
+
+    def _judged(self, row: registrations.Found, now: float) -> Entry | None:
+        registration, document, capabilities = row
+        policy = self._policies.get(registration.dialect, _KEEP)
+        if policy.ends_at_lapse and not registration.lease.alive(now):
+            return None
+        return Entry(registration, document, capabilities, registration.lease.health(policy, now))
+
+    async def versions(self, dialect: str, key: str) -> Sequence[Version]:
+        """Return the versions a registration has had, oldest first."""
+        return await self._read(registrations.versions, dialect, key)
+
+    async def events(
+        self, *, after: int = 0, dialect: str | None = None, key: str | None = None, limit: int = 1000
+    ) -> Sequence[Event]:
+        """Return the newest `limit` events with an id above `after`, oldest first."""
+        return await self._read(events.read, after=after, dialect=dialect, key=key, limit=limit)
+
+    # --- subscriptions
+
+    async def subscribe(self, dialect: str, key: str, subscriber: str, actor: Actor) -> Subscription:
+        """Record that `subscriber` depends on a registration, which can't be deregistered until it ends.
+
+        Raises:
+            NotRegistered: There is no such registration.
+            AlreadyExists: It has an active subscription of that subscriber.
+        """
+        return await self._write(_subscribe, dialect, key, subscriber, actor, self._clock.now())
+
+    async def unsubscribe(self, number: int, actor: Actor) -> Subscription:
+        """Cancel a subscription by its number.
+
+        Raises:
+            NotFound: There is none of that number.
+        """
+        return await self._write(_unsubscribe, number, actor, self._clock.now())
+
+    async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
+        """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
+        return await self._read(subscriptions.read, dialect, key)
+
+    # --- keeping house
+
+    async def resume(self) -> None:
+        """Say that this gateway is there, and make up for an absence of all gateways.
+
+        What was alive when the last gateway was last there starts a full lease anew.
+        """
+        extended = await self._write(presence.resume, self._clock.now(), ABSENCE)
+        if extended:
+            log.warning("leases extended after an absence of the gateway", extra={"leases": extended})
+
+    async def expire(self) -> int:
+        """Record the lapses that have come to pass, each exactly once; return how many.
+
+        Liveness doesn't wait for this: it is judged when read.
+        """
+        return sum([await self._sweep(registrations.expire, name) for name in self._policies])
+
+    async def purge(self, events_before: float | None = None) -> int:
+        """Remove registrations whose retention is over, and events older than `events_before` (epoch seconds)."""
+        purged = sum([await self._sweep(registrations.purge, name) for name in self._policies])
+        if events_before is not None:
+            while await self._write(events.prune, events_before, CHUNK) == CHUNK:
+                pass
+        return purged
+
+    async def check(self) -> None:
+        """Return if the database answers."""
+        await self._read(presence.ping)
+
+    async def close(self) -> None:
+        """Finish the writes that have been taken, then close the database."""
+        await self._writer.drain()
+        await self._store.close()
+
+    async def _sweep(self, statement: Callable[..., Sequence[Event]], dialect: str) -> int:
+        total = 0
+        while True:
+            swept = await self._write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
+            _log(swept)
+            total += len(swept)
+            if len(swept) < CHUNK:
+                return total
+
+    # --- transactions
+
+    async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
+        outcomes, recorded = await self._write(apply, commands, self._policies, self._clock.now())
+        _log(recorded)
+        return outcomes
+
+    async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._transact(self._store.read, work, *args, **kwargs)
+
+    async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._transact(self._store.write, work, *args, **kwargs)
+
+    async def _transact(self, run: Callable[..., Awaitable[T]], *args: object, **kwargs: object) -> T:
+        """Run a transaction; the first one after an outage of the database makes up for the outage first."""
+        try:
+            if self._interrupted:
+                await self._store.write(presence.resume, self._clock.now(), ABSENCE)
+                self._interrupted = False
+            return await run(*args, **kwargs)
+        except StoreUnavailable:
+            self._interrupted = True
+            raise
+
+
+_KEEP = LeasePolicy(late_renewal="revive", retention=None)
+"""For rows of a dialect that is switched off: shown as they are, and left alone."""
+
+
+def _subscribe(
+    connection: Connection, dialect: str, key: str, subscriber: str, actor: Actor, now: float
+) -> Subscription:
+    registration = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
+    if registration is None:
+        raise NotRegistered(f"{key} is not registered")
+    if subscriptions.count_active(connection, [(dialect, key)], subscriber):
+        raise AlreadyExists(f"{subscriber} is subscribed to {key} already")
+    added = subscriptions.add(connection, dialect, key, subscriber, now)
+    events.record(connection, [happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber)])
+    return added
+
+
+def _unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -> Subscription:
+    ended = subscriptions.cancel(connection, number, now)
+    if ended is None:
+        raise NotFound(f"there is no subscription {number}")
+    registration = registrations.lock(connection, {(ended.dialect, ended.key)})[ended.dialect, ended.key]
+    detail = {"subscriber": ended.subscriber}
+    events.record(connection, [happened(EventKind.UNSUBSCRIBED, registration, actor, now, **detail)])
+    return ended
+
+
+def _log(recorded: Sequence[Event]) -> None:
+    for event in recorded:
+        log.info(
+            event.kind.value,
+            extra={
+                "dialect": event.dialect,
+                "key": event.key,
+                "actor": event.actor,
+                "address": event.address,
+                "request_id": event.request_id,
+                "reason": event.reason,
+            },
+        )

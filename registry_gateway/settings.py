@@ -1,0 +1,210 @@
+"""The settings: from the environment and the command line, checked before anything starts.
+
+Each is a field of a frozen Struct: `Settings` for the gateway, one Struct of its own for each adapter. The
+command line, `registry-gateway config` and the table in the docs are all made from these fields.
+"""
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.store.engine import async_url
+
+PREFIX = "REGISTRY_GATEWAY_"
+MASK = "********"
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class SettingsError(Exception):
+    """A setting that makes no sense. The message is one line and says what to do."""
+
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway's own settings, the same for every dialect."""
+
+    database_url: Annotated[
+        str, Meta(description="Database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.", extra={"url": True})
+    ] = "sqlite:///registry.db"
+    host: Annotated[str, Meta(description="Address to bind.")] = "0.0.0.0"  # noqa: S104 - the runspec document's default
+    port: Annotated[Port, Meta(description="Port to bind.")] = 8765
+    public_url: Annotated[
+        str | None,
+        Meta(
+            description="URL services reach the gateway under, for the addresses it hands out. "
+            "Default: as seen in the request."
+        ),
+    ] = None
+    root_path: Annotated[
+        str, Meta(description="Path prefix a reverse proxy serves the gateway under, such as /registry.")
+    ] = ""
+    forwarded_allow_ips: Annotated[
+        str, Meta(description="Proxies whose X-Forwarded-* headers are believed: addresses, networks or *.")
+    ] = "127.0.0.1"
+    log_format: Annotated[Literal["text", "json"], Meta(description="Log lines as text or as JSON objects.")] = "text"
+    max_body_bytes: Annotated[Annotated[int, Meta(ge=1024)], Meta(description="Largest request body, in bytes.")] = (
+        1_048_576
+    )
+    dialects: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Dialects to speak, separated by commas. Default: all that are installed."),
+    ] = None
+    retention_days: Annotated[
+        Seconds, Meta(description="Days that ended registrations (where the dialect keeps them) and events are kept.")
+    ] = 30.0
+    purge_interval: Annotated[
+        Seconds, Meta(description="Seconds between two removals of what has been kept long enough.")
+    ] = 60.0
+    sqlite_synchronous: Annotated[
+        Literal["NORMAL", "FULL"],
+        Meta(description="SQLite durability: NORMAL survives a killed process, FULL a power cut as well."),
+    ] = "NORMAL"
+
+
+class HasSettings(Protocol):
+    """What this module needs to know of an adapter."""
+
+    @property
+    def name(self) -> str:
+        """The dialect's name."""
+        ...  # pragma: no cover - a protocol has no body
+
+    @property
+    def settings(self) -> type[msgspec.Struct]:
+        """The Struct of its settings."""
+        ...  # pragma: no cover - a protocol has no body
+
+
+class Variable(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting, as operators see it. `group` is None for the gateway's own, else the dialect."""
+
+    group: str | None
+    field: str
+    env: str
+    flag: str | None
+    help: str
+    default: Any
+    secret: bool
+    url: bool
+    kind: Any
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """All settings in effect: the gateway's, and those of each adapter by its name."""
+
+    gateway: Settings
+    adapters: dict[str, Any]
+
+
+def variables(adapters: Sequence[HasSettings]) -> list[Variable]:
+    """Return every setting there is: the gateway's own, then those of `adapters`."""
+    found = list(_variables(Settings, None))
+    for adapter in adapters:
+        found.extend(_variables(adapter.settings, adapter.name))
+    return found
+
+
+def load(
+    adapters: Sequence[HasSettings], environ: Mapping[str, str], options: Mapping[str, Any] | None = None
+) -> Configuration:
+    """Return the settings from `environ`, overridden by `options` (by environment name; None: not given).
+
+    Raises:
+        SettingsError: A value makes no sense, is empty, or a name that starts like ours is unknown.
+    """
+    known = variables(adapters)
+    _refuse_unknown(environ, known)
+    given = {v.env: environ[v.env] for v in known if v.env in environ}
+    given |= {env: value for env, value in (options or {}).items() if value is not None}
+    gateway = _convert(Settings, [v for v in known if v.group is None], given)
+    _check(gateway, adapters)
+    return Configuration(
+        gateway,
+        {a.name: _convert(a.settings, [v for v in known if v.group == a.name], given) for a in adapters},
+    )
+
+
+def effective(configuration: Configuration, adapters: Sequence[HasSettings]) -> Iterator[tuple[Variable, Any]]:
+    """Yield each setting with its value in effect; secrets, and passwords in URLs, are masked."""
+    for variable in variables(adapters):
+        group = configuration.gateway if variable.group is None else configuration.adapters[variable.group]
+        value = getattr(group, variable.field)
+        if variable.secret and value is not None:
+            value = MASK
+        elif variable.url:
+            value = async_url(value).set(drivername=value.partition(":")[0]).render_as_string(hide_password=True)
+        yield variable, value
+
+
+def _variables(struct: type[msgspec.Struct], group: str | None) -> Iterator[Variable]:
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        kind, *metas = get_args(hints[field.name])
+        meta = next(m for m in metas if m.description)
+        extra = meta.extra or {}
+        prefix = PREFIX if group is None else f"{PREFIX}{group.upper()}_"
+        yield Variable(
+            group=group,
+            field=field.name,
+            env=extra.get("env", f"{prefix}{field.name.upper()}"),
+            flag=extra.get("flag", None if group else f"--{field.name.replace('_', '-')}"),
+            help=meta.description,
+            default=field.default,
+            secret=extra.get("secret", False),
+            url=extra.get("url", False),
+            kind=kind,
+        )
+
+
+def _refuse_unknown(environ: Mapping[str, str], known: Sequence[Variable]) -> None:
+    names = {v.env for v in known}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in names:
+            raise SettingsError(f"{name}: there is no such setting (registry-gateway config lists them)")
+
+
+def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any]) -> S:
+    values: dict[str, Any] = {}
+    for variable in known:
+        value = given.get(variable.env)
+        if value is None:
+            continue
+        if value == "":
+            raise SettingsError(f"{variable.env} is empty: unset it, or give it a value")
+        if isinstance(value, str) and _is_list(variable.kind):
+            value = [item.strip() for item in value.split(",") if item.strip()]
+        values[variable.field] = value
+    try:
+        return msgspec.convert(values, struct, strict=False)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$.")
+        field = path.rstrip("`").partition("[")[0]
+        name = next(v.env for v in known if v.field == field)
+        raise SettingsError(f"{name}: {problem[:1].lower()}{problem[1:]}") from None
+
+
+def _is_list(kind: Any) -> bool:
+    options = get_args(kind) if get_origin(kind) is types.UnionType else (kind,)
+    return any(get_origin(option) is tuple for option in options)
+
+
+def _check(settings: Settings, adapters: Sequence[HasSettings]) -> None:
+    try:
+        async_url(settings.database_url)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
+    if settings.public_url is not None and not settings.public_url.startswith(("http://", "https://")):
+        raise SettingsError(f"{PREFIX}PUBLIC_URL: must start with http:// or https://")
+    if settings.root_path and (not settings.root_path.startswith("/") or settings.root_path.endswith("/")):
+        raise SettingsError(f"{PREFIX}ROOT_PATH: must start with / and not end with it")
+    names = [adapter.name for adapter in adapters]
+    for dialect in settings.dialects or ():
+        if dialect not in names:
+            raise SettingsError(f"{PREFIX}DIALECTS: {dialect} is not installed (there are: {', '.join(names)})")

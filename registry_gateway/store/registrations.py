@@ -1,0 +1,278 @@
+"""The statements on registrations and their documents: functions of a connection, inside a transaction.
+
+Rows are locked in the order of their keys, so that gateways that share a PostgreSQL can't deadlock. On SQLite
+a writing transaction holds the only write lock from its start.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    String,
+    Subquery,
+    TableValuedAlias,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from registry_gateway.decide import Documents, happened, lapse
+from registry_gateway.lease import Lease, LeasePolicy, Stage
+from registry_gateway.model import GATEWAY, Event, EventKind, Registration, Version
+from registry_gateway.store.events import record
+from registry_gateway.store.tables import DocumentRow, RegistrationRow, VersionRow
+
+Key = tuple[str, str]
+"""Dialect and key."""
+
+Found = tuple[Registration, bytes, bytes | None]
+"""A registration, its document and its capabilities."""
+
+R = RegistrationRow
+_COLUMNS = RegistrationRow.__table__.c
+_OF_KEY = and_(R.dialect == bindparam("_dialect"), R.key == bindparam("_key"))
+
+
+# --- a batch of keys as a table, in each database's words
+
+
+def _batch_sqlite() -> Subquery:
+    element = func.json_each(bindparam("batch", type_=String)).table_valued("value")
+    members = [
+        func.json_extract(element.c.value, f"$[{i}]").label(name) for i, name in enumerate(("dialect", "key", "owner"))
+    ]
+    return select(*members).subquery("batch")
+
+
+def _batch_postgresql() -> TableValuedAlias:
+    arrays = [bindparam(name, type_=ARRAY(Text)) for name in ("dialects", "keys", "owners")]
+    return func.unnest(*arrays).table_valued("dialect", "key", "owner").render_derived(name="batch")
+
+
+def _batch_values(connection: Connection, batch: Collection[tuple[str, str, str | None]]) -> dict[str, Any]:
+    if connection.dialect.name == "sqlite":
+        return {"batch": msgspec.json.encode(batch).decode()}
+    dialects, keys, owners = zip(*batch, strict=True)
+    return {"dialects": dialects, "keys": keys, "owners": owners}
+
+
+def _renewal(batch: Subquery | TableValuedAlias, *, locking: bool) -> ReturningUpdate[Any]:
+    guard = and_(
+        R.dialect == batch.c.dialect,
+        R.key == batch.c.key,
+        or_(R.owner.is_(None), R.owner == batch.c.owner),
+    )
+    now = bindparam("now", type_=R.expires_at.type)
+    change = update(R).values(heartbeat_at=now, expires_at=now + R.ttl)
+    if locking:
+        due = select(R.dialect, R.key).join(batch, guard).order_by(R.dialect, R.key).with_for_update(of=R).cte("due")
+        guard = and_(R.dialect == due.c.dialect, R.key == due.c.key)
+    return change.where(guard, R.expires_at > now).returning(*_COLUMNS)
+
+
+def _locked(batch: Subquery | TableValuedAlias) -> Any:
+    return (
+        select(*_COLUMNS)
+        .join(batch, and_(R.dialect == batch.c.dialect, R.key == batch.c.key))
+        .order_by(R.dialect, R.key)
+        .with_for_update(of=R)  # SQLite has no such clause and leaves it out; its whole transaction is the lock
+    )
+
+
+_RENEWAL = {
+    "sqlite": _renewal(_batch_sqlite(), locking=False),
+    "postgresql": _renewal(_batch_postgresql(), locking=True),
+}
+_LOCKED = {"sqlite": _locked(_batch_sqlite()), "postgresql": _locked(_batch_postgresql())}
+
+
+# --- rows and structs
+
+
+def _registration(row: Any) -> Registration:
+    return Registration(
+        dialect=row.dialect,
+        key=row.key,
+        name=row.name,
+        version=row.version,
+        address=row.address,
+        owner=row.owner,
+        approved_at=row.approved_at,
+        reported=row.reported,
+        advertised=row.advertised,
+        registered_at=row.registered_at,
+        updated_at=row.updated_at,
+        lease=Lease(row.ttl, row.granted_at, row.heartbeat_at, row.expires_at, row.stage),
+    )
+
+
+def _row(registration: Registration) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(registration)
+    return fields | msgspec.structs.asdict(fields.pop("lease"))
+
+
+# --- writing
+
+
+def renew(
+    connection: Connection, batch: Collection[tuple[str, str, str | None]], now: float
+) -> dict[Key, Registration]:
+    """Renew the leases of `batch` (dialect, key, owner) that are alive at `now`, in one guarded statement.
+
+    Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
+    """
+    values = _batch_values(connection, batch)
+    rows = connection.execute(_RENEWAL[connection.dialect.name], values | {"now": now})
+    return {(row.dialect, row.key): _registration(row) for row in rows}
+
+
+def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
+    """Return the registrations under `keys`, locked until the transaction ends."""
+    values = _batch_values(connection, [(dialect, key, None) for dialect, key in sorted(keys)])
+    rows = connection.execute(_LOCKED[connection.dialect.name], values)
+    return {(row.dialect, row.key): _registration(row) for row in rows}
+
+
+def save(
+    connection: Connection,
+    before: Mapping[Key, Registration],
+    after: Mapping[Key, Registration | None],
+    documents: Mapping[Key, Documents],
+) -> None:
+    """Write the difference between `before` and `after`, with the documents that changed."""
+    new = [r for key, r in after.items() if r is not None and key not in before]
+    changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
+    removed = [key for key, r in after.items() if r is None and key in before]
+    if removed:
+        connection.execute(delete(R).where(_OF_KEY), [_of(key) for key in removed])
+    if new:
+        connection.execute(insert(R), [_row(r) for r in new])
+    if changed:
+        connection.execute(_REPLACE, [_of((r.dialect, r.key)) | _row(r) for r in changed])
+    _save_documents(connection, {key: d for key, d in documents.items() if after[key] is not None}, new)
+    versions = [
+        {"dialect": r.dialect, "key": r.key, "version": r.version, "since": r.updated_at}
+        for key, r in after.items()
+        if r is not None and (key not in before or before[key].version != r.version)
+    ]
+    if versions:
+        connection.execute(insert(VersionRow), versions)
+
+
+_REPLACE = update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in _COLUMNS if not c.primary_key})
+
+
+def _of(key: Key) -> dict[str, Any]:
+    return {"_dialect": key[0], "_key": key[1]}
+
+
+def _save_documents(connection: Connection, documents: Mapping[Key, Documents], new: Collection[Registration]) -> None:
+    fresh = {(r.dialect, r.key) for r in new}
+    of_key = and_(DocumentRow.dialect == bindparam("_dialect"), DocumentRow.key == bindparam("_key"))
+    rows = [(key, d) for key, d in documents.items() if d.document is not None]
+    values = [(key, {"document": d.document, "capabilities": d.capabilities}) for key, d in rows]
+    inserted = [{"dialect": key[0], "key": key[1], **v} for key, v in values if key in fresh]
+    replaced = [_of(key) | v for key, v in values if key not in fresh]
+    advertised = [_of(key) | {"capabilities": d.capabilities} for key, d in documents.items() if d.document is None]
+    if inserted:
+        connection.execute(insert(DocumentRow), inserted)
+    for change in (replaced, advertised):
+        if change:
+            connection.execute(update(DocumentRow).where(of_key), change)
+
+
+def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
+    """Record up to `limit` steps of silence that have come to pass in `dialect`, each once; return the events.
+
+    Where the policy ends a registration at its lapse, the row goes with it. Safe to run on many gateways at
+    once: a row another one is working on is left to it.
+    """
+    events: list[Event] = []
+    for index, stage in reversed(list(enumerate(policy.stages, start=1))):
+        due = (
+            select(R.dialect, R.key)
+            .where(R.dialect == dialect, R.stage.between(0, index - 1), R.expires_at <= now - stage.after)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        chosen = tuple_(R.dialect, R.key).in_(due)
+        if policy.ends_at_lapse:
+            rows = connection.execute(delete(R).where(chosen).returning(*_COLUMNS))
+        else:
+            rows = connection.execute(update(R).where(chosen).values(stage=index).returning(*_COLUMNS))
+        events += [_silence(index, stage, registration, now) for registration in map(_registration, rows)]
+    record(connection, events)
+    return events
+
+
+def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
+    if index == 1:
+        return lapse(registration, now)
+    reason = f"silent for {now - registration.lease.last_seen:.1f} s"
+    return happened(EventKind(stage.event), registration, GATEWAY, now, reason)
+
+
+def purge(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
+    """Remove up to `limit` registrations whose retention after lapse or deregistration is over."""
+    if policy.retention is None:
+        return []
+    due = (
+        select(R.dialect, R.key)
+        .where(R.dialect == dialect, R.stage != 0, R.expires_at <= now - policy.retention)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(delete(R).where(tuple_(R.dialect, R.key).in_(due)).returning(*_COLUMNS))
+    reason = f"kept for {policy.retention:g} s after it ended"
+    events = [happened(EventKind.PURGED, _registration(row), GATEWAY, now, reason) for row in rows]
+    record(connection, events)
+    return events
+
+
+# --- reading
+
+
+def find(connection: Connection, dialect: str, key: str) -> Found | None:
+    """Return a registration with its documents, alive or not."""
+    row = connection.execute(_FIND, {"dialect": dialect, "key": key}).one_or_none()
+    return None if row is None else (_registration(row), row.document, row.capabilities)
+
+
+def find_all(connection: Connection, dialect: str | None, alive_at: float | None) -> list[Found]:
+    """Return the registrations of a dialect (None: of all) in the order of their keys.
+
+    With `alive_at`, only those whose lease runs at that time.
+    """
+    statement = _ENTRIES.order_by(R.dialect, R.key)
+    if dialect is not None:
+        statement = statement.where(R.dialect == dialect)
+    if alive_at is not None:
+        statement = statement.where(R.expires_at > alive_at)
+    return [(_registration(row), row.document, row.capabilities) for row in connection.execute(statement)]
+
+
+_ENTRIES = select(*_COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
+    DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
+)
+_FIND = _ENTRIES.where(R.dialect == bindparam("dialect"), R.key == bindparam("key"))
+
+
+def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
+    """Return the versions a registration has had, oldest first."""
+    rows = connection.execute(
+        select(VersionRow.version, VersionRow.since)
+        .where(VersionRow.dialect == dialect, VersionRow.key == key)
+        .order_by(VersionRow.id)
+    )
+    return [Version(row.version, row.since) for row in rows]

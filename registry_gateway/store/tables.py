@@ -1,0 +1,162 @@
+"""The tables. What a heartbeat touches (`registrations`) is narrow and apart from the documents.
+
+Times are epoch seconds in double precision. Names and documents are what a dialect put there; no column
+belongs to one dialect.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in a column typed INTEGER
+
+
+class Table(DeclarativeBase):
+    """Base of the tables; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: Text, float: Double, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+class RegistrationRow(Table):
+    """A registration with its lease: the narrow row every heartbeat updates."""
+
+    __tablename__ = "registrations"
+    __table_args__ = (
+        Index(None, "dialect", "stage", "expires_at"),
+        {"sqlite_with_rowid": False},  # one B-tree instead of two on the way to a lease
+    )
+
+    dialect: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    version: Mapped[str]
+    address: Mapped[str | None]
+    owner: Mapped[str | None]
+    approved_at: Mapped[float | None]
+    reported: Mapped[str | None]
+    advertised: Mapped[bool]
+    registered_at: Mapped[float]
+    updated_at: Mapped[float]
+    ttl: Mapped[float]
+    granted_at: Mapped[float]
+    heartbeat_at: Mapped[float | None]
+    expires_at: Mapped[float]
+    stage: Mapped[int] = mapped_column(SmallInteger)
+
+
+def _belongs_to_registration() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["dialect", "key"], ["registrations.dialect", "registrations.key"], ondelete="CASCADE")
+
+
+class DocumentRow(Table):
+    """What a registration is answered with: JSON as the adapter rendered it, read whole and never searched."""
+
+    __tablename__ = "documents"
+    __table_args__ = (_belongs_to_registration(),)
+
+    dialect: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[bytes]
+    capabilities: Mapped[bytes | None]
+
+
+class VersionRow(Table):
+    """A version a registration has had."""
+
+    __tablename__ = "versions"
+    __table_args__ = (_belongs_to_registration(), Index(None, "dialect", "key"))
+
+    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
+    dialect: Mapped[str]
+    key: Mapped[str]
+    version: Mapped[str]
+    since: Mapped[float]
+
+
+class SubscriptionRow(Table):
+    """Somebody's dependence on a registration."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (_belongs_to_registration(), Index(None, "dialect", "key"))
+
+    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
+    dialect: Mapped[str]
+    key: Mapped[str]
+    subscriber: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[float]
+    updated_at: Mapped[float]
+
+
+class EventRow(Table):
+    """The append-only log of changes. It outlives the registrations it speaks of."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index(None, "dialect", "key", "id"),
+        Index(None, "at"),
+        {"sqlite_autoincrement": True},  # an id is never given twice, even after the newest rows were pruned
+    )
+
+    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
+    at: Mapped[float]
+    kind: Mapped[str]
+    dialect: Mapped[str]
+    key: Mapped[str]
+    actor: Mapped[str]
+    address: Mapped[str | None]
+    request_id: Mapped[str | None]
+    reason: Mapped[str | None]
+    detail: Mapped[str]
+
+
+class AccountRow(Table):
+    """A service account. `scopes` and `slugs` are JSON lists."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    scopes: Mapped[str]
+    slugs: Mapped[str]
+    created_at: Mapped[float]
+    revoked_at: Mapped[float | None]
+
+
+class TokenRow(Table):
+    """A credential of an account: never the token, only a salted hash of it."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(ForeignKey("accounts.name", ondelete="CASCADE"), index=True)
+    salt: Mapped[bytes]
+    hash: Mapped[bytes]
+    created_at: Mapped[float]
+
+
+class PresenceRow(Table):
+    """One row: when a gateway on this database last said it was there to hear heartbeats."""
+
+    __tablename__ = "presence"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    present_at: Mapped[float]

@@ -1,0 +1,84 @@
+"""What is wrong with a request, in the `detail` list that FastAPI made the field's custom.
+
+All three dialects answer a request that can't be decoded with 422 and `{"detail": [{"type", "loc", "msg"}]}`;
+their clients read `loc` and `msg`. The input itself is never repeated.
+"""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.exchange import Answer, EmptyBody, json_answer
+
+Text = Annotated[str, Meta(max_length=1024, pattern=r"^[^\x00]*\Z")]
+"""A line of text for a column: PostgreSQL's text can't hold NUL."""
+
+LongText = Annotated[str, Meta(max_length=65536, pattern=r"^[^\x00]*\Z")]
+"""The same with more room."""
+
+SLUG = r"^[a-z][a-z0-9-]*\Z"
+"""A slug: a lower case letter, then lower case letters, digits and hyphens."""
+
+
+class Invalid(Exception):
+    """A request that decodes but makes no sense. `loc` is where, such as ("header", "X-Service-Key")."""
+
+    def __init__(self, kind: str, loc: tuple[str | int, ...], msg: str) -> None:
+        """Take FastAPI's `type`, `loc` and `msg`."""
+        super().__init__(msg)
+        self.detail = {"type": kind, "loc": loc, "msg": msg}
+
+
+_PATH = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_MISSING = re.compile(r"Object missing required field `(.*)`$")
+_KINDS = (
+    ("pattern", "string_pattern_mismatch"),
+    ("enum", "enum"),
+    ("of length", "length"),
+    ("Expected `str", "string_type"),
+    ("Expected `int` ", "range"),
+    ("Expected `float` ", "range"),
+    ("Expected `int", "int_type"),
+    ("Expected `float", "float_type"),
+    ("Expected `bool", "bool_type"),
+    ("Expected `array", "list_type"),
+    ("Expected `object", "dict_type"),
+)
+
+
+def detail(error: Exception) -> dict[str, Any]:
+    """Return one entry of `detail` for what went wrong while a request was decoded."""
+    if isinstance(error, Invalid):
+        return error.detail
+    if isinstance(error, EmptyBody):
+        return {"type": "missing", "loc": ["body"], "msg": "Field required"}
+    if not isinstance(error, msgspec.ValidationError):
+        return {"type": "json_invalid", "loc": ["body"], "msg": f"JSON decode error: {error}"}
+    problem, _, path = str(error).partition(" - at `$")
+    loc: list[str | int] = ["body", *_steps(path.rstrip("`"))]
+    missing = _MISSING.match(problem)
+    if missing:
+        return {"type": "missing", "loc": [*loc, missing[1]], "msg": "Field required"}
+    kind = next((kind for words, kind in _KINDS if words in problem), "value_error")
+    return {"type": kind, "loc": loc, "msg": problem}
+
+
+def unprocessable(error: Exception) -> Answer:
+    """Return the 422 for what went wrong while a request was decoded."""
+    return json_answer(422, {"detail": [detail(error)]})
+
+
+REFUSED = (Invalid, EmptyBody, msgspec.DecodeError)
+"""The exceptions `unprocessable` words. `msgspec.ValidationError` is a DecodeError."""
+
+
+def _steps(path: str) -> list[str | int]:
+    steps: list[str | int] = []
+    for name, index in _PATH.findall(path):
+        if index:
+            steps.append(int(index))
+        elif name:
+            steps.append(name)
+    return steps
