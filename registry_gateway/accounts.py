@@ -40,7 +40,7 @@ class Accounts:
         now = self._clock.now()
         account = Account(name=name, scopes=tuple(scopes), slugs=tuple(slugs), created_at=now, revoked_at=None)
         number, secret, salt = secrets.token_hex(8), secrets.token_urlsafe(32), secrets.token_bytes(16)
-        if not await self._store.write(statements.add, account, number, salt, _hash(salt, secret)):
+        if not await self._store.write(lambda c: statements.add(c, account, number, salt, _hash(salt, secret))):
             raise AlreadyExists(f"there is an account {name} already")
         return f"rgw_{number}_{secret}"
 
@@ -54,7 +54,7 @@ class Accounts:
         Raises:
             NotFound: There is no such account.
         """
-        revoked = await self._store.write(statements.revoke, name, self._clock.now())
+        revoked = await self._store.write(lambda c: statements.revoke(c, name, self._clock.now()))
         if revoked is None:
             raise NotFound(f"there is no account {name}")
         return revoked
@@ -79,7 +79,7 @@ class Accounts:
         number, _, secret = rest.partition("_")
         if prefix != "rgw" or not number.isalnum() or not secret:
             return None
-        found = await self._store.read(statements.find_by_token, number)
+        found = await self._store.read(lambda c: statements.find_by_token(c, number))
         if found is None:
             return None
         account, salt, expected = found

@@ -85,17 +85,24 @@ class Gateway:
 
 def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock: Clock | None = None) -> Gateway:
     """Build the gateway from its settings and the adapters that are installed. Opens nothing yet."""
-    own = configuration.gateway
-    clock = clock or SystemClock()
-    store = Store(own.database_url, synchronous=own.sqlite_synchronous)
-    speaking = adapters_module.chosen(adapters, own)
-    policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in speaking}
-    core = Core(Registry(store, policies, clock), Accounts(store, clock), own, clock)
+    speaking = adapters_module.chosen(adapters, configuration.gateway)
+    core, store = open_core(configuration, speaking, clock)
     mounts: dict[str, Mounted] = {}
     for adapter in speaking:
         mounted = Mounted(adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
     return Gateway(core, store, mounts)
+
+
+def open_core(
+    configuration: Configuration, adapters: Sequence[Adapter], clock: Clock | None = None
+) -> tuple[Core, Store]:
+    """Build the core, with the lease policies of `adapters`, and the database below it. Opens nothing yet."""
+    own = configuration.gateway
+    clock = clock or SystemClock()
+    store = Store(own.database_url, synchronous=own.sqlite_synchronous)
+    policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
+    return Core(Registry(store, policies, clock), Accounts(store, clock), own, clock), store
 
 
 def from_environment() -> Gateway:

@@ -106,7 +106,7 @@ def register(before: Registration | None, command: Register, policy: LeasePolicy
     events: list[Event] = []
     if before is not None and policy.ends_at_lapse and not before.lease.alive(now):
         events, before = _lapse_if_unrecorded(before, now), None
-    if before is None and command.mode == "update":
+    if command.mode == "update" and (before is None or before.lease.stage == REVOKED):
         raise NotRegistered(f"{command.key} is not registered")
     if before is not None:
         _own(before, command.owner)
@@ -169,8 +169,9 @@ def _revival(before: Registration, actor: Actor, now: float) -> list[Event]:
     """Return the events of a sign of life after the deadline (none if it came in time)."""
     if before.lease.alive(now):
         return []
+    late = max(0.0, now - before.lease.expires_at)
     was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease had lapsed"
-    reason = f"heard of {now - before.lease.expires_at:.1f} s {was}"
+    reason = f"heard of {late:.1f} s {was}"
     return [
         *_lapse_if_unrecorded(before, now),
         happened(EventKind.RECOVERED, before, actor, now, reason),
@@ -218,12 +219,13 @@ def deregister(
     if subscribers:
         raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
     event = happened(EventKind.DEREGISTERED, standing, command.actor, now, command.reason)
+    recorded = [*_lapse_if_unrecorded(standing, now), event]
     after = (
         replace(standing, updated_at=now, lease=leases.revoked(standing.lease, now))
         if policy.keeps_deregistered
         else None
     )
-    return Decision(after=after, outcome=Done(standing), events=[event])
+    return Decision(after=after, outcome=Done(standing), events=recorded)
 
 
 def approve(before: Registration | None, command: Approve, policy: LeasePolicy, now: float) -> Decision:

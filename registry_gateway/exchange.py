@@ -6,9 +6,10 @@ is free to use those instead.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qs
-from uuid import uuid4
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -19,6 +20,8 @@ from registry_gateway.model import Actor
 from registry_gateway.settings import Settings
 
 _encode = msgspec.json.encode
+_PROCESS = token_hex(8)
+_numbers = count()  # with the part above as unique as a UUID, and made without asking the kernel each time
 
 
 class BodyTooLarge(Exception):
@@ -143,7 +146,7 @@ def request_id(scope: Scope) -> str:
     """Return the id of a request: given by the server, stable while the request lasts."""
     known: str | None = scope.get("request_id")
     if known is None:
-        known = scope["request_id"] = f"req_{uuid4().hex}"
+        known = scope["request_id"] = f"req_{_PROCESS}{next(_numbers):08x}"
     return known
 
 
@@ -184,9 +187,14 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     if not body:
         raise EmptyBody
     try:
+        str(body, "utf-8")  # msgspec looks only into the strings it decodes, and what is kept raw is answered with
         return decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"JSON is not UTF-8: {error.reason} (byte {error.start})") from None
     except RecursionError:
         raise msgspec.DecodeError("JSON is nested too deeply") from None
+    except UnicodeDecodeError:  # msgspec's for a string that is looked at; it skips the others
+        raise msgspec.DecodeError("JSON is not in UTF-8") from None
 
 
 class EmptyBody(Exception):

@@ -1,8 +1,10 @@
 """The lease: how long a registration is taken for alive, and what its silence means. Pure functions of time.
 
-A lease has one deadline. Alive means `now < expires_at`, everywhere and judged when read. How bad a silence is
-(degraded, unreachable) follows from the deadline, the policy and `now` alone: there is no counter that two
-gateways could both increment.
+A lease has one deadline. Alive means `now < expires_at`, everywhere and judged when read, unless its end is on
+record already: gateways take their time at different instants and from different clocks, and what one of them
+has ended must not come back because another one's `now` is a little earlier. How bad a silence is (degraded,
+unreachable) follows from the deadline, the policy and `now` alone: there is no counter that two gateways could
+both increment.
 """
 
 from enum import StrEnum
@@ -60,7 +62,7 @@ class Lease(msgspec.Struct, frozen=True):
     """A promise to hear from the holder before `expires_at`. Times are epoch seconds, `ttl` is seconds.
 
     `stage` is how many steps of silence have been recorded as events: 0 while alive, `REVOKED` after a
-    deregistration. It is bookkeeping; liveness never depends on it.
+    deregistration. Anything else than 0 is final until the holder is heard of again.
     """
 
     ttl: float
@@ -75,8 +77,8 @@ class Lease(msgspec.Struct, frozen=True):
         return self.granted_at if self.heartbeat_at is None else max(self.granted_at, self.heartbeat_at)
 
     def alive(self, now: float) -> bool:
-        """Tell whether the deadline is still ahead."""
-        return now < self.expires_at
+        """Tell whether the deadline is still ahead, and no end recorded."""
+        return now < self.expires_at and self.stage == 0
 
     def health(self, policy: LeasePolicy, now: float) -> Health:
         """Tell what the silence since the deadline means under `policy`."""

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from registry_gateway.batch import apply
+from registry_gateway.batching import Batching
 from registry_gateway.clock import Clock
 from registry_gateway.commands import (
     Advertise,
@@ -22,7 +23,6 @@ from registry_gateway.commands import (
 )
 from registry_gateway.decide import happened
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable
-from registry_gateway.group_commit import GroupCommit
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
 from registry_gateway.store import events, presence, registrations, subscriptions
@@ -30,6 +30,15 @@ from registry_gateway.store.engine import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """One of the store's ways to run a transaction."""
+
+    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
+        """Run it."""
+        ...  # pragma: no cover - a protocol has no body
+
 
 ABSENCE = 2.5
 """Seconds without a sign of any gateway on the database after which heartbeats count as unheard."""
@@ -52,7 +61,8 @@ class Registry:
         self._store = store
         self._policies = policies
         self._clock = clock
-        self._writer: GroupCommit[Command, Outcome] = GroupCommit(self._commit)
+        self._writer: Batching[Command, Outcome] = Batching(self._commit)
+        self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find)
         self._interrupted = False
 
     # --- what services ask for
@@ -105,14 +115,18 @@ class Registry:
 
     async def find(self, dialect: str, key: str) -> Entry | None:
         """Return what is registered under `key`, with its health now; None if nothing is, or is any longer."""
-        row = await self._read(registrations.find, dialect, key)
-        return None if row is None else self._judged(row, self._clock.now())
+        return await self._finder.submit((dialect, key))
 
     async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
         """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are."""
         now = self._clock.now()
-        rows = await self._read(registrations.find_all, dialect, now if alive else None)
+        rows = await self._transact(self._store.scan, registrations.find_all, dialect, now if alive else None)
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
+
+    async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | None]:
+        now = self._clock.now()
+        rows = await self._transact(self._store.read_fast, registrations.find, keys)
+        return [self._judged(rows[key], now) if key in rows else None for key in keys]
 
     def _judged(self, row: registrations.Found, now: float) -> Entry | None:
         registration, document, capabilities = row
@@ -201,7 +215,9 @@ class Registry:
     # --- transactions
 
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
-        outcomes, recorded = await self._write(apply, commands, self._policies, self._clock.now())
+        outcomes, recorded = await self._transact(
+            self._store.write_fast, apply, commands, self._policies, self._clock.now()
+        )
         _log(recorded)
         return outcomes
 
@@ -211,13 +227,19 @@ class Registry:
     async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._transact(self._store.write, work, *args, **kwargs)
 
-    async def _transact(self, run: Callable[..., Awaitable[T]], *args: object, **kwargs: object) -> T:
+    async def _transact(
+        self,
+        run: Transaction,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         """Run a transaction; the first one after an outage of the database makes up for the outage first."""
         try:
             if self._interrupted:
-                await self._store.write(presence.resume, self._clock.now(), ABSENCE)
+                await self._store.write(lambda c: presence.resume(c, self._clock.now(), ABSENCE))
                 self._interrupted = False
-            return await run(*args, **kwargs)
+            return await run(lambda connection: work(connection, *args, **kwargs))
         except StoreUnavailable:
             self._interrupted = True
             raise

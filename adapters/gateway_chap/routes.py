@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from gateway_chap import translate
 from gateway_chap.faults import MissingKey, WrongKey
+from registry_gateway.batching import shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import Answer, Call, json_answer, resource
@@ -31,6 +32,7 @@ class Chap:
         self._missing_key_status = missing_key_status
         self._ttl = ttl
         self._absolute = absolute
+        self._services = shared(self._list)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.
@@ -67,7 +69,10 @@ class Chap:
 
     async def list(self, _call: Call) -> Answer:
         """GET /v2/services: the live ones."""
-        return Answer(200, translate.services(await self._registry.list(DIALECT, alive=True)))
+        return Answer(200, await self._services.submit(DIALECT))
+
+    async def _list(self, dialect: str) -> bytes:
+        return translate.services(await self._registry.list(dialect, alive=True))
 
     async def find(self, call: Call) -> Answer:
         """GET /v2/services/{id}: 200 or 404."""

@@ -37,7 +37,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     """
     request: RegisterRequest = decode(body, _request)
     info = request.info
-    document = {"id": info.id, "url": request.url, "info": _completed(_as_sent.decode(body).info)}
+    document = {"id": info.id, "url": request.url, "info": _completed(decode(body, _as_sent).info)}
     return Register(
         dialect="chap",
         key=info.id,

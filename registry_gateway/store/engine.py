@@ -1,17 +1,21 @@
 """The database: how it is reached, how a transaction runs, and which of its errors mean what."""
 
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+import asyncio
+import contextlib
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry_gateway.errors import StoreUnavailable
+from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Run = Callable[[Callable[[Connection], T]], Awaitable[T]]
 
 ATTEMPTS = 5
 """How often a transaction that lost a race (unique key, deadlock, serialization) is run before giving up."""
@@ -47,61 +51,97 @@ def async_url(url: str) -> URL:
 
 
 class Store:
-    """A database and the transactions on it. Functions of a `Connection` do the work; see `statements`."""
+    """A database and the transactions on it. Functions of a `Connection` do the work; they know no driver.
+
+    There are two ways in: `read` and `write` through a pool of asyncio connections, for whatever is rare, and a
+    lane each for what services cause all the time (`read_fast`, `scan`, `write_fast`).
+    """
 
     def __init__(self, url: str, *, synchronous: str = "NORMAL", pool_size: int = 5) -> None:
-        """Prepare the engine; nothing is opened yet.
+        """Prepare the engines; nothing is opened yet.
 
         Args:
             url: A SQLAlchemy URL; the driver in it is ignored.
             synchronous: SQLite's `synchronous` pragma: NORMAL survives a killed process, FULL a power cut.
-            pool_size: Connections kept for reading and writing.
+            pool_size: Connections of the pool.
         """
         self.url = async_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT}
+        pool: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": BUSY_TIMEOUT}
+        self._finder: Lane
+        self._scanner: Lane
+        self._writer: Lane
         if self.sqlite:
-            options["connect_args"] = {"timeout": BUSY_TIMEOUT, "isolation_level": None}
+            driver = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
+            self.engine = create_async_engine(self.url, connect_args=driver, **pool)
+            plain = create_engine(self.url.set(drivername="sqlite"), connect_args=driver)
+            for engine in (self.engine.sync_engine, plain):
+                _prepare_sqlite(engine, synchronous)
+            self._finder, self._scanner = ThreadLane(plain, "find"), ThreadLane(plain, "scan")
+            self._writer = ThreadLane(plain.execution_options(writing=True), "write")
         else:
-            options |= {"pool_pre_ping": True, "connect_args": {"timeout": BUSY_TIMEOUT}}
-        self.engine: AsyncEngine = create_async_engine(self.url, **options)
-        self._writing = self.engine.execution_options(writing=True)
-        if self.sqlite:
-            _prepare_sqlite(self.engine, synchronous)
+            self.engine = create_async_engine(
+                self.url, pool_pre_ping=True, connect_args={"timeout": BUSY_TIMEOUT}, **pool
+            )
+            self._finder, self._scanner = ConnectionLane(self.engine), ConnectionLane(self.engine)
+            self._writer = ConnectionLane(self.engine)
+        self._one_writer = asyncio.Lock() if self.sqlite else contextlib.nullcontext()
 
-    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that only reads.
 
         Raises:
             StoreUnavailable: The database can't be reached or refuses.
         """
-        return await self._transact(self.engine, work, *args, **kwargs)
+        return await self._attempt(functools.partial(_pooled, self.engine), work)
 
-    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; run it again if it lost a race against another process.
 
         Raises:
             StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
         """
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._transact(self._writing, work, *args, **kwargs)
-            except LostRace:
-                continue
-        return await self._transact(self._writing, work, *args, **kwargs)
+        return await self._persist(functools.partial(_pooled, self.engine.execution_options(writing=True)), work)
 
-    async def _transact(
-        self, engine: AsyncEngine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        try:
-            async with engine.begin() as connection:
-                return await connection.run_sync(work, *args, **kwargs)
-        except (SQLAlchemyError, OSError) as error:
-            raise _translated(error) from error
+    async def read_fast(self, work: Callable[[Connection], T]) -> T:
+        """Do what `read` does, on a lane for what is short."""
+        return await self._attempt(self._finder.run, work)
+
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        """Do what `read` does, on a lane for what is long: whole lists."""
+        return await self._attempt(self._scanner.run, work)
+
+    async def write_fast(self, work: Callable[[Connection], T]) -> T:
+        """Do what `write` does, on the writing lane."""
+        return await self._persist(self._writer.run, work)
 
     async def close(self) -> None:
         """Close the connections."""
+        for lane in (self._finder, self._scanner, self._writer):
+            await lane.close()
         await self.engine.dispose()
+
+    async def _persist(self, run: Run[T], work: Callable[[Connection], T]) -> T:
+        # On SQLite there is one writer at a time: waiting here is cheaper than for the file's lock.
+        async with self._one_writer:
+            for _ in range(ATTEMPTS - 1):
+                try:
+                    return await self._attempt(run, work)
+                except LostRace:
+                    continue
+            return await self._attempt(run, work)
+
+    @staticmethod
+    async def _attempt(run: Run[T], work: Callable[[Connection], T]) -> T:
+        try:
+            return await run(work)
+        except (SQLAlchemyError, OSError) as error:
+            raise _translated(error) from error
+
+
+async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+    async with engine.begin() as connection:
+        return await connection.run_sync(work)
 
 
 class LostRace(StoreUnavailable):
@@ -120,15 +160,15 @@ def _first_line(error: Exception) -> str:
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
-def _prepare_sqlite(engine: AsyncEngine, synchronous: str) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
+def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
+    @event.listens_for(engine, "connect")
     def pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # The driver's own transaction control is off (isolation_level None): it would start a write
         # transaction only at the first INSERT, too late for reading and deciding under the lock.

@@ -1,0 +1,103 @@
+"""Batching: what arrives while a batch is worked on waits for the next one and shares it.
+
+This is group commit, and the same for reads. There is no timer. A lone request is worked on at once; under load
+a batch grows to what one transaction takes, so the cost of a transaction is divided by the number of callers who
+wait for it. Each caller is answered after its own batch, with its own outcome.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from registry_gateway.errors import Overloaded, RegistryError, StoreUnavailable
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+BATCH = 512
+"""Most items in one batch: bounds the time a batch takes, and so the wait of the next."""
+
+QUEUE = 10_000
+"""Most items waiting for their batch; beyond it a caller is told to come back."""
+
+
+class Batching(Generic[Asked, Answered]):
+    """Gathers what is asked into batches and hands one batch at a time to `work`."""
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered | RegistryError]]],
+        *,
+        batch: int = BATCH,
+        queue: int = QUEUE,
+    ) -> None:
+        """Take the function that works on a batch.
+
+        Args:
+            work: Returns one answer for each item, in order; an error among them is raised in the caller it
+                belongs to. If it raises, every caller of that batch gets the error, and no other.
+            batch: Most items in one batch.
+            queue: Most items waiting.
+        """
+        self._work = work
+        self._batch = batch
+        self._queue_limit = queue
+        self._waiting: list[tuple[Asked, asyncio.Future[Answered]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Asked) -> Answered:
+        """Return the answer to `item` once its batch is done: for a write, once it is committed.
+
+        Raises:
+            Overloaded: Too many are waiting already; this one was not taken.
+            StoreUnavailable: The batch failed; nothing of it is in the database.
+            RegistryError: The item was refused.
+        """
+        if len(self._waiting) >= self._queue_limit:
+            raise Overloaded(f"{self._queue_limit} requests are waiting already; try again shortly")
+        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._run(), name="batching")
+        return await future
+
+    async def drain(self) -> None:
+        """Return when everything taken so far is done and answered."""
+        while self._worker is not None:
+            await self._worker
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+                await self._answer(batch)
+        finally:
+            self._worker = None
+
+    async def _answer(self, batch: Sequence[tuple[Asked, asyncio.Future[Answered]]]) -> None:
+        try:
+            answers: Sequence[Answered | RegistryError | Exception] = await self._work([item for item, _ in batch])
+        except StoreUnavailable as error:
+            answers = [type(error)(str(error)) for _ in batch]  # one each: raising adds to an error's traceback
+        except Exception as error:
+            answers = [error] * len(batch)
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if future.done():  # the client has gone
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+
+def shared(read: Callable[[Asked], Awaitable[Answered]]) -> Batching[Asked, Answered]:
+    """Return `read` as something many can ask at once: those who wait for the same thing share one reading.
+
+    Every caller gets an answer that was read after it asked, so nobody sees less than its own writes.
+    """
+
+    async def work(asked: Sequence[Asked]) -> Sequence[Answered]:
+        answers = {item: await read(item) for item in dict.fromkeys(asked)}
+        return [answers[item] for item in asked]
+
+    return Batching(work)

@@ -1,0 +1,93 @@
+"""A lane: one connection kept for one kind of work, a whole transaction in one step.
+
+SQLAlchemy's asyncio drivers cross between the event loop and the driver for every call: with aiosqlite nine
+times for a transaction of one statement, each time through a thread. A heartbeat can't afford that. On SQLite a
+lane is a thread that runs the whole transaction with the standard library's driver; on PostgreSQL it is a
+connection that stays checked out. See docs/decisions/0003-lanes.md for the figures.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+T = TypeVar("T")
+
+
+class Lane(Protocol):
+    """Runs transactions one after the other."""
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction and commit it; roll back whatever it raises."""
+        ...  # pragma: no cover - a protocol has no body
+
+    async def close(self) -> None:
+        """Close the connection."""
+        ...  # pragma: no cover - a protocol has no body
+
+
+class ThreadLane:
+    """A lane for SQLite: a thread with a connection."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        """Take a synchronous engine; the thread starts with the first transaction."""
+        self._engine = engine
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._connection: Connection | None = None
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction on the lane's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._transact, work)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._engine.connect()
+        try:
+            with connection.begin():
+                return work(connection)
+        except BaseException:
+            self._connection = None
+            connection.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection and end the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._close)
+        self._executor.shutdown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+
+
+class ConnectionLane:
+    """A lane for PostgreSQL: a connection of the pool that stays checked out."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """Take the engine; the connection is made with the first transaction."""
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+        self._turn = asyncio.Lock()
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction on the lane's connection."""
+        async with self._turn:
+            if self._connection is None:
+                self._connection = await self._engine.connect()
+            try:
+                async with self._connection.begin():
+                    return await self._connection.run_sync(work)
+            except BaseException:
+                broken, self._connection = self._connection, None
+                await broken.close()
+                raise
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()
