@@ -64,7 +64,7 @@ class Batching(Generic[Asked, Answered]):
     async def drain(self) -> None:
         """Return when everything taken so far is done and answered."""
         while self._worker is not None:
-            await self._worker
+            await asyncio.wait([self._worker])  # awaiting it: a drain cut short would cancel the work
 
     async def _run(self) -> None:
         try:

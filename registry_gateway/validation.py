@@ -34,12 +34,17 @@ class Invalid(Exception):
 _PATH = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _MISSING = re.compile(r"Object missing required field `(.*)`$")
 _KINDS = (
-    ("pattern", "string_pattern_mismatch"),
+    ("matching regex", "string_pattern_mismatch"),
     ("enum", "enum"),
-    ("of length", "length"),
+    ("Expected `str` of length <=", "string_too_long"),
+    ("Expected `str` of length >=", "string_too_short"),
+    ("of length <=", "too_long"),
+    ("of length >=", "too_short"),
+    ("` >= ", "greater_than_equal"),
+    ("` > ", "greater_than"),
+    ("` <= ", "less_than_equal"),
+    ("` < ", "less_than"),
     ("Expected `str", "string_type"),
-    ("Expected `int` ", "range"),
-    ("Expected `float` ", "range"),
     ("Expected `int", "int_type"),
     ("Expected `float", "float_type"),
     ("Expected `bool", "bool_type"),

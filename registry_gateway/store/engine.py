@@ -136,7 +136,7 @@ class Store:
         try:
             return await run(work)
         except (SQLAlchemyError, OSError) as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
 
 async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
@@ -148,7 +148,8 @@ class LostRace(StoreUnavailable):
     """Another process changed the same rows first; the transaction was rolled back and may be run again."""
 
 
-def _translated(error: Exception) -> StoreUnavailable:
+def translated(error: Exception) -> StoreUnavailable:
+    """Return what an error of a driver means to whoever asked: a lost race, or a database that can't be used."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     if isinstance(error, IntegrityError) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")

@@ -219,14 +219,15 @@ def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float
     once: a row another one is working on is left to it.
     """
     events: list[Event] = []
-    for index, stage in reversed(list(enumerate(policy.stages, start=1))):
+    for index, stage in enumerate(policy.stages, start=1):
         due = (
             select(R.dialect, R.key)
-            .where(R.dialect == dialect, R.stage.between(0, index - 1), R.expires_at <= now - stage.after)
+            .where(R.dialect == dialect, R.stage == index - 1, R.expires_at <= now - stage.after)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("due")  # run once; a plain subquery PostgreSQL may run again, and lock more than the limit
         )
-        chosen = tuple_(R.dialect, R.key).in_(due)
+        chosen = tuple_(R.dialect, R.key).in_(select(due))
         if policy.ends_at_lapse:
             rows = connection.execute(delete(R).where(chosen).returning(*_COLUMNS))
         else:
@@ -252,8 +253,9 @@ def purge(connection: Connection, dialect: str, policy: LeasePolicy, now: float,
         .where(R.dialect == dialect, R.stage != 0, R.expires_at <= now - policy.retention)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    rows = connection.execute(delete(R).where(tuple_(R.dialect, R.key).in_(due)).returning(*_COLUMNS))
+    rows = connection.execute(delete(R).where(tuple_(R.dialect, R.key).in_(select(due))).returning(*_COLUMNS))
     reason = f"kept for {policy.retention:g} s after it ended"
     events = [happened(EventKind.PURGED, _registration(row), GATEWAY, now, reason) for row in rows]
     record(connection, events)

@@ -1,0 +1,186 @@
+"""runspec's endpoints: decode, one core call, encode."""
+
+import contextlib
+import hmac
+from collections.abc import Sequence
+from typing import ClassVar
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.routing import Route
+
+from gateway_runspec import export, translate
+from gateway_runspec.faults import BadKey, NoSuchTool
+from registry_gateway.batching import shared
+from registry_gateway.commands import Deregister, Renew, Renewed
+from registry_gateway.errors import NotRegistered
+from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.model import Actor, Entry
+from registry_gateway.registry import Registry
+
+DIALECT = "runspec"
+
+_OK = Answer(200, b'{"status":"ok"}')
+_CREATED = Answer(201, b'{"status":"ok"}')
+_ACK = Answer(200, b'{"status":"ack"}')
+_REFRESH = Answer(200, b'{"status":"refresh"}')
+
+
+class Anything(Convertor[str]):
+    """Path parameter of any text. Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `a`."""
+
+    regex: ClassVar[str] = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+
+register_url_convertor("runspec_text", Anything())  # Starlette keeps these for the process; hence the prefix
+
+
+class Runspec:
+    """The runspec endpoints over a registry."""
+
+    def __init__(self, registry: Registry, *, key: str | None, protect_reads: bool, ttl: float) -> None:
+        """Take the registry, the API key (None: open), whether reads need it too, and the lease in seconds."""
+        self._registry = registry
+        self._key = None if key is None else key.encode()
+        self._protect_reads = protect_reads
+        self._ttl = ttl
+        self._entries = shared(self._read)
+        self._instances = shared(self._render_instances)
+        self._tools = shared(self._render_tools)
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes, the busiest first.
+
+        Ids and tool names may hold slashes: clients put them into the path as they are.
+        """
+        return [
+            resource("/instances/{id:runspec_text}/heartbeat", POST=self.heartbeat),
+            resource("/instances/{id:runspec_text}/tools", POST=self.advertise),
+            resource("/instances", GET=self.instances, POST=self.register),
+            resource("/instances/{id:runspec_text}", GET=self.instance, DELETE=self.deregister),
+            resource("/tools", GET=self.tools),
+            resource("/tools/{name:runspec_text}", GET=self.tool),
+            resource("/hosts", GET=self.hosts),
+            resource("/export/superputty", GET=self.superputty),
+            resource("/export/mobaxterm", GET=self.mobaxterm),
+        ]
+
+    # --- what agents ask for
+
+    async def heartbeat(self, call: Call) -> Answer:
+        """POST /instances/{id}/heartbeat: `ack`, or `refresh` when the tools are wanted (again)."""
+        self._authenticate(call)
+        if _has_body(call):
+            translate.check_heartbeat(await call.body())
+        outcome = await self._registry.renew(Renew(DIALECT, call.param("id"), self._actor(call)))
+        known = isinstance(outcome, Renewed) and outcome.registration.advertised
+        return _ACK if known else _REFRESH
+
+    async def register(self, call: Call) -> Answer:
+        """POST /instances: 201; the latest registration wins, without tools until they are posted."""
+        self._authenticate(call)
+        await self._registry.register(translate.register(await call.body(), self._ttl, self._actor(call)))
+        return _CREATED
+
+    async def advertise(self, call: Call) -> Answer:
+        """POST /instances/{id}/tools: 200 or 404."""
+        self._authenticate(call)
+        await self._registry.advertise(translate.advertise(call.param("id"), await call.body(), self._actor(call)))
+        return _OK
+
+    async def deregister(self, call: Call) -> Answer:
+        """DELETE /instances/{id}: 200, whether there was one or not."""
+        self._authenticate(call)
+        with contextlib.suppress(NotRegistered):
+            await self._registry.deregister(Deregister(dialect=DIALECT, key=call.param("id"), actor=self._actor(call)))
+        return _OK
+
+    # --- what readers ask for
+
+    async def instances(self, call: Call) -> Answer:
+        """GET /instances: the live ones, or all with `?active=false`."""
+        return Answer(200, await self._instances.submit(self._live_only(call)))
+
+    async def instance(self, call: Call) -> Answer:
+        """GET /instances/{id}: 200, live or not, or 404."""
+        self._authenticate_reader(call)
+        entry = await self._registry.find(DIALECT, call.param("id"))
+        if entry is None:
+            raise NotRegistered(f"{call.param('id')} is not registered")
+        return Answer(200, translate.instance(entry))
+
+    async def tools(self, call: Call) -> Answer:
+        """GET /tools: each tool with the hosts that have it."""
+        return Answer(200, await self._tools.submit(self._live_only(call)))
+
+    async def tool(self, call: Call) -> Answer:
+        """GET /tools/{name}: 200 or 404."""
+        entries = await self._entries.submit(self._live_only(call))
+        found = translate.tool(entries, call.param("name"))
+        if found is None:
+            raise NoSuchTool
+        return Answer(200, found)
+
+    async def hosts(self, call: Call) -> Answer:
+        """GET /hosts: each host and name once."""
+        return json_answer(200, translate.hosts(await self._entries.submit(self._live_only(call))))
+
+    async def superputty(self, call: Call) -> Answer:
+        """GET /export/superputty: the live hosts for SuperPuTTY, with `?user=` as the login."""
+        self._authenticate_reader(call)
+        hosts = translate.hosts(await self._entries.submit(True))
+        content = export.superputty(hosts, call.query("user") or "")
+        return Answer(200, content, b"application/xml", _attachment("runspec-sessions.xml"))
+
+    async def mobaxterm(self, call: Call) -> Answer:
+        """GET /export/mobaxterm: the live hosts for MobaXterm, with `?user=` as the login."""
+        self._authenticate_reader(call)
+        hosts = translate.hosts(await self._entries.submit(True))
+        content = export.mobaxterm(hosts, call.query("user") or "")
+        return Answer(200, content, b"text/plain; charset=utf-8", _attachment("runspec.mxtsessions"))
+
+    async def _read(self, live_only: bool) -> Sequence[Entry]:
+        return await self._registry.list(DIALECT, alive=live_only)
+
+    async def _render_instances(self, live_only: bool) -> bytes:
+        return translate.instances(await self._read(live_only))
+
+    async def _render_tools(self, live_only: bool) -> bytes:
+        return translate.tools(await self._read(live_only))
+
+    def _live_only(self, call: Call) -> bool:
+        """Return which instances a list is to be made of, once the reader may ask."""
+        self._authenticate_reader(call)
+        return translate.live_only(call.query("active"))
+
+    def _authenticate(self, call: Call) -> None:
+        if self._key is None:
+            return
+        given = call.header(b"x-api-key")
+        if given is None or not hmac.compare_digest(given.encode(), self._key):
+            raise BadKey
+
+    def _authenticate_reader(self, call: Call) -> None:
+        if self._protect_reads:
+            self._authenticate(call)
+
+    def _actor(self, call: Call) -> Actor:
+        return call.actor("anonymous" if self._key is None else "key:runspec")
+
+
+def _has_body(call: Call) -> bool:
+    """Tell whether a body follows. Most heartbeats have none, and asking for it costs."""
+    if call.header(b"content-length") not in (None, "0"):
+        return True
+    return call.header(b"transfer-encoding") is not None
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename={name}"}

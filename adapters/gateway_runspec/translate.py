@@ -1,0 +1,193 @@
+"""runspec's words to the core's and back. Pure.
+
+A tool list is stored as the JSON that GET /instances answers with, laid out in lines so that GET /tools, which
+turns the lists of all instances inside out, can take it apart without decoding it:
+
+    [
+    {"name":"rotate"
+    ,"description":"Rotate the logs","inputSchema":{}
+    ,"annotations":{}
+    ,"x-command":"rotate","x-run-as":"logs"}
+    ]
+
+Five lines a tool: its name, what the hosts share, what neither shares nor runs, how this host runs it, and a
+comma or the end. A line break can't be part of a JSON string, and those between tokens are taken out before.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway_runspec.wire import HeartbeatRequest, Host, RegisterRequest, ToolsAsSent, ToolsRequest
+from registry_gateway.commands import Advertise, Register
+from registry_gateway.exchange import decode
+from registry_gateway.model import Actor, Entry
+from registry_gateway.validation import Invalid
+
+_SHARED = ("description", "inputSchema")
+_OURS = ("active", "last_seen", "tools")
+_LINES = 5
+
+_request: msgspec.json.Decoder[Any] = msgspec.json.Decoder(RegisterRequest)
+_members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_heartbeat: msgspec.json.Decoder[Any] = msgspec.json.Decoder(HeartbeatRequest)
+_tools: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ToolsRequest)
+_tools_as_sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ToolsAsSent)
+_encode = msgspec.json.encode
+
+
+# --- what agents send
+
+
+def register(body: bytes, ttl: float, actor: Actor) -> Register:
+    """Return the command a POST /instances asks for; the lease is `ttl` seconds.
+
+    Raises:
+        EmptyBody, msgspec.DecodeError: The body is not one.
+    """
+    request: RegisterRequest = decode(body, _request)
+    sent: dict[str, msgspec.Raw] = decode(body, _members)
+    known = msgspec.structs.asdict(request)
+    others = {k: v for k, v in sent.items() if k not in known and k not in _OURS}
+    return Register(
+        dialect="runspec",
+        key=request.instance_id,
+        name=request.name,
+        version=request.version,
+        address=request.host,
+        ttl=ttl,
+        document=_encode(known | others),
+        mode="replace",
+        actor=actor,
+    )
+
+
+def check_heartbeat(body: bytes) -> None:
+    """Return if `body` is one of a heartbeat. Nothing of it is kept, as in the reference.
+
+    Raises:
+        msgspec.DecodeError: It is not.
+    """
+    if body:
+        decode(body, _heartbeat)
+
+
+def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
+    """Return the command a POST /instances/{id}/tools asks for.
+
+    Raises:
+        EmptyBody, msgspec.DecodeError: The body is not one.
+    """
+    checked: ToolsRequest = decode(body, _tools)
+    sent: ToolsAsSent = decode(body.replace(b"\n", b" "), _tools_as_sent)
+    tools = [_laid_out(tool.name, members) for tool, members in zip(checked.tools, sent.tools, strict=True)]
+    rendered = b"[\n%s\n]" % b"\n,\n".join(tools) if tools else b"[]"
+    return Advertise("runspec", key, rendered, actor)
+
+
+def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:
+    """Return a tool in four lines; see the top of this module. The name is rendered anew, so equal ones are alike."""
+    shared = {k: members[k] for k in _SHARED if k in members}
+    execution = {k: v for k, v in members.items() if k.startswith("x-")}
+    others = {k: v for k, v in members.items() if k != "name" and k not in shared and k not in execution}
+    lines = (b'{"name":' + _encode(name), _tail(shared), _tail(others), _tail(execution) + b"}")
+    return b"\n".join(lines)
+
+
+def _tail(members: Mapping[str, msgspec.Raw]) -> bytes:
+    """Return members as they follow others in an object."""
+    return b"," + _encode(members)[1:-1] if members else b""
+
+
+# --- what readers are answered
+
+
+def instance(entry: Entry) -> bytes:
+    """Return an instance: the stored members, then whether it is live, when it was heard of, and its tools."""
+    return _spliced(entry).replace(b"\n", b"")
+
+
+def instances(entries: Sequence[Entry]) -> bytes:
+    """Return the list of instances."""
+    return b"[%s]" % b",".join(map(_spliced, entries)).replace(b"\n", b"")
+
+
+def _spliced(entry: Entry) -> bytes:
+    return b'%s,"active":%s,"last_seen":%s,"tools":%s}' % (
+        entry.document[:-1],
+        b"true" if entry.alive else b"false",
+        _encode(entry.registration.lease.last_seen),
+        entry.capabilities or b"[]",
+    )
+
+
+def tools(entries: Sequence[Entry]) -> bytes:
+    """Return every tool, by name, with the hosts that have it: the newest registration first.
+
+    Clients take the first entry of a host; description and schema are the newest registration's too.
+    """
+    groups: dict[bytes, list[bytes]] = {}
+    for entry in _newest_first(entries):
+        host = _host(entry)
+        lines = (entry.capabilities or b"").split(b"\n")
+        for name, shared, execution in zip(lines[1::_LINES], lines[2::_LINES], lines[4::_LINES], strict=True):
+            group = groups.get(name)
+            if group is None:
+                groups[name] = [b'%s%s,"hosts":[%s%s' % (name, shared, host, execution)]
+            else:
+                group.append(host + execution)
+    names = sorted(groups, key=lambda name: name[:-1])  # without the quote at the end, which sorts above a space
+    return b"[%s]" % b",".join(b",".join(groups[name]) + b"]}" for name in names)
+
+
+def tool(entries: Sequence[Entry], name: str) -> bytes | None:
+    """Return the tool of that name with its hosts, None if no instance has it."""
+    line = b'{"name":' + _encode(name)
+    found: list[tuple[bytes, bytes]] = []
+    for entry in _newest_first(entries):
+        for rest in (entry.capabilities or b"").split(b"\n%s\n" % line)[1:]:
+            shared, _, execution, _ = rest.split(b"\n", 3)
+            found.append((shared, _host(entry) + execution))
+    if not found:
+        return None
+    return b'%s%s,"hosts":[%s]}' % (line, found[0][0], b",".join(host for _, host in found))
+
+
+def _newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
+    return sorted(entries, key=lambda entry: entry.registration.lease.granted_at, reverse=True)
+
+
+def _host(entry: Entry) -> bytes:
+    """Return the start of an element of `hosts`; a tool's fourth line completes it."""
+    return b'{"host":' + _encode(entry.registration.address)
+
+
+def hosts(entries: Sequence[Entry]) -> list[Host]:
+    """Return one entry for each host and name, in their order: its newest registration."""
+    found: dict[tuple[str, str], Host] = {}
+    for entry in _newest_first(entries):
+        registration = entry.registration
+        host = registration.address or ""
+        count = (entry.capabilities or b"").count(b"\n") // _LINES
+        found.setdefault(
+            (host, registration.name), Host(host, registration.name, registration.key, registration.version, count)
+        )
+    return [found[key] for key in sorted(found)]
+
+
+_TRUE = frozenset(("1", "on", "t", "true", "y", "yes"))
+_FALSE = frozenset(("0", "off", "f", "false", "n", "no"))
+
+
+def live_only(active: str | None) -> bool:
+    """Return what `?active=` asks for, in the words FastAPI takes for a boolean; left out, live ones only.
+
+    Raises:
+        Invalid: It is no boolean.
+    """
+    word = "true" if active is None else active.lower()
+    if word not in _TRUE and word not in _FALSE:
+        problem = "Input should be a valid boolean, unable to interpret input"
+        raise Invalid("bool_parsing", ("query", "active"), problem)
+    return word in _TRUE

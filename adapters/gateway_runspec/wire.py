@@ -1,0 +1,56 @@
+"""What travels: the bodies of the runspec registry (runspec-registry 0.1.1; agents runspec 0.4 to 0.8)."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.validation import Text
+
+InstanceId = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00]*[^\x00/]\Z")]
+"""An agent's id: it makes a UUID, people make anything up. A slash at the end could not be told from `/path/`."""
+
+
+class RegisterRequest(msgspec.Struct):
+    """Body of POST /instances. Unknown members pass, and come back."""
+
+    instance_id: InstanceId
+    name: Text
+    version: Text
+    host: Text
+
+
+class HeartbeatRequest(msgspec.Struct):
+    """Body of a heartbeat, if it has one: `{"system": {"pid", "uptime"}}` from agents with `heartbeat_data`."""
+
+    system: dict[str, msgspec.Raw] | None = None
+
+
+class Tool(msgspec.Struct):
+    """A tool in MCP's schema, as far as it is checked. Members that start with `x-` say how a host runs it."""
+
+    name: Text
+    description: str | None = None
+    inputSchema: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - MCP's name for it
+
+
+class ToolsRequest(msgspec.Struct):
+    """Body of POST /instances/{id}/tools."""
+
+    tools: list[Tool]
+
+
+class ToolsAsSent(msgspec.Struct):
+    """The same body with the members of each tool as they came."""
+
+    tools: list[dict[str, msgspec.Raw]]
+
+
+class Host(msgspec.Struct):
+    """Element of GET /hosts: the newest instance of a name on a host."""
+
+    host: str
+    name: str
+    instance_id: str
+    version: str
+    tool_count: int

@@ -1,0 +1,57 @@
+"""ScaiControl's wording of errors: `{"error": {"code", "message", "request_id"}}`, and FastAPI's `detail` for 422."""
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from gateway_scaicontrol.auth import Forbidden, Unauthorized
+from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
+from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed, StoreUnavailable
+from registry_gateway.exchange import Answer, BodyTooLarge, json_answer, request_id
+from registry_gateway.validation import REFUSED, unprocessable
+
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "payload_too_large",
+    500: "internal_error",
+    503: "unavailable",
+}
+"""Status and code. Those of 405, 413 and 503 are ours: the reference names none."""
+
+
+def fault(error: Exception, scope: Scope) -> Answer:
+    """Word `error` for a ScaiControl service."""
+    match error:
+        case Unauthorized():
+            return _refusal(401, str(error), scope, {"WWW-Authenticate": "Bearer"})
+        case Forbidden():
+            return _refusal(403, str(error), scope)
+        case NotOwner():
+            return _refusal(403, f"Service {error}", scope)
+        case NotRegistered():
+            return _refusal(404, f"Service {error}", scope)
+        case AlreadyRegistered():
+            return _refusal(409, f"Service {error}; update it with PUT", scope)
+        case StillSubscribed():
+            return _refusal(409, f"Service {error}; cancel what depends on it first", scope)
+        case BodyTooLarge():
+            return _refusal(413, str(error), scope)
+        case StoreUnavailable():
+            message = "The registry is temporarily unavailable; try again shortly"
+            return _refusal(503, message, scope, {"Retry-After": "1"})
+        case HTTPException():
+            return _refusal(error.status_code, error.detail, scope, error.headers)
+    if isinstance(error, REFUSED):
+        return unprocessable(error)
+    return _refusal(500, "Internal server error", scope)
+
+
+def _refusal(status: int, message: str, scope: Scope, headers: Mapping[str, str] | None = None) -> Answer:
+    body = ErrorBody(CODES.get(status, "bad_request"), message, request_id(scope))
+    return json_answer(status, ErrorResponse(body), headers)

@@ -1,0 +1,72 @@
+"""ScaiControl's endpoints: who calls, decode, one core call, encode."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Literal
+
+from starlette.routing import Route
+
+from gateway_scaicontrol import translate
+from gateway_scaicontrol.auth import authorize
+from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
+from registry_gateway.adapter import Core
+from registry_gateway.commands import Renewed
+from registry_gateway.errors import NotRegistered
+from registry_gateway.exchange import Answer, Call, json_answer, resource
+
+
+class ScaiControl:
+    """The ScaiControl endpoints over a registry."""
+
+    def __init__(self, core: Core, *, internal: AbstractSet[str], grace: int) -> None:
+        """Take the core, the slugs that need no approval, and how many heartbeat intervals a lease lasts."""
+        self._registry = core.registry
+        self._accounts = core.accounts
+        self._clock = core.clock
+        self._internal = internal
+        self._grace = grace
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes, the busiest first."""
+        return [
+            resource("/api/v1/registry/heartbeat", POST=self.heartbeat),
+            resource("/api/v1/registry/register", POST=self.register, PUT=self.reregister, DELETE=self.deregister),
+        ]
+
+    async def heartbeat(self, call: Call) -> Answer:
+        """POST /api/v1/registry/heartbeat: 200, or 404 if the slug is not registered. No lapse is final."""
+        caller = await authorize(call, self._accounts)
+        command = translate.heartbeat(await call.body(), call.actor(caller.name))
+        caller.require_slug(command.key)
+        outcome = await self._registry.renew(command)
+        if not isinstance(outcome, Renewed):
+            raise NotRegistered(f"{command.key} is not registered")
+        return self._answer(200, translate.renewed(outcome.registration, self._grace), call)
+
+    async def register(self, call: Call) -> Answer:
+        """POST /api/v1/registry/register: 201, or 409 while the slug is alive."""
+        return await self._register(call, "create", 201)
+
+    async def reregister(self, call: Call) -> Answer:
+        """PUT /api/v1/registry/register: 200, or 404 if there is nothing to update."""
+        return await self._register(call, "update", 200)
+
+    async def deregister(self, call: Call) -> Answer:
+        """DELETE /api/v1/registry/register, with a body: 204, 404, or 409 while somebody depends on it."""
+        caller = await authorize(call, self._accounts)
+        command = translate.deregister(await call.body(), call.actor(caller.name))
+        caller.require_slug(command.key)
+        await self._registry.deregister(command)
+        return Answer(204, headers={"X-Request-ID": call.request_id})
+
+    async def _register(self, call: Call, mode: Literal["create", "update"], status: int) -> Answer:
+        caller = await authorize(call, self._accounts)
+        actor = call.actor(caller.name)
+        command = translate.register(await call.body(), mode, self._grace, self._internal, actor)
+        caller.require_slug(command.key)
+        outcome = await self._registry.register(command)
+        return self._answer(status, translate.registered(outcome.registration, self._grace), call)
+
+    def _answer(self, status: int, data: object, call: Call) -> Answer:
+        meta = ResponseMeta(call.request_id, translate.iso(self._clock.now()))
+        return json_answer(status, ApiResponse(data, meta), {"X-Request-ID": call.request_id})

@@ -1,0 +1,126 @@
+"""What travels: the bodies of the four endpoints in ScaiControl's "Service registry" document.
+
+The document names four members of a registration and of a heartbeat each and counts the rest. Which of them are
+from the vendor's public pages and which are our guess is said below; a guess only checks as much of the type as
+is sure, since a refused registration costs a service more than a loosely checked one costs us.
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.validation import SLUG, LongText, Text
+
+D = TypeVar("D")
+
+Slug = Annotated[str, Meta(max_length=64, pattern=SLUG)]
+Named = Annotated[Text, Meta(min_length=1)]
+Interval = Annotated[int, Meta(ge=1, le=86400)]
+"""Seconds between two heartbeats: from one second to one day."""
+
+Count = Annotated[int, Meta(ge=0)]
+Collection = list[Any] | dict[str, Any] | None
+"""A list or an object: no source says what is in it."""
+
+ReportedHealth = Literal["healthy", "degraded", "unhealthy"]
+
+
+class RegistrationRequest(msgspec.Struct):
+    """Body of POST and PUT register. Unknown members pass.
+
+    `slug` to `description` are the document's, `app_id` to `metadata` the vendor's public pages', `tags` and
+    `dependencies` our guess for the two that no source names.
+    """
+
+    slug: Slug
+    name: Named
+    version: Named
+    description: LongText | None = None
+    app_id: Text | None = None
+    base_url: Text | None = None
+    health_check_url: Text | None = None
+    capabilities: Collection = None
+    endpoints: Collection = None
+    heartbeat_interval_seconds: Interval = 30
+    metadata: dict[str, Any] | None = None
+    tags: Collection = None
+    dependencies: Collection = None
+
+
+class HeartbeatRequest(msgspec.Struct):
+    """Body of a heartbeat. Unknown members pass.
+
+    `slug` to `uptime_seconds` are the document's, the other five our guess. Of all of them only `slug`, `status`
+    and `version` have an effect; `timestamp` is the client's clock and is never believed.
+    """
+
+    slug: Slug
+    status: ReportedHealth = "healthy"
+    version: Named | None = None
+    uptime_seconds: Annotated[float, Meta(ge=0)] | None = None
+    timestamp: str | float | None = None
+    metrics: Collection = None
+    checks: Collection = None
+    active_connections: Count | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class DeregistrationRequest(msgspec.Struct):
+    """Body of DELETE register. `reason` goes into the log of events."""
+
+    slug: Slug
+    reason: LongText | None = None
+
+
+class RegistrationResponse(msgspec.Struct):
+    """`data` of POST and PUT register. Times are ISO 8601 with an offset."""
+
+    id: str
+    slug: str
+    name: str
+    version: str
+    status: Literal["pending", "active"]
+    health_status: str
+    heartbeat_interval_seconds: int
+    registered_at: str
+    updated_at: str
+
+
+class HeartbeatResponse(msgspec.Struct):
+    """`data` of a heartbeat."""
+
+    ok: Literal[True]
+    slug: str
+    status: Literal["pending", "active"]
+    health_status: str
+    last_heartbeat_at: str
+    next_heartbeat_in_seconds: int
+
+
+class ResponseMeta(msgspec.Struct):
+    """`meta` of every answer with a body: the id it is found under in the log, and when it was given."""
+
+    request_id: str
+    timestamp: str
+
+
+class ApiResponse(msgspec.Struct, Generic[D]):
+    """The envelope of every success with a body."""
+
+    data: D
+    meta: ResponseMeta
+
+
+class ErrorBody(msgspec.Struct):
+    """What went wrong: a code for programs, a message for people, and the id it is found under in the log."""
+
+    code: str
+    message: str
+    request_id: str
+
+
+class ErrorResponse(msgspec.Struct):
+    """The envelope of every error but 422."""
+
+    error: ErrorBody

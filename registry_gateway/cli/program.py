@@ -1,0 +1,49 @@
+"""The program around the commands: how one ends that can't do what it was asked."""
+
+import sys
+from typing import Any, NoReturn
+
+import click
+from alembic.util import CommandError
+
+from registry_gateway.errors import RegistryError
+from registry_gateway.settings import SettingsError
+
+NAME = "registry-gateway"
+
+FOR_THE_OPERATOR = (SettingsError, RegistryError, CommandError, OSError)
+"""What a command may raise for the operator to read. Anything else is a bug, and worth its traceback."""
+
+
+class Program(click.Group):
+    """The group at the top. An error is one line on standard error and exit code 2, whatever it is."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the command and end the process."""
+        extra |= {"prog_name": NAME, "standalone_mode": False}
+        try:
+            code = super().main(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()  # a group by itself: its help is the answer, not a complaint
+            sys.exit(2)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else NAME
+            _fail(f"{error.format_message().rstrip('.')} (see {command} --help)")
+        except click.ClickException as error:
+            _fail(error.format_message())
+        except click.Abort:
+            sys.exit(130)  # Ctrl-C, as shells have it
+        except FOR_THE_OPERATOR as error:
+            _fail(str(error) or type(error).__name__)
+        except UnicodeError as error:
+            _fail(f"text that is no valid Unicode: {error}")  # bytes in an argument that are not UTF-8
+        except ModuleNotFoundError as error:
+            if error.name != "asyncpg":
+                raise
+            _fail("PostgreSQL needs its driver: pip install 'registry-gateway[postgresql]'")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"{NAME}: error: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,255 @@
+"""`registry-gateway serve`: from settings to a listening server."""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+from functools import cached_property
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+import click
+import uvicorn
+from sqlalchemy import inspect
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from registry_gateway import adapter, log, migrate, settings
+from registry_gateway.adapter import Adapter
+from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, upgrade_command
+from registry_gateway.cli.text import setting
+from registry_gateway.settings import PREFIX, Configuration, Settings, SettingsError, Variable
+from registry_gateway.store.engine import Store
+
+GRACE_SECONDS = 10
+"""How long requests in flight may take to finish after SIGTERM or Ctrl-C."""
+
+BACKLOG = 2048
+"""Connections the system holds for us while we are busy, or not up yet."""
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, to name a host one can connect to
+STARTUP_FAILURE = 3  # uvicorn's own exit code for an application that could not start
+
+
+class Serve(click.Command):
+    """A command whose options are the settings: the gateway's, and those of the adapters that are installed."""
+
+    @cached_property
+    def _of_settings(self) -> list[click.Parameter]:
+        return [_option(v) for v in settings.variables(adapter.installed()) if v.flag is not None]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of the settings, then those of the command itself."""
+        return [*self._of_settings, *super().get_params(ctx)]
+
+
+@click.command(
+    cls=Serve,
+    epilog="""\b
+Examples:
+  registry-gateway serve
+  registry-gateway serve --port 9000 --database-url sqlite:////var/lib/registry/registry.db
+  registry-gateway serve --database-url postgresql://registry@db/registry --migrate --workers 2
+  registry-gateway serve --ssl-certfile cert.pem --ssl-keyfile key.pem
+
+An option wins over the environment, and the environment over the default. Settings without an option
+(registry-gateway config lists all) are set in the environment. Prefer it for keys and passwords as well: options
+can be read in the list of processes.
+""",
+)
+@click.option("--migrate", "migrating", is_flag=True, help="Bring the database up to date before serving.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Server processes.")
+@click.option("--reload", "reloading", is_flag=True, help="Restart when Python files here change; for development.")
+@click.option("--ssl-keyfile", metavar="FILE", help="Private key, in PEM; serves HTTPS.")
+@click.option("--ssl-certfile", metavar="FILE", help="Certificate chain, in PEM; serves HTTPS.")
+def serve(
+    migrating: bool,
+    workers: int,
+    reloading: bool,
+    ssl_keyfile: str | None,
+    ssl_certfile: str | None,
+    **given: str | float | bool | None,
+) -> None:
+    """Run the gateway.
+
+    An empty or missing SQLite file is made ready by itself; any other database must be up to date, or --migrate be
+    given. Prints where each dialect is and how to register a service, then logs to standard error. Ctrl-C or SIGTERM
+    finishes the requests in flight and stops.
+    """
+    if reloading and workers > 1:
+        raise click.UsageError("--reload works with one worker")
+    _check_tls(ssl_keyfile, ssl_certfile)
+    adapters = adapter.installed()
+    configuration = _configure(adapters, given)
+    own = configuration.gateway
+    database_url = given[f"{PREFIX}DATABASE_URL"]
+    with _listen(own.host, own.port) as listener:
+        asyncio.run(_prepare_database(own, migrating, upgrade_command(database_url)))
+        scheme = "http" if ssl_certfile is None else "https"
+        port: int = listener.getsockname()[1]
+        _welcome(configuration, adapters, f"{scheme}://{_reachable(own.host)}:{port}")
+        # The application is built from the environment: here, in each worker, and again at each reload.
+        os.environ.update({env: setting(value) for env, value in given.items() if value is not None})
+        server = uvicorn.Config(
+            "registry_gateway.app:from_environment",
+            factory=True,
+            host=own.host,
+            port=port,
+            workers=workers,
+            reload=reloading,
+            ssl_keyfile=ssl_keyfile,
+            ssl_certfile=ssl_certfile,
+            log_config=log.configuration(own.log_format),
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=True,
+            forwarded_allow_ips=own.forwarded_allow_ips,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
+            ws="none",
+            backlog=BACKLOG,
+        )
+        _run(server, listener)
+
+
+# --- options and settings
+
+
+def _option(variable: Variable) -> click.Option:
+    notes = [variable.env]
+    if variable.secret:
+        notes.append("a secret: better set there")
+    elif setting(variable.default):
+        notes.append(f"default: {setting(variable.default)}")
+    kinds = get_args(variable.kind) if get_origin(variable.kind) is UnionType else (variable.kind,)
+    choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+    name = variable.flag or ""
+    kind: Any = click.Choice([str(choice) for choice in choices]) if choices else str
+    metavar = None if choices else variable.field.rpartition("_")[2].upper()
+    for number in (bool, int, float):
+        if number in kinds:
+            kind, metavar = number, None if number is bool else "N"
+    return click.Option(
+        [f"{name}/--no-{name[2:]}" if kind is bool else name, variable.env],
+        type=kind,
+        metavar=metavar,
+        default=None,
+        help=f"{variable.help}  [{'; '.join(notes)}]",
+    )
+
+
+def _configure(adapters: tuple[Adapter, ...], given: dict[str, Any]) -> Configuration:
+    """Load the settings; what is wrong with an option is said of the option."""
+    try:
+        return settings.load(adapters, os.environ, given)
+    except SettingsError as error:
+        message = str(error)
+        for variable in settings.variables(adapters):
+            if given.get(variable.env) is not None and message.startswith(variable.env):
+                raise SettingsError(f"{variable.flag}{message.removeprefix(variable.env)}") from None
+        raise
+
+
+def _check_tls(keyfile: str | None, certfile: str | None) -> None:
+    if certfile is None:
+        if keyfile is not None:
+            raise click.UsageError("--ssl-keyfile needs --ssl-certfile")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile)
+    except OSError as error:  # SSLError is one
+        missing = [f for f in (certfile, keyfile) if f is not None and not Path(f).is_file()]
+        reason = f"there is no file {missing[0]}" if missing else f"no usable certificate and key: {error}"
+        raise click.ClickException(f"--ssl-certfile, --ssl-keyfile: {reason}") from None
+
+
+# --- before serving
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port now, so that a port in use stops the start before anything is changed."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6()
+        )
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while ")[0]  # create_server() adds what we say better
+        raise click.ClickException(
+            f"can't listen on {host} port {port}: {reason}; choose another with --host and --port"
+        ) from None
+
+
+async def _prepare_database(own: Settings, migrating: bool, remedy: str) -> None:
+    store = Store(own.database_url, synchronous=own.sqlite_synchronous)
+    try:
+        if not (migrating or (store.sqlite and await store.read(_is_empty))):
+            await require_level(store, f"{remedy}, or serve with --migrate")
+            return
+        try:
+            await require_level(store, remedy)
+        except NewerDatabase:
+            raise
+        except WrongLevel:
+            await migrate.upgrade(store)
+            click.echo(f"Migrated the database to {migrate.head()}.\n")
+    finally:
+        await store.close()
+
+
+def _is_empty(connection: Any) -> bool:
+    return not inspect(connection).get_table_names()
+
+
+def _reachable(host: str) -> str:
+    """Return a host name that works in a curl line on this machine."""
+    if host in (*EVERYWHERE, "127.0.0.1", "::1"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:
+    own = configuration.gateway
+    url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
+    click.echo(f"registry-gateway listens on {bound}\n")
+    for dialect in adapter.chosen(adapters, own):
+        for line in dialect.welcome(url, configuration.adapters[dialect.name]):
+            click.echo(line)
+    click.echo(f"\nHealth       {url}/health, {url}/health/ready\nStop         Ctrl-C\n")
+
+
+# --- serving
+
+
+def _run(config: uvicorn.Config, listener: socket.socket) -> None:
+    server = uvicorn.Server(config)
+    if config.should_reload:
+        ChangeReload(config, target=server.run, sockets=[listener]).run()
+        return
+    if config.workers > 1:
+        parent = Multiprocess(config, sockets=[listener])
+        parent.run()
+        failed = STARTUP_FAILURE in [process.exitcode for process in parent.processes]
+    else:
+        failed = not _run_here(server, listener)
+    if failed:
+        raise click.ClickException("the gateway could not start; the log says why")
+
+
+def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
+    """Serve in this process; tell whether it started."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        # uvicorn has handlers of its own while it runs, and raises the signal again when it has stopped: a process
+        # that was asked to end and did would then die of the signal. Before uvicorn's are there, this one counts.
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        return False  # the application did not start, and the log has it
+    return True

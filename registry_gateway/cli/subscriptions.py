@@ -1,0 +1,87 @@
+"""`registry-gateway subscriptions`: who depends on a service, which then can't deregister."""
+
+from collections.abc import Sequence
+
+import click
+
+from registry_gateway.adapter import Core
+from registry_gateway.cli.lookup import lookup
+from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
+from registry_gateway.cli.text import moment, print_json, print_table
+from registry_gateway.model import Subscription
+
+
+@click.group()
+def subscriptions() -> None:
+    """Subscriptions: while a service has an active one, it can't be deregistered."""
+
+
+@subscriptions.command(
+    epilog="""\b
+Examples:
+  registry-gateway subscriptions add scaivault tenant-42
+  registry-gateway subscriptions add scaivault tenant-42 --dialect scaicontrol --json
+""",
+)
+@click.argument("slug")
+@click.argument("subscriber")
+@dialect_option("The dialect of the service, where two have one of that key.")
+@json_option
+@database_url_option
+def add(slug: str, subscriber: str, dialect: str | None, as_json: bool, database_url: str | None) -> None:
+    """Record that SUBSCRIBER depends on the service SLUG."""
+    if not subscriber.strip():
+        raise click.UsageError("SUBSCRIBER can't be empty")
+
+    async def work(core: Core) -> Subscription:
+        found = (await lookup(core, slug, dialect)).registration
+        return await core.registry.subscribe(found.dialect, found.key, subscriber, actor())
+
+    added = run(database_url, work)
+    if as_json:
+        print_json(added)
+    else:
+        click.echo(f"Subscription {added.id}: {subscriber} depends on {added.dialect}/{added.key}.")
+
+
+@subscriptions.command()
+@click.argument("number", metavar="ID", type=int)
+@json_option
+@database_url_option
+def cancel(number: int, as_json: bool, database_url: str | None) -> None:
+    """Cancel the subscription ID (registry-gateway subscriptions list shows them)."""
+
+    async def work(core: Core) -> Subscription:
+        return await core.registry.unsubscribe(number, actor())
+
+    cancelled = run(database_url, work)
+    if as_json:
+        print_json(cancelled)
+    else:
+        click.echo(f"Subscription {cancelled.id} of {cancelled.subscriber} to {cancelled.key} is cancelled.")
+
+
+@subscriptions.command("list")
+@json_option
+@database_url_option
+def list_(as_json: bool, database_url: str | None) -> None:
+    """List the subscriptions, ended ones included."""
+
+    async def work(core: Core) -> Sequence[Subscription]:
+        return await core.registry.subscriptions()
+
+    found = run(database_url, work)
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("There are no subscriptions.")
+    else:
+        print_subscriptions(found)
+
+
+def print_subscriptions(found: Sequence[Subscription]) -> None:
+    """Print subscriptions as a table."""
+    print_table(
+        ("ID", "STATE", "DIALECT", "SERVICE", "SINCE", "SUBSCRIBER"),
+        [(str(s.id), s.state, s.dialect, s.key, moment(s.created_at), s.subscriber) for s in found],
+    )

@@ -1,0 +1,157 @@
+"""The gateway as a real process: started, stopped, killed and restarted on one port and one database."""
+
+import random
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.child import Child, clean_environment
+from tests.e2e.polling import wait_until
+
+CHAP_TTL = 3.0
+RUNSPEC_HEARTBEAT_INTERVAL = 1
+RUNSPEC_TTL = 3.0 * RUNSPEC_HEARTBEAT_INTERVAL
+"""Seconds. As short as they can be while a client on a loaded machine still renews in time."""
+
+SHORT_LEASES = {
+    "REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{CHAP_TTL:g}",
+    "REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL": f"{RUNSPEC_HEARTBEAT_INTERVAL}",
+}
+
+
+class Gateway:
+    """A gateway process on loopback, with settings in its environment; by default on a SQLite file in `directory`."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        self.port = unused_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        # No connection is kept between requests, so that a restart never shows as a broken one; and no proxy.
+        self.http = httpx.Client(
+            base_url=self.url, trust_env=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+        self.secrets: set[str] = {value for name, value in settings.items() if name.endswith("_KEY")}
+        self._directory = directory
+        self._log = directory / "gateway.log"
+        self._environment = {
+            "REGISTRY_GATEWAY_DATABASE_URL": f"sqlite:///{directory / 'registry.db'}",
+            **settings,
+        }
+        self._child: Child | None = None
+
+    @property
+    def process(self) -> Child:
+        """The running process."""
+        assert self._child is not None, "the gateway was not started"
+        return self._child
+
+    def start(self) -> None:
+        """Start it, again or for the first time, and return once it says that it is ready."""
+        if self._child is not None:
+            self._child.close()
+        serve = ["serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        self._child = Child(
+            [sys.executable, "-m", "registry_gateway", *serve],
+            log=self._log,
+            directory=self._directory,
+            environment=self._environment,
+        )
+        wait_until(self._ready, f"{self.url}/health/ready answers 200", evidence=self.log)
+
+    def _ready(self) -> bool:
+        if self.process.exit_code is not None:
+            raise AssertionError(f"the gateway ended with {self.process.exit_code}; its log:\n{self.log()}")
+        try:
+            return self.http.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL: it writes nothing more and says goodbye to nobody."""
+        self.process.kill()
+
+    def log(self) -> str:
+        """All it wrote since the first start."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    def command(self, *arguments: str) -> str:
+        """Run one of the other commands of `registry-gateway` on the same database; its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "registry_gateway", *arguments],
+            cwd=self._directory,
+            env=clean_environment(self._environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"registry-gateway {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def token(self, account: str, *scopes: str) -> str:
+        """Create a service account and return its token, which is shown once and must never be logged."""
+        flags = [flag for scope in scopes for flag in ("--scope", scope)]
+        token = self.command("accounts", "create", account, *flags).splitlines()[-1]
+        self.secrets.add(token)
+        return token
+
+    def finish(self) -> None:
+        """End it by SIGTERM and look how that went: in order, with no traceback and no secret in its log."""
+        assert self.process.terminate() == 0, self.log()
+        self.check_log()
+
+    def check_log(self) -> None:
+        """What every gateway's log must be free of, whatever its clients did."""
+        log = self.log()
+        assert not re.search(r"Traceback|Task exception was never retrieved|\bCRITICAL\b", log), log
+        leaked = [secret for secret in self.secrets if secret in log]
+        assert not leaked, f"{len(leaked)} secrets in the log:\n{log}"
+
+    def close(self) -> None:
+        """Leave no process and no connection behind."""
+        self.http.close()
+        if self._child is not None:
+            self._child.close()
+
+    def listed(self, path: str, **parameters: str) -> Any:
+        """The JSON of a GET that must work."""
+        answer = self.http.get(path, params=parameters)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+@contextmanager
+def running_gateway(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+    """A gateway with short leases for as long as the block runs; it must also end well."""
+    gateway = Gateway(directory, {**SHORT_LEASES, **(settings or {})})
+    try:
+        gateway.start()
+        yield gateway
+        gateway.finish()
+    finally:
+        gateway.close()
+
+
+def unused_port() -> int:
+    """A free port below the range the system takes its own from.
+
+    A port of that range could be given to an outgoing connection while the gateway is down, and then it could
+    not come back on it.
+    """
+    for port in random.sample(range(20_000, 32_000), 50):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port among 50 tried")

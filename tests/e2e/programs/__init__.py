@@ -1,0 +1,1 @@
+"""Programs the tests start as processes of their own, some of them in a client's environment."""

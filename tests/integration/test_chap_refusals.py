@@ -1,0 +1,221 @@
+"""What the CHAP dialect refuses, and that a refusal changes nothing: keys, bad input, an absent database."""
+
+import json
+
+import pytest
+
+from tests.conftest import GatewayFactory, ManualClock
+from tests.integration.chap_service import (
+    KEY,
+    PLAIN,
+    REGISTER,
+    URL,
+    WITH_KEY,
+    payload,
+    ping,
+    register,
+    registry_of,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+# --- keys
+
+WRITES = [("POST", REGISTER), ("PUT", "/v2/services/my-model/$ping"), ("DELETE", "/v2/services/my-model")]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_a_missing_key_is_a_422_before_anything_else(
+    start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str
+) -> None:
+    async with start_gateway(sqlite_url, WITH_KEY) as client:
+        answer = await client.request(method, path, content="{ not json")
+        detail = {"type": "missing", "loc": ["header", "X-Service-Key"], "msg": "Field required"}
+        assert (answer.status_code, answer.json()) == (422, {"detail": [detail]})
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_a_missing_key_is_a_401_by_setting(
+    start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str
+) -> None:
+    settings = {**WITH_KEY, "REGISTRY_GATEWAY_CHAP_MISSING_KEY_STATUS": "401"}
+    async with start_gateway(sqlite_url, settings) as client:
+        answer = await client.request(method, path, content="{ not json")
+        assert (answer.status_code, answer.json()) == (401, {"detail": "Missing X-Service-Key header"})
+
+
+@pytest.mark.parametrize("key", ["", "wrong", KEY + "x", "schlüssel"])
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_a_wrong_key_is_a_401_before_anything_else(
+    start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str, key: str
+) -> None:
+    async with start_gateway(sqlite_url, WITH_KEY) as client:
+        headers = {b"X-Service-Key": key.encode("latin-1")}
+        answer = await client.request(method, path, content="{ not json", headers=headers)
+        assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid service key"})
+        assert (await client.get("/v2/services")).json()["count"] == 0
+
+
+async def test_with_the_key_everything_works_and_reads_are_open(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url, WITH_KEY) as client:
+        client.headers["X-Service-Key"] = KEY
+        await register(client)
+        assert (await ping(client)).status_code == 200
+        del client.headers["X-Service-Key"]
+        assert (await client.get("/v2/services")).json()["count"] == 1
+        assert (await client.get("/v2/services/my-model")).status_code == 200
+        assert (await client.delete("/v2/services/my-model", headers={"x-service-key": KEY})).status_code == 204
+        assert {event.actor for event in await registry_of(client).events()} == {"key:chap"}
+
+
+async def test_without_a_configured_key_any_is_welcome(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        client.headers["X-Service-Key"] = "whatever"
+        await register(client)
+        assert (await ping(client)).status_code == 200
+
+
+# --- paths and methods
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/v2/services", "GET, HEAD, POST"),
+        ("GET", REGISTER, "POST"),
+        ("POST", "/v2/services/my-model", "DELETE, GET, HEAD"),
+        ("POST", "/v2/services/my-model/$ping", "PUT"),
+        ("GET", "/v2/services/my-model/$ping", "PUT"),
+    ],
+)
+async def test_a_wrong_method(
+    start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str, allow: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.request(method, path)
+        assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
+        assert answer.headers["allow"] == allow
+
+
+@pytest.mark.parametrize("path", ["/v2", "/v2/models", "/v2/services/a/b", "/v2/services/a%00"])
+async def test_an_unknown_path(start_gateway: GatewayFactory, sqlite_url: str, path: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
+
+
+@pytest.mark.parametrize("key", ["Größe%20x", "..%2F", "a%0A", "x" * 3000])
+async def test_an_id_nobody_can_have(start_gateway: GatewayFactory, database_url: str, key: str) -> None:
+    async with start_gateway(database_url) as client:
+        await register(client, id="a")
+        for method, path in (("GET", ""), ("DELETE", ""), ("PUT", "/$ping")):
+            answer = await client.request(method, f"/v2/services/{key}{path}")
+            assert answer.status_code == 404
+            assert list(answer.json()) == ["detail"]
+        assert (await client.get("/v2/services")).json()["count"] == 1
+
+
+# --- bad input
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+INFO = ["body", "info"]
+
+
+def info(**members: object) -> bytes:
+    """A registration whose `info` differs from `PLAIN` in `members`."""
+    return json.dumps(payload(**members)).encode()
+
+
+def raw(member: bytes) -> bytes:
+    """A registration whose `info` has one more member, as written."""
+    return b'{"url":"http://x","info":{"id":"new","display_name":"d",' + member + b"}}"
+
+
+BAD = [
+    (b"", "missing", ["body"]),
+    (b"{", "json_invalid", ["body"]),
+    (b"[]", "dict_type", ["body"]),
+    (b"null", "dict_type", ["body"]),
+    (b"{}", "missing", ["body", "url"]),
+    (b'{"url": "http://x"}', "missing", INFO),
+    (b'{"url": "http://x", "info": []}', "dict_type", INFO),
+    (json.dumps({"url": 7, "info": PLAIN}).encode(), "string_type", ["body", "url"]),
+    (json.dumps({"url": "", "info": PLAIN}).encode(), "string_too_short", ["body", "url"]),
+    (json.dumps({"url": "http://x\x00", "info": PLAIN}).encode(), "string_pattern_mismatch", ["body", "url"]),
+    (json.dumps({"url": URL, "info": {"display_name": "d"}}).encode(), "missing", [*INFO, "id"]),
+    (json.dumps({"url": URL, "info": {"id": "new"}}).encode(), "missing", [*INFO, "display_name"]),
+    (info(id=1), "string_type", [*INFO, "id"]),
+    (info(id="x" * 256), "length", [*INFO, "id"]),
+    *((info(id=slug), "string_pattern_mismatch", [*INFO, "id"]) for slug in ("", "New", "1a", "-a", "a_b", "a b")),
+    *((info(id=slug), "string_pattern_mismatch", [*INFO, "id"]) for slug in ("a/b", "$register", "a\n", "é", "a\x00")),
+    (info(display_name=None), "string_type", [*INFO, "display_name"]),
+    (info(display_name="d\x00"), "string_pattern_mismatch", [*INFO, "display_name"]),
+    (info(display_name="\ud800"), "json_invalid", ["body"]),
+    (info(later="\ud800 in a member nobody knows"), "json_invalid", ["body"]),
+    (info(version=1), "string_type", [*INFO, "version"]),
+    (info(description=1), "string_type", [*INFO, "description"]),
+    (info(model_metadata=[]), "dict_type", [*INFO, "model_metadata"]),
+    (info(model_metadata={"author": 1}), "string_type", [*INFO, "model_metadata", "author"]),
+    (
+        info(model_metadata={"author_assessed_status": "blue"}),
+        "enum",
+        [*INFO, "model_metadata", "author_assessed_status"],
+    ),
+    (info(period_type="daily"), "enum", [*INFO, "period_type"]),
+    (info(min_prediction_periods="1"), "int_type", [*INFO, "min_prediction_periods"]),
+    (info(max_prediction_periods=1.5), "int_type", [*INFO, "max_prediction_periods"]),
+    (
+        info(allow_free_additional_continuous_covariates=1),
+        "bool_type",
+        [*INFO, "allow_free_additional_continuous_covariates"],
+    ),
+    (info(required_covariates="rain"), "list_type", [*INFO, "required_covariates"]),
+    (info(required_covariates=["rain", 1]), "string_type", [*INFO, "required_covariates", 1]),
+    (info(requires_geo=None), "bool_type", [*INFO, "requires_geo"]),
+    (raw(b'"version":"\xff"'), "json_invalid", ["body"]),
+    (raw(b'"later":"\xff"'), "json_invalid", ["body"]),
+    (raw(b'"later":NaN'), "json_invalid", ["body"]),
+    (raw(b'"later":' + DEEP), "json_invalid", ["body"]),
+    (raw(b'"model_metadata":{"later":' + DEEP + b"}"), "json_invalid", ["body"]),
+]
+
+
+@pytest.mark.parametrize(("body", "kind", "loc"), BAD)
+async def test_bad_input_is_a_422_and_changes_nothing(
+    start_gateway: GatewayFactory,
+    sqlite_url: str,
+    clock: ManualClock,
+    body: bytes,
+    kind: str,
+    loc: list[str | int],
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        before = (await client.get("/v2/services")).content
+        clock.advance(1)
+        answer = await client.post(REGISTER, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+        [detail] = answer.json()["detail"]
+        assert (detail["type"], detail["loc"]) == (kind, loc)
+        assert detail["msg"]
+        assert (await client.get("/v2/services")).content == before
+
+
+async def test_an_oversized_body_is_a_413(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_MAX_BODY_BYTES": "2048"}) as client:
+        answer = await client.post(REGISTER, content=info(description="x" * 2048))
+        assert (answer.status_code, answer.json()) == (413, {"detail": "The body is larger than 2048 bytes"})
+        assert (await client.get("/v2/services")).json()["count"] == 0
+
+
+async def test_a_database_that_is_gone_is_a_503(start_gateway: GatewayFactory, tmp_path: object) -> None:
+    async with start_gateway(f"sqlite:///{tmp_path}/empty.db") as client:
+        for answer in (
+            await client.post(REGISTER, json=payload()),
+            await client.get("/v2/services"),
+            await ping(client),
+        ):
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            assert list(answer.json()) == ["detail"]

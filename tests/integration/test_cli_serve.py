@@ -1,0 +1,195 @@
+"""`serve` as a process: how it starts, what it prints, and how it ends."""
+
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+import pytest
+
+from tests.integration.command_line import output
+
+TIMEOUT = 30.0
+"""Seconds after which a process that says nothing, or does not end, has failed."""
+
+
+class Serving:
+    """A `serve` process on a port the system chose."""
+
+    def __init__(self, directory: Path, log: IO[bytes], *options: str, **environment: str) -> None:
+        self._log = Path(log.name)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "registry_gateway", "serve", "--host", "127.0.0.1", *options],
+            cwd=directory,
+            env={"PATH": os.environ["PATH"], **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # signals go to the processes of one gateway, as a terminal sends them
+        )
+        self.welcome = ""
+
+    def read_welcome(self) -> "Serving":
+        """Return once it has said where it is and is ready."""
+        assert self.process.stdout is not None
+        while "Ctrl-C" not in self.welcome:
+            assert select.select([self.process.stdout], [], [], TIMEOUT)[0], self.log()
+            line = self.process.stdout.readline().decode()
+            assert line, f"it ended:\n{self.welcome}{self.log()}"
+            self.welcome += line
+        # The port is taken before the welcome is printed, so this waits in the queue until the gateway is up.
+        ready = httpx.get(f"{self.url}/health/ready", timeout=TIMEOUT, trust_env=False, verify=False)
+        assert ready.status_code == 200, ready.text
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        match = re.search(r"listens on (\S+)", self.welcome)
+        assert match is not None
+        return match[1].replace("localhost", "127.0.0.1")
+
+    def log(self) -> str:
+        """Its standard error."""
+        return self._log.read_text()
+
+    def end(self, number: int) -> int:
+        """Send it (all of it) a signal; its exit code."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(TIMEOUT)
+
+
+@contextmanager
+def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serving]:
+    """A gateway for as long as the context is open."""
+    with (directory / "log").open("wb") as log:
+        gateway = Serving(directory, log, "--port", "0", *options, **environment)
+        with gateway.process:
+            try:
+                yield gateway.read_welcome()
+            finally:
+                if gateway.process.poll() is None:
+                    os.killpg(gateway.process.pid, signal.SIGKILL)
+
+
+def test_an_empty_directory_is_enough_and_the_curl_lines_work(tmp_path: Path) -> None:
+    with serving(tmp_path) as gateway:
+        assert "Migrated the database" in gateway.welcome
+        lines = [line for line in gateway.welcome.splitlines() if line.startswith("  curl") and "$TOKEN" not in line]
+        assert {line.split("localhost")[1].split("/")[1] for line in lines} == {"v2", "instances"}
+        for line in lines:
+            (url,) = (word for word in shlex.split(line) if word.startswith("http://"))
+            body = shlex.split(line)[-1]
+            answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}, trust_env=False)
+            assert answer.is_success, answer.text
+        listed = output(f"sqlite:///{tmp_path}/registry.db", "services", "list", "--json")
+        assert {service["dialect"] for service in json.loads(listed)} == {"chap", "runspec"}
+        answer = httpx.get(f"{gateway.url}/health", trust_env=False)
+        assert "server" not in answer.headers
+        assert "date" in answer.headers
+        assert gateway.end(signal.SIGINT) == 0
+    assert "Traceback" not in gateway.log()
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
+def test_sigterm_is_an_end_in_order(sqlite_url: str, tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, "--database-url", sqlite_url, *options) as gateway:
+        assert gateway.end(signal.SIGTERM) == 0
+    assert "Migrated" not in gateway.welcome
+    assert "Finished server process" in gateway.log()
+    assert "Traceback" not in gateway.log()
+
+
+def test_options_win_over_the_environment_and_reach_the_workers(sqlite_url: str, tmp_path: Path) -> None:
+    environment = {
+        "REGISTRY_GATEWAY_DATABASE_URL": sqlite_url,
+        "REGISTRY_GATEWAY_PORT": "1",
+        "REGISTRY_GATEWAY_LOG_FORMAT": "text",
+        "REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "77",
+    }
+    options = ["--log-format", "json", "--api-key", "k3y", "--public-url", "https://registry.example.org/"]
+    with serving(tmp_path, "--workers", "2", *options, **environment) as gateway:
+        assert "https://registry.example.org/v2/services/$register" in gateway.welcome
+        assert "k3y" not in gateway.welcome
+        with httpx.Client(base_url=gateway.url, trust_env=False) as client:
+            for _ in range(4):
+                refused = client.post("/instances", json={}, headers={"Connection": "close"})
+                assert refused.status_code == 403
+            body = {"url": "http://localhost:8000", "info": {"id": "my-model", "display_name": "My model"}}
+            registered = client.post("/v2/services/$register", json=body).json()
+        assert registered["ttl_seconds"] == 77
+        assert registered["ping_url"].startswith("https://registry.example.org/v2/")
+        assert gateway.end(signal.SIGTERM) == 0
+    records = [json.loads(line) for line in gateway.log().splitlines()]
+    assert "registered" in [record["message"] for record in records]
+
+
+def test_a_port_in_use_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, (tmp_path / "log").open("wb") as log:
+        port = taken.getsockname()[1]
+        gateway = Serving(tmp_path, log, "--port", str(port))
+        stdout, _ = gateway.process.communicate(timeout=TIMEOUT)
+    assert (gateway.process.returncode, stdout) == (2, b"")
+    assert gateway.log() == (
+        f"registry-gateway: error: can't listen on 127.0.0.1 port {port}: Address already in use; "
+        "choose another with --host and --port\n"
+    )
+    assert not (tmp_path / "registry.db").exists()
+
+
+def test_migrate_brings_postgresql_up_to_date(postgresql_url: str, tmp_path: Path) -> None:
+    output(postgresql_url, "db", "downgrade", "base")
+    with serving(tmp_path, "--migrate", REGISTRY_GATEWAY_DATABASE_URL=postgresql_url) as gateway:
+        assert "Migrated the database" in gateway.welcome
+        assert gateway.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_https(sqlite_url: str, tmp_path: Path) -> None:
+    request = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=localhost"
+    subprocess.run(shlex.split(request), cwd=tmp_path, check=True, capture_output=True)
+    options = ["--ssl-keyfile", "key.pem", "--ssl-certfile", "cert.pem"]
+    with serving(tmp_path, *options, REGISTRY_GATEWAY_DATABASE_URL=sqlite_url) as gateway:
+        assert gateway.url.startswith("https://")
+        body = {"url": "http://localhost:8000", "info": {"id": "my-model", "display_name": "My model"}}
+        registered = httpx.post(f"{gateway.url}/v2/services/$register", json=body, verify=False, trust_env=False)
+        assert registered.json()["ping_url"].startswith("https://")
+        assert gateway.end(signal.SIGTERM) == 0
+
+
+def test_events_are_followed_until_ctrl_c(sqlite_url: str, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "registry_gateway", "events", "--follow", "--json"]
+    environment = {"PATH": os.environ["PATH"], "REGISTRY_GATEWAY_DATABASE_URL": sqlite_url, "PYTHONUNBUFFERED": "1"}
+    output(sqlite_url, "accounts", "list")
+    with (
+        serving(tmp_path, REGISTRY_GATEWAY_DATABASE_URL=sqlite_url) as gateway,
+        subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as follower,
+    ):
+        assert follower.stdout is not None
+        assert follower.stderr is not None
+        body = {"url": "http://localhost:8000", "info": {"id": "my-model", "display_name": "My model"}}
+        try:
+            for key in ("one", "two"):
+                body["info"] = {"id": key, "display_name": key}
+                httpx.post(f"{gateway.url}/v2/services/$register", json=body, trust_env=False).raise_for_status()
+                assert select.select([follower.stdout], [], [], TIMEOUT)[0]
+                assert json.loads(follower.stdout.readline())["key"] == key
+            follower.send_signal(signal.SIGINT)
+            assert (follower.wait(TIMEOUT), follower.stderr.read()) == (0, b"")
+        finally:
+            follower.kill()
+        started = time.monotonic()
+        assert gateway.end(signal.SIGTERM) == 0
+        assert time.monotonic() - started < 5  # nothing is in flight, so nothing is waited for

@@ -1,0 +1,146 @@
+"""`services`, `subscriptions` and `events`: what an administrator sees and does."""
+
+import json
+import re
+
+import pytest
+
+from registry_gateway.cli.events import Following
+from registry_gateway.cli.text import age, one_line
+from registry_gateway.model import Event, EventKind
+from tests.integration.command_line import complaint, output, register
+
+
+def test_a_service_from_registration_to_removal(database_url: str) -> None:
+    register(database_url, "chap", "my-model")
+    listed = output(database_url, "services", "list")
+    assert re.search(r"^my-model +chap +My-Model +1 +active +healthy +\ds ago +http://192.0.2.7:8000$", listed, re.M)
+
+    shown = output(database_url, "services", "show", "my-model")
+    assert re.search(r"^Lease +3600 s, ends in (59m|1h)", shown, re.M)
+    assert '"hello": "world"' in shown
+    assert re.search(r"registered +test \(192.0.2.7\)", shown)
+
+    assert "chap/my-model" in output(database_url, "services", "remove", "my-model", "--reason", "moved away")
+    assert "No service is registered" in output(database_url, "services", "list")
+    assert "is not registered in" in complaint(database_url, "services", "remove", "my-model")
+
+
+def test_show_says_what_became_of_a_service_that_is_gone(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "my-model")
+    output(sqlite_url, "services", "remove", "my-model", "--reason", "moved away")
+    shown = output(sqlite_url, "services", "show", "my-model")
+    assert shown.startswith("my-model is not registered any more")
+    assert re.search(r"deregistered +chap/my-model +cli:\S+ +moved away$", shown, re.M)
+    dossier = json.loads(output(sqlite_url, "services", "show", "my-model", "--json"))
+    assert dossier["registered"] is False
+    assert [event["reason"] for event in dossier["events"]] == [None, "moved away"]
+    assert "no events of it" in complaint(sqlite_url, "services", "show", "never-there")
+
+
+def test_show_as_json_has_it_all(database_url: str) -> None:
+    register(database_url, "scaicontrol", "invoices", approved=False)
+    register(database_url, "scaicontrol", "invoices", approved=False, version="2")
+    output(database_url, "subscriptions", "add", "invoices", "tenant-42")
+    dossier = json.loads(output(database_url, "services", "show", "invoices", "--json"))
+    assert dossier["registered"] is True
+    assert (dossier["status"], dossier["health"]) == ("pending", "healthy")
+    assert dossier["document"] == {"hello": "world"}
+    assert dossier["registration"]["lease"]["ttl"] == 3600
+    assert [v["version"] for v in dossier["versions"]] == ["1", "2"]
+    assert [s["subscriber"] for s in dossier["subscriptions"]] == ["tenant-42"]
+    kinds = [event["kind"] for event in dossier["events"]]
+    assert kinds == ["registered", "updated", "version_changed", "subscribed"]
+
+
+def test_approval(sqlite_url: str) -> None:
+    register(sqlite_url, "scaicontrol", "invoices", approved=False)
+    assert " pending " in output(sqlite_url, "services", "list")
+    assert "is approved" in output(sqlite_url, "services", "approve", "invoices")
+    (listed,) = json.loads(output(sqlite_url, "services", "list", "--json"))
+    assert (listed["key"], listed["status"], listed["health"]) == ("invoices", "active", "healthy")
+    assert json.loads(output(sqlite_url, "services", "approve", "invoices", "--json"))["approved_at"]
+    assert "cli:" in output(sqlite_url, "events", "--service", "invoices").splitlines()[-1]
+
+
+def test_a_key_of_two_dialects_wants_the_dialect(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "twin")
+    register(sqlite_url, "runspec", "twin")
+    message = complaint(sqlite_url, "services", "remove", "twin")
+    assert message == "twin is registered in chap and runspec; say which with --dialect"
+    output(sqlite_url, "services", "remove", "twin", "--dialect", "chap")
+    left = json.loads(output(sqlite_url, "services", "list", "--json", "--alive"))
+    assert [service["dialect"] for service in left] == ["runspec"]
+    assert json.loads(output(sqlite_url, "services", "list", "--dialect", "chap", "--json")) == []
+    assert "there is no dialect morse (installed: chap, " in complaint(
+        sqlite_url, "services", "list", "--dialect", "morse"
+    )
+
+
+def test_a_service_of_a_dialect_that_is_switched_off_can_be_removed(sqlite_url: str) -> None:
+    register(sqlite_url, "runspec", "agent")
+    assert "deregistered" in output(sqlite_url, "services", "remove", "agent", REGISTRY_GATEWAY_DIALECTS="chap")
+
+
+def test_subscriptions_block_the_removal(database_url: str) -> None:
+    register(database_url, "scaicontrol", "invoices")
+    assert output(database_url, "subscriptions", "list") == "There are no subscriptions.\n"
+    added = json.loads(output(database_url, "subscriptions", "add", "invoices", "tenant-42", "--json"))
+    assert "subscribed to invoices already" in complaint(database_url, "subscriptions", "add", "invoices", "tenant-42")
+    message = complaint(database_url, "services", "remove", "invoices")
+    assert "1 active subscription" in message
+    assert "registry-gateway subscriptions list" in message
+    assert "is cancelled" in output(database_url, "subscriptions", "cancel", str(added["id"]))
+    (listed,) = json.loads(output(database_url, "subscriptions", "list", "--json"))
+    assert listed["state"] == "cancelled"
+    output(database_url, "services", "remove", "invoices")
+    assert "there is no subscription 4711" in complaint(database_url, "subscriptions", "cancel", "4711")
+    assert "is not registered" in complaint(database_url, "subscriptions", "add", "invoices", "tenant-42")
+
+
+def test_events_as_lines_and_as_json(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "one")
+    register(sqlite_url, "chap", "two")
+    register(sqlite_url, "runspec", "three")
+    lines = output(sqlite_url, "events").splitlines()
+    assert [line.split()[3] for line in lines] == ["chap/one", "chap/two", "runspec/three"]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d  registered ", lines[0])
+    assert len(output(sqlite_url, "events", "--limit", "1").splitlines()) == 1
+    assert len(output(sqlite_url, "events", "--dialect", "chap").splitlines()) == 2
+    (line,) = output(sqlite_url, "events", "--service", "two", "--json").splitlines()
+    assert json.loads(line)["kind"] == "registered"
+
+
+def _event(number: int) -> Event:
+    return Event(
+        id=number,
+        at=0.0,
+        kind=EventKind.REGISTERED,
+        dialect="chap",
+        key="k",
+        actor="test",
+        address=None,
+        request_id=None,
+        reason=None,
+        detail={},
+    )
+
+
+def test_following_misses_no_event_that_is_committed_late() -> None:
+    following = Following()
+    assert [e.id for e in following.new([_event(7), _event(9)], now=0.0)] == [7, 9]
+    assert following.after < 8
+    assert [e.id for e in following.new([_event(7), _event(8), _event(9)], now=1.0)] == [8]
+    assert following.new([_event(7), _event(8), _event(9)], now=5.0) == []
+    assert following.after == 9
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-1, "0s"), (0.9, "0s"), (61, "1m 1s"), (3600, "1h 0m"), (90_061, "1d 1h")]
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+def test_names_cannot_move_the_cursor() -> None:
+    assert one_line("a\x1b[2Jb\nc\x9bé") == "a\\x1b[2Jb\\nc\\x9bé"

@@ -1,0 +1,302 @@
+"""What readers of the runspec registry are answered: tools by name, hosts, exports, any id in a path."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.conftest import GatewayFactory, ManualClock
+from tests.integration.runspec_agent import AGENT, RESTART, ROTATE, beat, ids, post_tools, register
+
+pytestmark = pytest.mark.anyio
+
+
+# --- tools and hosts
+
+
+async def test_tools_are_grouped_by_name_with_what_each_host_runs(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url) as client:
+        await register(client, "old", host="web-01")
+        await post_tools(client, "old", ROTATE, {**RESTART, "annotations": {"title": "kept, not shared"}})
+        clock.advance(1)
+        await register(client, "new", host="web-02")
+        newer = {**ROTATE, "description": "Rotate them", "x-command": "C:\\rotate", "x-output": "json"}
+        await post_tools(client, "new", newer)
+        answer = await client.get("/tools")
+        assert answer.status_code == 200
+        rotate = {
+            "name": "rotate",
+            "description": "Rotate them",
+            "inputSchema": ROTATE["inputSchema"],
+            "hosts": [
+                {
+                    "host": "web-02",
+                    "x-command": "C:\\rotate",
+                    "x-run-as": "logs",
+                    "x-become-method": "dzdo",
+                    "x-become-flags": "-n",
+                    "x-autonomy": "confirm",
+                    "x-output": "json",
+                },
+                {
+                    "host": "web-01",
+                    "x-command": "/opt/bin/rotate",
+                    "x-run-as": "logs",
+                    "x-become-method": "dzdo",
+                    "x-become-flags": "-n",
+                    "x-autonomy": "confirm",
+                },
+            ],
+        }
+        restart: dict[str, Any] = {
+            "name": "restart",
+            "description": None,
+            "inputSchema": {},
+            "hosts": [{"host": "web-01", "x-command": "restart", "x-run-as": ""}],
+        }
+        assert answer.json() == [restart, rotate]
+        assert (await client.get("/tools/rotate")).json() == rotate
+        assert (await client.get("/tools/restart")).json() == restart
+        assert (await client.get("/instances/old")).json()["tools"][1]["annotations"] == {"title": "kept, not shared"}
+
+
+async def test_the_newest_registration_comes_first_where_a_host_has_several(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url) as client:
+        for number, key in enumerate(("m", "z", "a")):
+            await register(client, key, version=str(number))
+            await post_tools(client, key, {**ROTATE, "x-command": key}, RESTART)
+            clock.advance(1)
+        await beat(client, "m")  # a heartbeat is no registration
+        commands = [host["x-command"] for host in (await client.get("/tools/rotate")).json()["hosts"]]
+        assert commands == ["a", "z", "m"]
+        await register(client, "m", version="3")
+        await post_tools(client, "m", {**ROTATE, "x-command": "m again"})
+        commands = [host["x-command"] for host in (await client.get("/tools")).json()[1]["hosts"]]
+        assert commands == ["m again", "a", "z"]
+        newest = {"host": "web-01", "name": "portal", "instance_id": "m", "version": "3", "tool_count": 1}
+        assert (await client.get("/hosts")).json() == [newest]
+
+
+async def test_hosts_are_listed_once_a_name(start_gateway: GatewayFactory, database_url: str) -> None:
+    async with start_gateway(database_url) as client:
+        await register(client, "b", name="batch", host="web-01")
+        await register(client, "p", name="portal", host="web-01")
+        await register(client, "w", name="portal", host="db-01")
+        await post_tools(client, "p", ROTATE, RESTART)
+        portal = {"host": "web-01", "name": "portal", "instance_id": "p", "version": "1.0", "tool_count": 2}
+        assert (await client.get("/hosts")).json() == [
+            {"host": "db-01", "name": "portal", "instance_id": "w", "version": "1.0", "tool_count": 0},
+            {"host": "web-01", "name": "batch", "instance_id": "b", "version": "1.0", "tool_count": 0},
+            portal,
+        ]
+
+
+async def test_a_tool_nobody_has(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.get("/tools/none")
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Tool not found"})
+
+
+@pytest.mark.parametrize("name", ["a b", "größe", "group/rotate", 'quo"te', "back\\slash", "line\nbreak", "tail\n"])
+async def test_tool_names_of_all_kinds(start_gateway: GatewayFactory, database_url: str, name: str) -> None:
+    escaped = json.dumps({"tools": [{"name": name, "x-command": "as ASCII"}, {"name": name + "!"}]})
+    async with start_gateway(database_url) as client:
+        await register(client, "one")
+        await register(client, "two")
+        assert (await client.post("/instances/one/tools", content=escaped)).status_code == 200
+        await post_tools(client, "two", {"name": name, "x-command": "as UTF-8"})
+        found = await client.get(f"/tools/{quote(name)}")
+        assert (found.status_code, found.json()["name"], len(found.json()["hosts"])) == (200, name, 2)
+        assert [tool["name"] for tool in (await client.get("/tools")).json()] == sorted([name, name + "!"])
+
+
+async def test_a_pretty_printed_list_is_the_same_list(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        body = json.dumps({"tools": [ROTATE, RESTART]}, indent=4).replace("\n", "\r\n")
+        assert (await client.post("/instances/a1/tools", content=body)).status_code == 200
+        assert (await client.get("/instances/a1")).json()["tools"] == [ROTATE, RESTART]
+        names = [tool["name"] for tool in (await client.get("/tools")).json()]
+        assert names == ["restart", "rotate"]
+
+
+async def test_ten_thousand_tools(start_gateway: GatewayFactory, database_url: str) -> None:
+    tools = [{"name": f"tool-{n:05}", "description": "One of many", "x-command": "many"} for n in range(10_000)]
+    async with start_gateway(database_url) as client:
+        await register(client)
+        await post_tools(client, "a1", *tools)
+        assert (await client.get("/instances/a1")).json()["tools"] == tools
+        assert [tool["name"] for tool in (await client.get("/tools")).json()] == [tool["name"] for tool in tools]
+        assert (await client.get("/tools/tool-09999")).json()["hosts"] == [{"host": "web-01", "x-command": "many"}]
+        assert (await client.get("/hosts")).json()[0]["tool_count"] == 10_000
+
+
+# --- ids and paths
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "web 01",
+        "größe-日本",
+        "host/portal",
+        "/lead",
+        "a//b",
+        "a?b#c%d",
+        "x/heartbeat",
+        "x/tools",
+        "line\nbreak",
+        "end\n",
+    ],
+)
+async def test_ids_of_all_kinds(start_gateway: GatewayFactory, database_url: str, key: str) -> None:
+    async with start_gateway(database_url) as client:
+        await register(client, key)
+        await register(client, "other")
+        await post_tools(client, key, ROTATE)
+        path = "/instances/" + quote(key)
+        assert (await client.post(f"{path}/heartbeat")).json() == {"status": "ack"}
+        by_id = {i["instance_id"]: i for i in (await client.get("/instances")).json()}
+        assert by_id[key]["tools"] == [ROTATE]
+        if key not in {"x/heartbeat", "x/tools"}:  # whose own paths are another's heartbeat and tools
+            assert (await client.get(path)).json() == by_id[key]
+            assert (await client.delete(path)).status_code == 200
+            assert await ids(client) == ["other"]
+
+
+async def test_a_slash_at_the_end_changes_nothing(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        assert (await client.post("/instances/", json=AGENT)).status_code == 201
+        assert (await client.post("/instances/a1/tools/", json={"tools": [ROTATE]})).status_code == 200
+        assert (await client.post("/instances/a1/heartbeat/")).json() == {"status": "ack"}
+        for path in ("/instances/", "/instances/a1/", "/tools/", "/tools/rotate/", "/hosts/", "/export/mobaxterm/"):
+            assert (await client.get(path)).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/instances", "GET, HEAD, POST"),
+        ("PATCH", "/instances/a1", "DELETE, GET, HEAD"),
+        ("PUT", "/instances/a1/heartbeat", "POST"),
+        ("GET", "/instances/a1/heartbeat", "POST"),
+        ("GET", "/instances/a1/tools", "POST"),
+        ("POST", "/tools", "GET, HEAD"),
+        ("DELETE", "/tools/rotate", "GET, HEAD"),
+        ("POST", "/hosts", "GET, HEAD"),
+        ("POST", "/export/superputty", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method(
+    start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str, allow: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.request(method, path)
+        assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
+        assert answer.headers["allow"] == allow
+
+
+@pytest.mark.parametrize("path", ["/export", "/export/putty", "/hosts/web-01", "/instances/a%00b", "/tools/%00"])
+async def test_an_unknown_path(start_gateway: GatewayFactory, sqlite_url: str, path: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
+
+
+@pytest.mark.parametrize(
+    ("word", "listed"),
+    [(w, ["a1"]) for w in ("true", "True", "1", "on", "t", "y", "YES")]
+    + [(w, ["a1", "gone"]) for w in ("false", "FALSE", "0", "off", "f", "n", "no")],
+)
+async def test_active_in_every_spelling(
+    start_gateway: GatewayFactory, sqlite_url: str, word: str, listed: list[str]
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        await register(client, "gone")
+        await client.delete("/instances/gone")
+        assert await ids(client, f"/instances?active={word}") == listed
+
+
+@pytest.mark.parametrize("word", ["maybe", "", "2", "%20true", "%FF"])
+@pytest.mark.parametrize("path", ["/instances", "/tools", "/tools/rotate", "/hosts"])
+async def test_active_that_is_no_boolean(start_gateway: GatewayFactory, sqlite_url: str, path: str, word: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.get(f"{path}?active={word}")
+        problem = "Input should be a valid boolean, unable to interpret input"
+        detail = {"type": "bool_parsing", "loc": ["query", "active"], "msg": problem}
+        assert (answer.status_code, answer.json()) == (422, {"detail": [detail]})
+
+
+# --- exports
+
+
+async def test_superputty(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        await register(client, "gone", host="web-00")
+        await client.delete("/instances/gone")
+        answer = await client.get("/export/superputty", params={"user": "joe"})
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/xml"
+        assert answer.headers["content-disposition"] == "attachment; filename=runspec-sessions.xml"
+        assert answer.text == (
+            '<?xml version="1.0" encoding="utf-8"?>\n'
+            '<ArrayOfSessionData xmlns="http://schemas.datacontract.org/2004/07/SuperPuTTY"'
+            ' xmlns:i="http://www.w3.org/2001/XMLSchema-instance">\n'
+            "  <SessionData>\n"
+            "    <Host>web-01</Host>\n"
+            "    <Port>22</Port>\n"
+            "    <Proto>SSH</Proto>\n"
+            "    <PuttySession>Default Settings</PuttySession>\n"
+            "    <SessionId>runspec/portal/web-01</SessionId>\n"
+            "    <SessionName>portal (web-01)</SessionName>\n"
+            "    <Username>joe</Username>\n"
+            "  </SessionData>\n"
+            "</ArrayOfSessionData>"
+        )
+
+
+async def test_mobaxterm(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        answer = await client.get("/export/mobaxterm", params={"user": "joe"})
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.headers["content-disposition"] == "attachment; filename=runspec.mxtsessions"
+        head = "[Bookmarks]\nSubRep=runspec\nImgNum=42\n\n"
+        assert answer.text == head + (
+            "portal (web-01) =#109#0#web-01#22#joe##-1#0#0#0#1080##0#0#0#-1#0#0#0#0\n"  # as the reference writes it
+        )
+        bare = (await client.get("/export/mobaxterm")).text
+        assert bare == head + "portal (web-01) =#109#0#web-01#22###-1#0#0#0#1080##0#0#0#-1#0#0#0#0\n"
+
+
+async def test_exports_hold_whatever_the_names_are(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    nasty = "[a]\r\n#b=<c>&'\"\x01\x85\u2028\ufffe]]>;%|é"
+    async with start_gateway(sqlite_url) as client:
+        await register(client, name=nasty, host=nasty)
+        xml = ElementTree.fromstring((await client.get("/export/superputty", params={"user": nasty})).content)
+        printable = "[a]  #b=<c>&'\"    ]]>;%|é"
+        space = "{http://schemas.datacontract.org/2004/07/SuperPuTTY}"
+        session = {element.tag.removeprefix(space): element.text for element in xml[0]}
+        assert session["Username"] == session["Host"] == printable
+        assert session["SessionName"] == f"{printable} ({printable})"
+        lines = (await client.get("/export/mobaxterm", params={"user": nasty})).text.split("\n")
+        assert (len(lines), lines[-1]) == (6, "")
+        name, _, fields = lines[4].partition("=")
+        assert name.startswith("(a)  __DIEZE__b-")
+        assert len(fields.split("#")) == 21
+        assert fields.split("#")[4] == "22"
+
+
+async def test_exports_of_nothing(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        assert len(ElementTree.fromstring((await client.get("/export/superputty")).content)) == 0
+        assert (await client.get("/export/mobaxterm")).text == "[Bookmarks]\nSubRep=runspec\nImgNum=42\n\n"

@@ -1,0 +1,189 @@
+"""Group commit: who shares a commit, and what each of them is told."""
+
+import asyncio
+from collections.abc import Sequence
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from registry_gateway.batching import Batching
+from registry_gateway.errors import NotOwner, Overloaded, RegistryError, StoreUnavailable
+
+pytestmark = pytest.mark.anyio
+
+Answers = Sequence[str | RegistryError]
+
+
+class Database:
+    """A commit function that waits to be let through, one batch after the other."""
+
+    def __init__(self, *, open_: bool = False) -> None:
+        self.batches: list[list[str]] = []
+        self.started = asyncio.Event()
+        self._gate = asyncio.Semaphore(1_000_000 if open_ else 0)
+        self.failure: Exception | None = None
+
+    async def commit(self, commands: Sequence[str]) -> Answers:
+        self.batches.append(list(commands))
+        self.started.set()
+        await self._gate.acquire()
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        return [NotOwner(c) if c.startswith("foreign") else f"did {c}" for c in commands]
+
+    def let_through(self) -> None:
+        """Let one commit end."""
+        self.started.clear()
+        self._gate.release()
+
+
+async def submitted(batching: Batching[str, str], *commands: str) -> list[asyncio.Task[str]]:
+    """Start a caller for each command and return once all are waiting."""
+    tasks = [asyncio.create_task(batching.submit(command)) for command in commands]
+    await checkpoint()
+    return tasks
+
+
+async def test_a_lone_command_is_committed_at_once() -> None:
+    database = Database(open_=True)
+    assert await Batching[str, str](database.commit).submit("a") == "did a"
+    assert database.batches == [["a"]]
+
+
+async def test_what_comes_while_a_commit_runs_shares_the_next_one() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit)
+    first = await submitted(batching, "a")
+    await database.started.wait()
+    others = await submitted(batching, "b", "c", "d")
+    database.let_through()
+    assert await first[0] == "did a"
+    await database.started.wait()
+    assert not any(task.done() for task in others)
+    database.let_through()
+    assert await asyncio.gather(*others) == ["did b", "did c", "did d"]
+    assert database.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_each_caller_gets_its_own_outcome_or_error() -> None:
+    database = Database(open_=True)
+    batching: Batching[str, str] = Batching(database.commit)
+    tasks = await submitted(batching, "a", "foreign b", "c", "foreign d")
+    a, b, c, d = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (a, c) == ("did a", "did c")
+    assert isinstance(b, NotOwner)
+    assert isinstance(d, NotOwner)
+    assert (str(b), str(d)) == ("foreign b", "foreign d")
+
+
+async def test_a_batch_has_a_largest_size() -> None:
+    database = Database(open_=True)
+    batching: Batching[str, str] = Batching(database.commit, batch=3)
+    tasks = await submitted(batching, *"abcdefgh")
+    assert await asyncio.gather(*tasks) == [f"did {c}" for c in "abcdefgh"]
+    assert "".join("".join(batch) for batch in database.batches) == "abcdefgh"
+    assert max(map(len, database.batches)) == 3
+
+
+async def test_a_failed_commit_fails_its_callers_and_nobody_else() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit)
+    database.failure = StoreUnavailable("the database is gone")
+    doomed = await submitted(batching, "a", "b")
+    await database.started.wait()
+    later = await submitted(batching, "c")
+    database.let_through()
+    failures = await asyncio.gather(*doomed, return_exceptions=True)
+    assert [(type(f), str(f)) for f in failures] == [(StoreUnavailable, "the database is gone")] * 2
+    assert failures[0] is not failures[1]
+    database.let_through()
+    assert await later[0] == "did c"
+
+
+async def test_an_unforeseen_error_reaches_the_callers_and_the_next_batch_works() -> None:
+    database = Database(open_=True)
+    batching: Batching[str, str] = Batching(database.commit)
+    database.failure = ZeroDivisionError("a bug")
+    with pytest.raises(ZeroDivisionError):
+        await batching.submit("a")
+    assert await batching.submit("b") == "did b"
+
+
+async def test_beyond_its_queue_a_command_is_refused_and_not_taken() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit, queue=2)
+    running = await submitted(batching, "a")
+    await database.started.wait()
+    waiting = await submitted(batching, "b", "c")
+    with pytest.raises(Overloaded):
+        await batching.submit("d")
+    database.let_through()
+    database.let_through()
+    assert await asyncio.gather(*running, *waiting) == ["did a", "did b", "did c"]
+    database.let_through()
+    assert await batching.submit("e") == "did e"
+    assert "d" not in sum(database.batches, [])
+
+
+async def test_a_caller_that_gives_up_spoils_nothing_for_the_others() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit)
+    running = await submitted(batching, "a")
+    await database.started.wait()
+    waiting = await submitted(batching, "b", "c")
+    running[0].cancel()
+    waiting[0].cancel()
+    await asyncio.gather(running[0], waiting[0], return_exceptions=True)
+    database.let_through()
+    database.let_through()
+    assert await waiting[1] == "did c"
+    assert running[0].cancelled()
+    assert waiting[0].cancelled()
+
+
+async def test_a_caller_that_gives_up_while_its_commit_fails_is_not_missed() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit)
+    database.failure = StoreUnavailable("gone")
+    tasks = await submitted(batching, "a", "b")
+    await database.started.wait()
+    tasks[0].cancel()
+    database.let_through()
+    with pytest.raises(StoreUnavailable):
+        await tasks[1]
+
+
+async def test_drain_returns_when_everything_taken_is_answered() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit, batch=1)
+    tasks = await submitted(batching, "a", "b")
+    await database.started.wait()
+    draining = asyncio.create_task(batching.drain())
+    await checkpoint()
+    assert not draining.done()
+    database.let_through()
+    assert await tasks[0] == "did a"
+    assert not draining.done()
+    database.let_through()
+    await draining
+    assert tasks[1].result() == "did b"
+
+
+async def test_draining_an_idle_one_returns_at_once() -> None:
+    await Batching[str, str](Database().commit).drain()
+
+
+async def test_a_drain_that_is_cut_short_leaves_the_commit_alone() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit)
+    tasks = await submitted(batching, "a")
+    await database.started.wait()
+    draining = asyncio.create_task(batching.drain())
+    await checkpoint()
+    draining.cancel()
+    await asyncio.gather(draining, return_exceptions=True)
+    database.let_through()
+    with anyio.fail_after(5):
+        assert await tasks[0] == "did a"
