@@ -21,7 +21,8 @@ def migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=Table.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
-        compare_server_default=True,
+        # SQLite numbers rows by itself and has no notion of IDENTITY to compare.
+        compare_server_default=connection.dialect.name != "sqlite",
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -1,5 +1,6 @@
 """Migrations: alembic, from the checkout or from an installed wheel."""
 
+import io
 from pathlib import Path
 
 from alembic import command
@@ -17,7 +18,7 @@ SCRIPTS = _IN_WHEEL if _IN_WHEEL.is_dir() else _HERE.parent / "migrations"
 
 
 def _config(connection: Connection | None = None) -> Config:
-    config = Config()
+    config = Config(stdout=io.StringIO())  # what alembic has to say, the caller says in its own words
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
     return config

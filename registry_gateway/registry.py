@@ -160,7 +160,7 @@ class Registry:
         """Cancel a subscription by its number.
 
         Raises:
-            NotFound: There is none of that number.
+            NotFound: There is none of that number, or it has ended.
         """
         return await self._write(_unsubscribe, number, actor, self._clock.now())
 
@@ -265,7 +265,7 @@ def _subscribe(
 def _unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -> Subscription:
     ended = subscriptions.cancel(connection, number, now)
     if ended is None:
-        raise NotFound(f"there is no subscription {number}")
+        raise NotFound(f"there is no active subscription {number}")
     registration = registrations.lock(connection, {(ended.dialect, ended.key)})[ended.dialect, ended.key]
     detail = {"subscriber": ended.subscriber}
     events.record(connection, [happened(EventKind.UNSUBSCRIBED, registration, actor, now, **detail)])

@@ -186,8 +186,9 @@ def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`").partition("[")[0]
-        name = next(v.env for v in known if v.field == field)
-        raise SettingsError(f"{name}: {problem[:1].lower()}{problem[1:]}") from None
+        variable = next(v for v in known if v.field == field)
+        got = "" if variable.secret else f", not {values[field]!r}"
+        raise SettingsError(f"{variable.env}: {problem[:1].lower()}{problem[1:].partition(', got')[0]}{got}") from None
 
 
 def _is_list(kind: Any) -> bool:

@@ -87,12 +87,16 @@ def alive(registration: Registration) -> PingResponse:
 
 
 def service(entry: Entry) -> bytes:
-    """Return the service document: the stored members, then the times. A service never pinged has no last ping."""
+    """Return the service document: the stored members, then the times.
+
+    As in chap-core, a registration counts as a ping, and a ping as an update: the two times are always there,
+    and always the same.
+    """
     registration, lease = entry.registration, entry.registration.lease
-    last_ping = "" if lease.heartbeat_at is None else f',"last_ping_at":"{_iso(lease.heartbeat_at)}"'
+    heard = _iso(lease.last_seen)
     times = (
-        f',"registered_at":"{_iso(registration.registered_at)}","last_updated":"{_iso(registration.updated_at)}"'
-        f'{last_ping},"expires_at":"{_iso(lease.expires_at)}"}}'
+        f',"registered_at":"{_iso(registration.registered_at)}","last_updated":"{heard}",'
+        f'"last_ping_at":"{heard}","expires_at":"{_iso(lease.expires_at)}"}}'
     )
     return entry.document[:-1] + times.encode()
 

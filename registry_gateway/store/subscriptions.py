@@ -49,10 +49,10 @@ def read(connection: Connection, dialect: str | None = None, key: str | None = N
 
 
 def cancel(connection: Connection, number: int, now: float) -> Subscription | None:
-    """Cancel a subscription; None if there is no such."""
+    """Cancel a subscription; None if there is no such, or if it has ended already."""
     row = connection.execute(
         update(SubscriptionRow)
-        .where(SubscriptionRow.id == number)
+        .where(SubscriptionRow.id == number, SubscriptionRow.state.not_in(_ENDED))
         .values(state="cancelled", updated_at=now)
         .returning(*SubscriptionRow.__table__.c)
     ).one_or_none()

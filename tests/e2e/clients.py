@@ -44,7 +44,7 @@ class ClientEnvironment:
         # was installed with which Python: another pin or another interpreter makes a new environment.
         stamp = directory / ".installed"
         wanted = json.dumps({"python": str(interpreter), "requirements": self.requirements})
-        with _locked(directory.with_suffix(".lock")):
+        with _locked(CACHE / f"{self.name}.lock"):
             if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted):
                 shutil.rmtree(directory, ignore_errors=True)
                 self._install(directory, interpreter)

@@ -106,14 +106,16 @@ class Gateway:
     def finish(self) -> None:
         """End it by SIGTERM and look how that went: in order, with no traceback and no secret in its log."""
         assert self.process.terminate() == 0, self.log()
-        self.check_log()
+        self.check_traces()
 
-    def check_log(self) -> None:
-        """What every gateway's log must be free of, whatever its clients did."""
+    def check_traces(self) -> None:
+        """What no gateway may leave behind, whatever its clients did: a traceback, or a secret in log or database."""
         log = self.log()
         assert not re.search(r"Traceback|Task exception was never retrieved|\bCRITICAL\b", log), log
-        leaked = [secret for secret in self.secrets if secret in log]
-        assert not leaked, f"{len(leaked)} secrets in the log:\n{log}"
+        for kept in [self._log, *self._directory.glob("registry.db*")]:
+            content = kept.read_bytes()
+            leaked = [secret for secret in self.secrets if secret.encode() in content]
+            assert not leaked, f"{kept.name} holds a secret: {leaked}"
 
     def close(self) -> None:
         """Leave no process and no connection behind."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -120,40 +121,54 @@ def test_a_service_survives_the_gateways_crash(gateway: Gateway, token: str, sta
     assert service.first("deregister").status == 204
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Services that ran with a slug that was not theirs."""
+
+    no_such_token: ScaiControlService
+    no_scope: ScaiControlService
+    another_account: ScaiControlService
+
+
 @pytest.fixture(scope="module")
-def owned(token: str, start_service: StartService) -> str:
-    """The slug of a service that is registered and running."""
-    service = start_service("ledger", "1.0.0", token)
-    assert service.first("register").status == 201, service.evidence()
-    return service.slug
+def refused(gateway: Gateway, token: str, start_service: StartService) -> Refused:
+    """All of them have tried to register, to heartbeat and to deregister."""
+    made_up = "made-up-token-77c1"
+    gateway.secrets.add(made_up)
+    owner = start_service("ledger", "1.0.0", token)
+    assert owner.first("register").status == 201, owner.evidence()
+    intruders = Refused(
+        no_such_token=start_service("ledger", "6.6.6", made_up),
+        no_scope=start_service("ledger", "6.6.6", gateway.token("reader", "registry:read")),
+        another_account=start_service("ledger", "6.6.6", gateway.token("stranger", "registry:manage")),
+    )
+    for intruder in (intruders.no_such_token, intruders.no_scope, intruders.another_account):
+        intruder.first("heartbeat")
+        intruder.child.terminate()
+    return intruders
 
 
 @pytest.mark.parametrize(
-    ("credential", "status", "code"),
+    ("who", "status", "code"),
     [
-        ("no such token", 401, "unauthorized"),
-        ("no scope", 403, "forbidden"),
-        ("another account", 403, "forbidden"),
+        ("no_such_token", 401, "unauthorized"),
+        ("no_scope", 403, "forbidden"),
+        ("another_account", 403, "forbidden"),
     ],
 )
-def test_a_service_without_the_right_is_refused(
-    gateway: Gateway, owned: str, start_service: StartService, credential: str, status: int, code: str
-) -> None:
-    match credential:
-        case "no such token":
-            bad_token = "made-up-token-77c1"
-            gateway.secrets.add(bad_token)
-        case "no scope":
-            bad_token = gateway.token("reader", "registry:read")
-        case _:
-            bad_token = gateway.token("stranger", "registry:manage")
+def test_a_service_without_the_right_is_refused(refused: Refused, who: str, status: int, code: str) -> None:
+    intruder: ScaiControlService = getattr(refused, who)
 
-    intruder = start_service(owned, "6.6.6", bad_token)
-    refused = intruder.next_heartbeat()
-    assert refused.status == status, intruder.evidence()
-    assert refused.body["error"]["code"] == code
-    assert refused.body["error"]["request_id"].startswith("req_")
+    for call in ("register", "heartbeat", "deregister"):
+        answer = intruder.first(call)
+        assert answer.status == status, intruder.evidence()
+        assert answer.body["error"]["code"] == code
+        assert answer.body["error"]["request_id"].startswith("req_")
 
-    intruder.child.terminate()
-    assert intruder.first("deregister").status == status
-    assert shown(gateway, owned)["registration"]["version"] == "1.0.0"
+
+@pytest.mark.usefixtures("refused")
+def test_what_is_refused_changes_nothing(gateway: Gateway) -> None:
+    ledger = shown(gateway, "ledger")["registration"]
+
+    assert ledger["version"] == "1.0.0"
+    assert ledger["owner"] == "account:billing"

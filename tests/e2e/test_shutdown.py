@@ -46,7 +46,7 @@ def test_a_request_in_flight_is_answered_and_kept(gateway: Gateway) -> None:
     assert answer.startswith(b"HTTP/1.1 201 "), answer
     assert answer.endswith(b'{"status":"ok"}')
     assert gateway.process.wait() == 0, gateway.log()
-    gateway.check_log()
+    gateway.check_traces()
     gateway.start()
     assert gateway.listed("/instances/late")["host"] == "web-1"
 

@@ -146,7 +146,7 @@ BAD = [
     (json.dumps({"url": URL, "info": {"display_name": "d"}}).encode(), "missing", [*INFO, "id"]),
     (json.dumps({"url": URL, "info": {"id": "new"}}).encode(), "missing", [*INFO, "display_name"]),
     (info(id=1), "string_type", [*INFO, "id"]),
-    (info(id="x" * 256), "length", [*INFO, "id"]),
+    (info(id="x" * 256), "string_too_long", [*INFO, "id"]),
     *((info(id=slug), "string_pattern_mismatch", [*INFO, "id"]) for slug in ("", "New", "1a", "-a", "a_b", "a b")),
     *((info(id=slug), "string_pattern_mismatch", [*INFO, "id"]) for slug in ("a/b", "$register", "a\n", "é", "a\x00")),
     (info(display_name=None), "string_type", [*INFO, "display_name"]),

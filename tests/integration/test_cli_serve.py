@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ import pytest
 
 from tests.integration.command_line import output
 
-TIMEOUT = 30.0
+TIMEOUT = 15.0
 """Seconds after which a process that says nothing, or does not end, has failed."""
 
 
@@ -37,6 +38,7 @@ class Serving:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
+            bufsize=0,  # select() must see what readline() has not returned yet
             start_new_session=True,  # signals go to the processes of one gateway, as a terminal sends them
         )
         self.welcome = ""
@@ -87,15 +89,18 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
 def test_an_empty_directory_is_enough_and_the_curl_lines_work(tmp_path: Path) -> None:
     with serving(tmp_path) as gateway:
         assert "Migrated the database" in gateway.welcome
-        lines = [line for line in gateway.welcome.splitlines() if line.startswith("  curl") and "$TOKEN" not in line]
-        assert {line.split("localhost")[1].split("/")[1] for line in lines} == {"v2", "instances"}
-        for line in lines:
-            (url,) = (word for word in shlex.split(line) if word.startswith("http://"))
-            body = shlex.split(line)[-1]
-            answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}, trust_env=False)
-            assert answer.is_success, answer.text
-        listed = output(f"sqlite:///{tmp_path}/registry.db", "services", "list", "--json")
-        assert {service["dialect"] for service in json.loads(listed)} == {"chap", "runspec"}
+        url = f"sqlite:///{tmp_path}/registry.db"
+        token = output(url, "accounts", "create", "my-service").strip()
+        for line in gateway.welcome.splitlines():
+            if line.startswith("  curl"):
+                words = shlex.split(line.replace("$TOKEN", token))
+                (where,) = (word for word in words if word.startswith("http://"))
+                given = dict(word.split(": ") for flag, word in pairwise(words) if flag == "-H")
+                headers = {"Content-Type": "application/json", **given}
+                answer = httpx.post(where, content=words[-1], headers=headers, trust_env=False)
+                assert answer.is_success, answer.text
+        listed = json.loads(output(url, "services", "list", "--json"))
+        assert {service["dialect"] for service in listed} == {"chap", "runspec", "scaicontrol"}
         answer = httpx.get(f"{gateway.url}/health", trust_env=False)
         assert "server" not in answer.headers
         assert "date" in answer.headers
@@ -158,7 +163,10 @@ def test_migrate_brings_postgresql_up_to_date(postgresql_url: str, tmp_path: Pat
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_https(sqlite_url: str, tmp_path: Path) -> None:
-    request = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=localhost"
+    request = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+        "-keyout key.pem -out cert.pem -days 1 -subj /CN=localhost"
+    )
     subprocess.run(shlex.split(request), cwd=tmp_path, check=True, capture_output=True)
     options = ["--ssl-keyfile", "key.pem", "--ssl-certfile", "cert.pem"]
     with serving(tmp_path, *options, REGISTRY_GATEWAY_DATABASE_URL=sqlite_url) as gateway:
@@ -172,10 +180,11 @@ def test_https(sqlite_url: str, tmp_path: Path) -> None:
 def test_events_are_followed_until_ctrl_c(sqlite_url: str, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "registry_gateway", "events", "--follow", "--json"]
     environment = {"PATH": os.environ["PATH"], "REGISTRY_GATEWAY_DATABASE_URL": sqlite_url, "PYTHONUNBUFFERED": "1"}
-    output(sqlite_url, "accounts", "list")
     with (
         serving(tmp_path, REGISTRY_GATEWAY_DATABASE_URL=sqlite_url) as gateway,
-        subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as follower,
+        subprocess.Popen(
+            arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        ) as follower,
     ):
         assert follower.stdout is not None
         assert follower.stderr is not None

@@ -1,0 +1,87 @@
+"""Every path a CHAP service takes to the gateway, and the ping URL it is handed: `$`, compose files and proxies."""
+
+import pytest
+
+from tests.conftest import GatewayFactory
+from tests.integration.chap_service import (
+    REGISTER,
+    payload,
+    register,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/services/$register", "/v2/services/%24register", "/v2/services/", "/v2/services"]
+)
+async def test_every_way_the_orchestrator_url_arrives(
+    start_gateway: GatewayFactory, sqlite_url: str, path: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.post(path, json=payload())
+        assert answer.status_code == 200
+        assert answer.json()["ping_url"] == "http://gateway:8765/v2/services/my-model/$ping"
+
+
+@pytest.mark.parametrize("path", ["/v2/services/my-model/$ping", "/v2/services/my-model/%24ping"])
+async def test_pings_with_the_dollar_sign_plain_and_encoded(
+    start_gateway: GatewayFactory, sqlite_url: str, path: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        assert (await client.put(path, headers={"Content-Length": "0"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/services/my-model",
+        "/v2/services/my-model/",
+        "/v2/services//my-model",  # the orchestrator URL lost its $register to compose
+        "/v2/services/%24register/my-model",  # it was written with %24
+        "/v2/services/$register/my-model",
+    ],
+)
+async def test_every_way_a_service_deregisters(start_gateway: GatewayFactory, sqlite_url: str, path: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        answer = await client.delete(path)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert (await client.get("/v2/services")).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "expected"),
+    [
+        ({}, {}, "http://gateway:8765/v2/services/my-model/$ping"),
+        ({}, {"Host": "registry.example.org"}, "http://registry.example.org/v2/services/my-model/$ping"),
+        (
+            {"REGISTRY_GATEWAY_ROOT_PATH": "/registry"},
+            {"Host": "example.org"},
+            "http://example.org/registry/v2/services/my-model/$ping",
+        ),
+        (
+            {"REGISTRY_GATEWAY_PUBLIC_URL": "https://example.org/registry/"},
+            {"Host": "10.0.0.7:8765"},
+            "https://example.org/registry/v2/services/my-model/$ping",
+        ),
+        ({"REGISTRY_GATEWAY_CHAP_PING_URL": "relative"}, {}, "/v2/services/my-model/$ping"),
+    ],
+    ids=["as seen", "host header", "root path", "public url", "relative"],
+)
+async def test_the_ping_url(
+    start_gateway: GatewayFactory, sqlite_url: str, settings: dict[str, str], headers: dict[str, str], expected: str
+) -> None:
+    async with start_gateway(sqlite_url, settings) as client:
+        answer = await client.post(REGISTER, json=payload(), headers=headers)
+        assert answer.json()["ping_url"] == expected
+
+
+@pytest.mark.parametrize("prefix", ["", "/registry"])
+async def test_a_proxy_may_strip_the_root_path_or_pass_it_on(
+    start_gateway: GatewayFactory, sqlite_url: str, prefix: str
+) -> None:
+    async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_ROOT_PATH": "/registry"}) as client:
+        assert (await client.post(f"{prefix}/v2/services/$register", json=payload())).status_code == 200
+        assert (await client.put(f"{prefix}/v2/services/my-model/$ping")).status_code == 200
