@@ -6,6 +6,7 @@ is free to use those instead.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import blake2b
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -64,6 +65,17 @@ def json_answer(status: int, content: object, headers: Mapping[str, str] | None 
     return Answer(status, _encode(content), headers=headers)
 
 
+class Rendered:
+    """A body with its entity tag, made once for all who are answered with it."""
+
+    __slots__ = ("body", "etag")
+
+    def __init__(self, body: bytes) -> None:
+        """Take the body. The tag is a hash of it: equal bodies have equal tags, on every gateway."""
+        self.body = body
+        self.etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+
+
 class Call:
     """A request: its headers, path parameters, query and body, read when asked for."""
 
@@ -114,6 +126,14 @@ class Call:
             raise BodyTooLarge(limit)
         return body
 
+    def answer(self, rendered: Rendered) -> Answer:
+        """Return 200 with the body and its ETag, or 304 without if the client says that it has just that."""
+        known = self.header(b"if-none-match")
+        headers = {"ETag": rendered.etag}
+        if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
+            return Answer(304, headers=headers)
+        return Answer(200, rendered.body, headers=headers)
+
     @property
     def request_id(self) -> str:
         """The id under which this request is found in the log."""
@@ -133,13 +153,18 @@ class Call:
         settings = self._settings
         if settings.public_url is not None:
             return settings.public_url.rstrip("/")
-        host = self.header(b"host") or "{}:{}".format(*self.scope["server"])
+        host = self.header(b"host") or f"localhost:{settings.port}"  # HTTP/1.0 needs to send none
         return f"{self.scope['scheme']}://{host}{settings.root_path}"
 
     @property
     def _settings(self) -> Settings:
         settings: Settings = self.scope["settings"]
         return settings
+
+
+def _tags(if_none_match: str) -> set[str]:
+    """Return the tags of an If-None-Match; it compares weakly (RFC 9110, 13.1.2), so `W/` says nothing."""
+    return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
 
 
 def request_id(scope: Scope) -> str:

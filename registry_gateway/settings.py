@@ -24,7 +24,7 @@ class SettingsError(Exception):
 
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=1e9)]  # some thirty years; keeps infinity out
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from gateway_chap.faults import MissingKey, WrongKey
 from registry_gateway.batching import shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
 from registry_gateway.model import Actor
 from registry_gateway.registry import Registry
 
@@ -67,19 +67,19 @@ class Chap:
         base = call.base_url() if self._absolute else ""
         return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))
 
-    async def list(self, _call: Call) -> Answer:
+    async def list(self, call: Call) -> Answer:
         """GET /v2/services: the live ones."""
-        return Answer(200, await self._services.submit(DIALECT))
+        return call.answer(await self._services.submit(DIALECT))
 
-    async def _list(self, dialect: str) -> bytes:
-        return translate.services(await self._registry.list(dialect, alive=True))
+    async def _list(self, dialect: str) -> Rendered:
+        return Rendered(translate.services(await self._registry.list(dialect, alive=True)))
 
     async def find(self, call: Call) -> Answer:
         """GET /v2/services/{id}: 200 or 404."""
         entry = await self._registry.find(DIALECT, call.param("id"))
         if entry is None:
             raise NotRegistered(f"{call.param('id')} not found")
-        return Answer(200, translate.service(entry))
+        return call.answer(Rendered(translate.service(entry)))
 
     async def deregister(self, call: Call) -> Answer:
         """DELETE /v2/services/{id}: 204 or 404."""

@@ -13,7 +13,7 @@ from gateway_runspec.faults import BadKey, NoSuchTool
 from registry_gateway.batching import shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
 from registry_gateway.model import Actor, Entry
 from registry_gateway.registry import Registry
 
@@ -106,7 +106,7 @@ class Runspec:
 
     async def instances(self, call: Call) -> Answer:
         """GET /instances: the live ones, or all with `?active=false`."""
-        return Answer(200, await self._instances.submit(self._live_only(call)))
+        return call.answer(await self._instances.submit(self._live_only(call)))
 
     async def instance(self, call: Call) -> Answer:
         """GET /instances/{id}: 200, live or not, or 404."""
@@ -114,11 +114,11 @@ class Runspec:
         entry = await self._registry.find(DIALECT, call.param("id"))
         if entry is None:
             raise NotRegistered(f"{call.param('id')} is not registered")
-        return Answer(200, translate.instance(entry))
+        return call.answer(Rendered(translate.instance(entry)))
 
     async def tools(self, call: Call) -> Answer:
         """GET /tools: each tool with the hosts that have it."""
-        return Answer(200, await self._tools.submit(self._live_only(call)))
+        return call.answer(await self._tools.submit(self._live_only(call)))
 
     async def tool(self, call: Call) -> Answer:
         """GET /tools/{name}: 200 or 404."""
@@ -126,7 +126,7 @@ class Runspec:
         found = translate.tool(entries, call.param("name"))
         if found is None:
             raise NoSuchTool
-        return Answer(200, found)
+        return call.answer(Rendered(found))
 
     async def hosts(self, call: Call) -> Answer:
         """GET /hosts: each host and name once."""
@@ -149,11 +149,11 @@ class Runspec:
     async def _read(self, live_only: bool) -> Sequence[Entry]:
         return await self._registry.list(DIALECT, alive=live_only)
 
-    async def _render_instances(self, live_only: bool) -> bytes:
-        return translate.instances(await self._read(live_only))
+    async def _render_instances(self, live_only: bool) -> Rendered:
+        return Rendered(translate.instances(await self._read(live_only)))
 
-    async def _render_tools(self, live_only: bool) -> bytes:
-        return translate.tools(await self._read(live_only))
+    async def _render_tools(self, live_only: bool) -> Rendered:
+        return Rendered(translate.tools(await self._read(live_only)))
 
     def _live_only(self, call: Call) -> bool:
         """Return which instances a list is to be made of, once the reader may ask."""

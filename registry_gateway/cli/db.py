@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import click
 
-from registry_gateway import migrate
+from registry_gateway import migrate, transfer
 from registry_gateway.cli.session import (
     configured,
     database_url_option,
@@ -112,3 +112,39 @@ def check(database_url: str | None) -> None:
 
     _on_store(database_url, work)
     click.echo("The database is up to date.")
+
+
+@db.command(
+    name="copy",
+    epilog="""\b
+Examples:
+  registry-gateway db upgrade --database-url postgresql://registry@db/registry
+  registry-gateway db copy sqlite:///registry.db postgresql://registry@db/registry
+
+Stop the gateways on SOURCE first: what they write in the meantime is not copied.
+""",
+)
+@click.argument("source")
+@click.argument("target")
+def copy_rows(source: str, target: str) -> None:
+    """Copy everything in the database SOURCE into the empty database TARGET.
+
+    Both are URLs, and both must be up to date (registry-gateway db upgrade). TARGET gets all of it or nothing; SOURCE
+    stays as it is. Started on TARGET, the gateway goes on where it was: what was alive starts a full lease.
+    """
+
+    async def work(store: Store) -> dict[str, int]:
+        require_file(store, upgrade_command(source))
+        destination = Store(_checked(target))
+        try:
+            return await transfer.copy(store, destination)
+        finally:
+            await destination.close()
+
+    for table, rows in _on_store(source, work).items():
+        click.echo(f"{rows:>9}  {table}")
+
+
+def _checked(url: str) -> str:
+    configured(url)
+    return url
