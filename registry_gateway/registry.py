@@ -140,9 +140,9 @@ class Registry:
         return await self._read(registrations.versions, dialect, key)
 
     async def events(
-        self, *, after: int = 0, dialect: str | None = None, key: str | None = None, limit: int = 1000
+        self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
     ) -> Sequence[Event]:
-        """Return the newest `limit` events with an id above `after`, oldest first."""
+        """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it."""
         return await self._read(events.read, after=after, dialect=dialect, key=key, limit=limit)
 
     # --- subscriptions
@@ -154,7 +154,7 @@ class Registry:
             NotRegistered: There is no such registration.
             AlreadyExists: It has an active subscription of that subscriber.
         """
-        return await self._write(_subscribe, dialect, key, subscriber, actor, self._clock.now())
+        return await self._write(_subscribe, self._policies.get(dialect, _KEEP), dialect, key, subscriber, actor, self._clock.now())
 
     async def unsubscribe(self, number: int, actor: Actor) -> Subscription:
         """Cancel a subscription by its number.
@@ -250,10 +250,12 @@ _KEEP = LeasePolicy(late_renewal="revive", retention=None)
 
 
 def _subscribe(
-    connection: Connection, dialect: str, key: str, subscriber: str, actor: Actor, now: float
+    connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
 ) -> Subscription:
     registration = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
-    if registration is None:
+    if registration is None or registration.lease.health(policy, now) is Health.GONE:
+        raise NotRegistered(f"{key} is not registered")
+    if policy.ends_at_lapse and not registration.lease.alive(now):
         raise NotRegistered(f"{key} is not registered")
     if subscriptions.count_active(connection, [(dialect, key)], subscriber):
         raise AlreadyExists(f"{subscriber} is subscribed to {key} already")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable
 
 import click
@@ -16,8 +15,8 @@ from registry_gateway.model import Event
 POLL_SECONDS = 1.0
 """Time between two looks for new events."""
 
-SETTLE_SECONDS = 5.0
-"""How long an event with a lower number may still turn up after one with a higher: transactions overlap."""
+MOST = 1000
+"""Events read at one look."""
 
 
 @click.command(
@@ -45,41 +44,18 @@ def events(
     """
 
     async def work(core: Core) -> None:
-        following = Following()
         found = await core.registry.events(dialect=dialect, key=key, limit=limit)
-        print_events(following.new(found, time.monotonic()), as_json=as_json)
+        print_events(found, as_json=as_json)
+        last = found[-1].id if found else 0
         while follow:
             await asyncio.sleep(POLL_SECONDS)
-            found = await core.registry.events(after=following.after, dialect=dialect, key=key, limit=10_000)
-            print_events(following.new(found, time.monotonic()), as_json=as_json)
+            found = await core.registry.events(after=last, dialect=dialect, key=key, limit=MOST)
+            print_events(found, as_json=as_json)
+            last = found[-1].id if found else last
 
     # Ctrl-C is how one stops following, and no failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         run(database_url, work)
-
-
-class Following:
-    """Which events have been seen, and from where to read on.
-
-    Events are numbered when they are written, but seen when they are committed: on PostgreSQL number 8 may appear
-    after number 9. So the last seconds are read again, and what has been seen is left out.
-    """
-
-    def __init__(self) -> None:
-        """Start with nothing seen."""
-        self.after = 0
-        self._seen: dict[int, float] = {}
-
-    def new(self, found: Iterable[Event], now: float) -> list[Event]:
-        """Return those of `found` that are new at `now` (seconds, of any clock that only goes forward)."""
-        fresh = [event for event in found if event.id not in self._seen]
-        if self.after == 0 and fresh:
-            self.after = fresh[0].id - 1  # what `--limit` cut off stays cut off
-        self._seen.update((event.id, now) for event in fresh)
-        settled = [number for number, since in self._seen.items() if since <= now - SETTLE_SECONDS]
-        self.after = max([self.after, *settled])
-        self._seen = {number: since for number, since in self._seen.items() if number > self.after}
-        return fresh
 
 
 def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool = True) -> None:

@@ -164,30 +164,37 @@ def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registratio
     return {(row[0], row[1]): _registration(row) for row in rows}
 
 
+def remove(connection: Connection, keys: Collection[Key]) -> None:
+    """Remove registrations, with all that hangs on them."""
+    if keys:
+        connection.execute(delete(R).where(_OF_KEY), [_of(key) for key in keys])
+
+
 def save(
     connection: Connection,
     before: Mapping[Key, Registration],
     after: Mapping[Key, Registration | None],
     documents: Mapping[Key, Documents],
+    versions: Mapping[Key, Sequence[Version]],
 ) -> None:
-    """Write the difference between `before` and `after`, with the documents that changed."""
-    new = [r for key, r in after.items() if r is not None and key not in before]
+    """Write the difference between `before` and `after`, with the documents that changed and the new versions.
+
+    New rows go in by the order of their keys, too: two transactions that insert the same keys wait for each other.
+    """
+    new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
-    removed = [key for key, r in after.items() if r is None and key in before]
-    if removed:
-        connection.execute(delete(R).where(_OF_KEY), [_of(key) for key in removed])
     if new:
         connection.execute(insert(R), [_row(r) for r in new])
     if changed:
         connection.execute(_REPLACE, [_of((r.dialect, r.key)) | _row(r) for r in changed])
     _save_documents(connection, {key: d for key, d in documents.items() if after[key] is not None}, new)
-    versions = [
-        {"dialect": r.dialect, "key": r.key, "version": r.version, "since": r.updated_at}
-        for key, r in after.items()
-        if r is not None and (key not in before or before[key].version != r.version)
+    rows = [
+        {"dialect": dialect, "key": key, "version": v.version, "since": v.since}
+        for (dialect, key), history in versions.items()
+        for v in history
     ]
-    if versions:
-        connection.execute(insert(VersionRow), versions)
+    if rows:
+        connection.execute(insert(VersionRow), rows)
 
 
 _REPLACE = update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in _COLUMNS if not c.primary_key})

@@ -3,11 +3,7 @@
 import json
 import re
 
-import pytest
-
-from registry_gateway.cli.events import Following
 from registry_gateway.cli.text import age, one_line
-from registry_gateway.model import Event, EventKind
 from tests.integration.command_line import complaint, output, register
 
 
@@ -94,7 +90,7 @@ def test_subscriptions_block_the_removal(database_url: str) -> None:
     (listed,) = json.loads(output(database_url, "subscriptions", "list", "--json"))
     assert listed["state"] == "cancelled"
     output(database_url, "services", "remove", "invoices")
-    assert "there is no subscription 4711" in complaint(database_url, "subscriptions", "cancel", "4711")
+    assert "there is no active subscription 4711" in complaint(database_url, "subscriptions", "cancel", "4711")
     assert "is not registered" in complaint(database_url, "subscriptions", "add", "invoices", "tenant-42")
 
 
@@ -109,30 +105,6 @@ def test_events_as_lines_and_as_json(sqlite_url: str) -> None:
     assert len(output(sqlite_url, "events", "--dialect", "chap").splitlines()) == 2
     (line,) = output(sqlite_url, "events", "--service", "two", "--json").splitlines()
     assert json.loads(line)["kind"] == "registered"
-
-
-def _event(number: int) -> Event:
-    return Event(
-        id=number,
-        at=0.0,
-        kind=EventKind.REGISTERED,
-        dialect="chap",
-        key="k",
-        actor="test",
-        address=None,
-        request_id=None,
-        reason=None,
-        detail={},
-    )
-
-
-def test_following_misses_no_event_that_is_committed_late() -> None:
-    following = Following()
-    assert [e.id for e in following.new([_event(7), _event(9)], now=0.0)] == [7, 9]
-    assert following.after < 8
-    assert [e.id for e in following.new([_event(7), _event(8), _event(9)], now=1.0)] == [8]
-    assert following.new([_event(7), _event(8), _event(9)], now=5.0) == []
-    assert following.after == 9
 
 
 @pytest.mark.parametrize(
