@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from registry_gateway.cli.text import age, one_line
 from tests.integration.command_line import complaint, output, register
 
