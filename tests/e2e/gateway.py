@@ -3,12 +3,13 @@
 import random
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -26,18 +27,31 @@ SHORT_LEASES = {
 }
 
 
+class Tls(NamedTuple):
+    """Paths of PEM files: the certificate chain and key of a server, and the authority that clients trust."""
+
+    certificate: str
+    key: str
+    authority: str
+
+
 class Gateway:
     """A gateway process on loopback, with settings in its environment; by default on a SQLite file in `directory`."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str], tls: Tls | None = None) -> None:
         self.port = unused_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
         # No connection is kept between requests, so that a restart never shows as a broken one; and no proxy.
         self.http = httpx.Client(
-            base_url=self.url, trust_env=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0)
+            base_url=self.url,
+            trust_env=False,
+            timeout=10,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            verify=True if tls is None else ssl.create_default_context(cafile=tls.authority),
         )
         self.secrets: set[str] = {value for name, value in settings.items() if name.endswith("_KEY")}
         self._directory = directory
+        self._options = [] if tls is None else ["--ssl-certfile", tls.certificate, "--ssl-keyfile", tls.key]
         self._log = directory / "gateway.log"
         self._environment = {
             "REGISTRY_GATEWAY_DATABASE_URL": f"sqlite:///{directory / 'registry.db'}",
@@ -55,7 +69,7 @@ class Gateway:
         """Start it, again or for the first time, and return once it says that it is ready."""
         if self._child is not None:
             self._child.close()
-        serve = ["serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        serve = ["serve", "--host", "127.0.0.1", "--port", str(self.port), *self._options]
         self._child = Child(
             [sys.executable, "-m", "registry_gateway", *serve],
             log=self._log,
@@ -131,9 +145,11 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+def running_gateway(
+    directory: Path, settings: Mapping[str, str] | None = None, tls: Tls | None = None
+) -> Iterator[Gateway]:
     """A gateway with short leases for as long as the block runs; it must also end well."""
-    gateway = Gateway(directory, {**SHORT_LEASES, **(settings or {})})
+    gateway = Gateway(directory, {**SHORT_LEASES, **(settings or {})}, tls)
     try:
         gateway.start()
         yield gateway

@@ -53,8 +53,9 @@ def launch(
     key: str | None,
     *,
     heartbeat_data: list[str],
+    authority: str | None = None,
 ) -> Registrant:
-    """Start an agent for a small project in `directory`."""
+    """Start an agent for a small project in `directory`; it trusts the certificates of `authority`, if given."""
     project = PROJECT.format(interval=RUNSPEC_HEARTBEAT_INTERVAL, heartbeat_data=heartbeat_data)
     (directory / "runspec.toml").write_text(project, encoding="utf-8")
     command: list[str | Path] = [
@@ -67,6 +68,8 @@ def launch(
     ]
     if key is not None:
         command += ["--registry-key", key]
+    if authority is not None:
+        command += ["--registry-cert", authority]
     return RunspecAgent(gateway, name, Child(command, log=directory / "agent.log", directory=directory))
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+
 from registry_gateway.model import Event
 from registry_gateway.store import events
 from registry_gateway.store.engine import Store
-
 from tests.e2e.gateway import CHAP_TTL, Gateway
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,61 @@
+"""HTTPS with a certificate of one's own: agents trust it by `--registry-cert`, and refuse it without."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.e2e.clients import RUNSPEC_LATEST
+from tests.e2e.gateway import Gateway, Tls, running_gateway
+from tests.e2e.polling import wait_until
+from tests.e2e.runspec_agent import launch
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """A certificate for 127.0.0.1 from an authority made for this."""
+    directory = tmp_path_factory.mktemp("tls")
+    paths = Tls(*(str(directory / f"{name}.pem") for name in Tls._fields))
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(paths.certificate)
+    certificate.private_key_pem.write_to_path(paths.key)
+    authority.cert_pem.write_to_path(paths.authority)
+    return paths
+
+
+@pytest.fixture
+def gateway(tls: Tls, tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway that serves HTTPS."""
+    with running_gateway(tmp_path, tls=tls) as gateway:
+        yield gateway
+
+
+def test_an_agent_that_trusts_the_authority_registers_and_stays(gateway: Gateway, tls: Tls, tmp_path: Path) -> None:
+    (tmp_path / "agent").mkdir()
+    agent = launch(
+        RUNSPEC_LATEST, gateway, tmp_path / "agent", "trusting", None, heartbeat_data=[], authority=tls.authority
+    )
+    try:
+        agent.wait_until_listed()
+        agent.wait_for_a_heartbeat()
+        assert agent.complaints() == []
+    finally:
+        agent.child.close()
+
+
+def test_an_agent_that_does_not_says_so(gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "agent").mkdir()
+    agent = launch(RUNSPEC_LATEST, gateway, tmp_path / "agent", "wary", None, heartbeat_data=[])
+    try:
+        wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in agent.child.log(), "the agent complains")
+        assert agent.document() is None
+    finally:
+        agent.child.close()
+
+
+def test_the_addresses_handed_out_are_https(gateway: Gateway) -> None:
+    body = {"url": "http://host:8000", "info": {"id": "my-model", "display_name": "My model"}}
+    answer = gateway.http.post("/v2/services/$register", json=body)
+    assert answer.json()["ping_url"] == f"{gateway.url}/v2/services/my-model/$ping"
