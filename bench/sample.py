@@ -1,0 +1,127 @@
+"""One sample: a case under load for some seconds, with what shows whether it may be believed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from bench import message, wrk
+from bench.cases import Case
+from bench.database import Databases
+from bench.dialects import keys as names
+from bench.fleet import Fleet, WrongAnswer
+from bench.machine import Cores, Others
+from bench.server import Server
+
+OTHERS_MAY_TAKE = 0.10
+"""Cores that other processes may have used on average; beyond that a sample says nothing."""
+
+_FIRST_NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure.
+
+    Attributes:
+        seconds: Length of a sample.
+        warm_up: Seconds of the same load before it, not counted.
+        entries: Services that are registered.
+        rounds: Samples of each case; the median is quoted.
+        attempts: How often a sample is taken while others are busy, before it is given up.
+        strict: Whether samples are meant to be quoted at all.
+    """
+
+    seconds: float = 5.0
+    warm_up: float = 1.0
+    entries: int = 1000
+    rounds: int = 3
+    attempts: int = 3
+    strict: bool = True
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was seen. `rate` is operations a second; `others` the cores that other processes used meanwhile."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    requests: int
+    seconds: float
+    bytes_per_request: float
+    others: float
+    quotable: bool
+    problem: str
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where samples are taken."""
+
+    cores: Cores
+    directory: Path
+    databases: Databases
+    effort: Effort
+
+    def take(self, case: Case, server: Server, fleet: Fleet | None) -> Sample:
+        """Take a sample of a case; again while others are busy, as often as the effort allows.
+
+        `fleet` is None for a server that knows no services: nothing is kept alive and verified then.
+        """
+        requests = self.directory / f"{case.id('requests')}.bin"
+        keys = fleet.keys if fleet is not None else names(self.effort.entries)
+        message.write(requests, case.messages(keys), server.host, close=case.close)
+
+        def load(seconds: float) -> wrk.Load:
+            return wrk.run(
+                server.port,
+                requests,
+                seconds=seconds,
+                connections=case.connections,
+                core=self.cores.load,
+                first=next(_FIRST_NUMBERS) * 1_000_000,
+            )
+
+        try:
+            if self.effort.warm_up:
+                load(self.effort.warm_up)
+            sample = self._once(case, fleet, load)
+            for attempt in range(1, self.effort.attempts):
+                if sample.quotable or sample.problem:
+                    break
+                time.sleep(attempt)
+                sample = self._once(case, fleet, load)
+        finally:
+            requests.unlink()
+        return sample
+
+    def _once(self, case: Case, fleet: Fleet | None, load: Callable[[float], wrk.Load]) -> Sample:
+        problem = ""
+        try:
+            if fleet is not None:
+                fleet.stay()
+                fleet.verify(case)
+        except WrongAnswer as error:
+            problem = f"before: {error}"
+        begin, others = time.monotonic(), Others(self.databases.pids())
+        seen = load(self.effort.seconds)
+        busy = others.seconds() / (time.monotonic() - begin)
+        problem = problem or seen.problems
+        try:
+            if fleet is not None:
+                fleet.verify(case)
+        except WrongAnswer as error:
+            problem = problem or f"after: {error}"
+        return Sample(
+            rate=seen.requests * case.operations / seen.seconds,
+            p50_ms=seen.p50_ms,
+            p99_ms=seen.p99_ms,
+            requests=seen.requests,
+            seconds=seen.seconds,
+            bytes_per_request=seen.bytes / max(1, seen.requests),
+            others=busy,
+            quotable=self.effort.strict and not problem and busy <= OTHERS_MAY_TAKE,
+            problem=problem,
+        )
