@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint fmt type migrate bench clean
+.PHONY: help install run test lint fmt type migrate bench bench-scale audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,19 @@ type: $(STAMP) ## mypy, strict
 migrate: $(STAMP) ## Bring the database up to date (REGISTRY_GATEWAY_DATABASE_URL, else ./registry.db)
 	$(BIN)/registry-gateway db upgrade
 
+bench: $(STAMP) ## Compare with the bare server and a peer, about 25 minutes (ARGS="--only 'heartbeat-*'"); needs wrk
+	$(BIN)/python -m bench $(ARGS)
+
+bench-scale: $(STAMP) ## Growth up to 100,000 registrations, about 15 minutes; draws docs/growth.png; needs wrk
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m bench.scale --plot docs/growth.png $(ARGS)
+
+audit: $(STAMP) ## Look up every installed package in PyPI's advisories (needs https://pypi.org; not a part of `make test`)
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable > .audit/installed.txt
+	.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .audit/installed.txt $(ARGS)
+
 clean: ## Remove the environments and caches; registry.db stays
-	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .audit .clients .mypy_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,11 +18,16 @@ from starlette.types import Receive, Scope, Send
 from registry_gateway.accounts import Accounts
 from registry_gateway.clock import Clock
 from registry_gateway.exchange import Answer, request_id
+from registry_gateway.keys import Keyrings
 from registry_gateway.lease import LeasePolicy
+from registry_gateway.operation import Operation
 from registry_gateway.registry import Registry
-from registry_gateway.settings import Settings, SettingsError
+from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"
+
+OWN_SEGMENTS = frozenset({"admin", "health"})
+"""First path segments no adapter may claim: what the gateway answers there is its own."""
 
 log = logging.getLogger("registry_gateway.requests")
 
@@ -33,6 +38,7 @@ class Core:
 
     registry: Registry
     accounts: Accounts
+    keyrings: Keyrings
     settings: Settings
     clock: Clock
 
@@ -44,10 +50,15 @@ class Mount:
     `fault` turns any exception a route raises into an answer in the dialect's shape: the core's
     `RegistryError`s, what `validation` words, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
     everything else as a 500 that says nothing of its cause.
+
+    `operations` and `description` are what /openapi.json says of the dialect; routes that have no operation
+    appear there by path and method alone.
     """
 
     routes: Sequence[BaseRoute]
     fault: Callable[[Exception, Scope], Answer]
+    operations: Sequence[Operation] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,8 @@ class Adapter:
         policy: Its lease policy, from the gateway's and its own settings.
         mount: Builds its routes; called once at start.
         welcome: Lines for the start of `serve`: where the dialect is, and a curl line that registers something.
+        open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
+            it, or None. Leave it out for a dialect that is never open, or always is on purpose.
     """
 
     name: str
@@ -70,6 +83,7 @@ class Adapter:
     policy: Callable[[Settings, Any], LeasePolicy]
     mount: Callable[[Core, Any], Mount]
     welcome: Callable[[str, Any], Sequence[str]]
+    open_writes: Callable[[Any], str | None] = lambda _own: None
 
 
 def installed() -> tuple[Adapter, ...]:
@@ -79,7 +93,7 @@ def installed() -> tuple[Adapter, ...]:
         SettingsError: One can't be loaded, or two claim the same name or path.
     """
     found: dict[str, Adapter] = {}
-    claimed: dict[str, str] = {}
+    claimed = dict.fromkeys(OWN_SEGMENTS, "the gateway itself")
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
             adapter = point.load()
@@ -90,7 +104,7 @@ def installed() -> tuple[Adapter, ...]:
         for segment in adapter.segments:
             other = claimed.setdefault(segment, adapter.name)
             if other != adapter.name:
-                raise SettingsError(f"the adapters {other} and {adapter.name} both answer /{segment}")
+                raise SettingsError(f"{other} and {adapter.name} both answer /{segment}")
         found[adapter.name] = adapter
     return tuple(found.values())
 
@@ -100,12 +114,19 @@ def chosen(adapters: Sequence[Adapter], settings: Settings) -> tuple[Adapter, ..
     return tuple(a for a in adapters if settings.dialects is None or a.name in settings.dialects)
 
 
+def open_to_writes(adapters: Sequence[Adapter], configuration: Configuration) -> dict[str, str]:
+    """Return the dialects anybody may write to, each with the name of the setting that would close it."""
+    named = {a.name: a.open_writes(configuration.adapters[a.name]) for a in adapters}
+    return {name: setting for name, setting in named.items() if setting is not None}
+
+
 class Mounted:
     """An adapter's routes behind the boundary no exception passes."""
 
     def __init__(self, name: str, mount: Mount) -> None:
         """Take the dialect's name and what its adapter built."""
-        self._name = name
+        self.name = name
+        self.mount = mount
         self._router = Router(mount.routes, redirect_slashes=False)
         self._fault = mount.fault
 
@@ -118,7 +139,7 @@ class Mounted:
         except Exception as error:
             answer = self._fault(error, scope)
             answer.headers.append((b"x-request-id", request_id(scope).encode()))
-            _log(self._name, error, answer.status, scope)
+            _log(self.name, error, answer.status, scope)
             await answer.send(send)
 
 

@@ -10,27 +10,35 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import migrate, settings
+from registry_gateway import admin, migrate, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
+from registry_gateway.api_pages import ApiPages
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
+from registry_gateway.hangup import on_hangup
+from registry_gateway.keys import Keyrings
+from registry_gateway.own_operations import OPERATIONS
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
-from registry_gateway.settings import Configuration
+from registry_gateway.settings import Configuration, SettingsError
 from registry_gateway.store.engine import Store
 
 
 class Gateway:
-    """The ASGI application. `core` is open to whoever embeds it."""
+    """The ASGI application. `core`, and `mounts` by their names, are open to whoever embeds it."""
 
     def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted]) -> None:
         """Take the core, its database, and each dialect under the first path segments it answers."""
         self.core = core
         self._store = store
         self._mounts = mounts
-        self._own = Mounted("gateway", Mount(self._routes(), _fault))
+        self._pages = ApiPages(core.settings.root_path)
+        own = Mount(self._routes(), _fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
+        self._own = Mounted("gateway", own)
+        self.mounts = {m.name: m.mount for m in (*mounts.values(), self._own)}
+        self._pages.publish(self.mounts)
         self._lifespan = Router(lifespan=self._run)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,33 +57,37 @@ class Gateway:
         scope["root_path"] = ""
         scope["app"] = self  # makes Starlette's router raise 404 and 405 instead of wording them
         scope["settings"] = self.core.settings
-        await self._mounts.get(path.split("/", 2)[1], self._own)(scope, receive, send)
+        await self._mounts.get(path.partition("/")[2].partition("/")[0], self._own)(scope, receive, send)
 
     def _routes(self) -> Sequence[Route]:
         return [
             resource("/health", GET=self._health),
             resource("/health/ready", GET=self._ready),
+            *self._pages.routes(),
         ]
 
     async def _health(self, _call: Call) -> Answer:
         return Answer(200, b'{"status":"ok"}')
 
-    async def _ready(self, _call: Call) -> Answer:
+    async def _ready(self, call: Call) -> Answer:
         try:
             problem = await migrate.problem(self._store)
         except StoreUnavailable as error:
             problem = str(error)
         if problem is None:
             return Answer(200, b'{"status":"ready"}')
-        return json_answer(503, {"status": "unavailable", "reason": problem}, {"Retry-After": "1"})
+        headers = {"Retry-After": "1", "X-Request-ID": call.request_id}
+        return json_answer(503, {"status": "unavailable", "reason": problem}, headers)
 
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
         core = self.core
         await core.registry.resume()
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
+        core.keyrings.report()
         try:
-            yield
+            with on_hangup(core.keyrings.reload):
+                yield
         finally:
             house.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -84,10 +96,15 @@ class Gateway:
 
 
 def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock: Clock | None = None) -> Gateway:
-    """Build the gateway from its settings and the adapters that are installed. Opens nothing yet."""
+    """Build the gateway from its settings and the adapters that are installed. Opens nothing yet.
+
+    Raises:
+        SettingsError: A dialect can't work with its settings, or is open where credentials are required.
+    """
     speaking = adapters_module.chosen(adapters, configuration.gateway)
+    _require_auth(configuration, speaking)
     core, store = open_core(configuration, speaking, clock)
-    mounts: dict[str, Mounted] = {}
+    mounts = {admin.SEGMENT: Mounted(admin.SEGMENT, admin.mount(core, [a.name for a in speaking]))}
     for adapter in speaking:
         mounted = Mounted(adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
@@ -102,7 +119,18 @@ def open_core(
     clock = clock or SystemClock()
     store = Store(own.database_url, synchronous=own.sqlite_synchronous)
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
-    return Core(Registry(store, policies, clock), Accounts(store, clock), own, clock), store
+    return Core(Registry(store, policies, clock), Accounts(store, clock), Keyrings(), own, clock), store
+
+
+def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> None:
+    if not configuration.gateway.require_auth:
+        return
+    unguarded = adapters_module.open_to_writes(speaking, configuration)
+    if unguarded:
+        raise SettingsError(
+            f"credentials are required ({settings.PREFIX}REQUIRE_AUTH, --require-auth), and anybody may write to "
+            f"{' and '.join(unguarded)}; set {' and '.join(unguarded.values())}"
+        )
 
 
 def from_environment() -> Gateway:

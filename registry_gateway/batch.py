@@ -9,7 +9,7 @@ from registry_gateway.commands import Command, Deregister, Outcome, Renew, Renew
 from registry_gateway.decide import Documents, decide
 from registry_gateway.errors import RegistryError
 from registry_gateway.lease import LeasePolicy
-from registry_gateway.model import Event, Registration
+from registry_gateway.model import Event, Registration, Version
 from registry_gateway.store import events, registrations, subscriptions
 
 
@@ -57,6 +57,8 @@ def _decide_each(
     active = subscriptions.count_active(connection, leaving) if leaving else {}
     after: dict[tuple[str, str], Registration | None] = dict(before)
     documents: dict[tuple[str, str], Documents] = {}
+    versions: dict[tuple[str, str], list[Version]] = {}
+    ended: set[tuple[str, str]] = set()
     happened: list[Event] = []
     outcomes: dict[int, Outcome | RegistryError] = {}
     for i, command in commands:
@@ -67,11 +69,19 @@ def _decide_each(
             outcomes[i] = error
             continue
         outcomes[i] = decision.outcome
+        if decision.anew or decision.after is None:
+            ended.add(key)
+            versions.pop(key, None)
+        held = None if decision.anew else after.get(key)
+        if decision.after is not None and (held is None or held.version != decision.after.version):
+            versions.setdefault(key, []).append(Version(decision.after.version, now))
         after[key] = decision.after
         happened += decision.events
         if decision.documents is not None:
             documents[key] = _merged(documents.get(key), decision.documents)
-    registrations.save(connection, before, after, documents)
+    registrations.remove(connection, before.keys() & ended)
+    kept = {key: registration for key, registration in before.items() if key not in ended}
+    registrations.save(connection, kept, after, documents, versions)
     events.record(connection, happened)
     return outcomes, happened
 

@@ -36,9 +36,14 @@ class Documents(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The state after a command (None: removed), what to write beside it, and what to answer."""
+    """The state after a command (None: removed), what to write beside it, and what to answer.
+
+    `anew`: the registration before had ended at its lapse; this is another one, and what hung on the old one
+    (documents, version history, subscriptions) goes with it, as it would have in a sweep.
+    """
 
     after: Registration | None
+    anew: bool = False
     outcome: Outcome
     documents: Documents | None = None
     events: Sequence[Event] = ()
@@ -94,7 +99,7 @@ def _own(before: Registration, owner: str | None) -> None:
         raise NotOwner(f"{before.key} was registered by another account")
 
 
-def _standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
+def standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
     """Return the registration if it counts as registered at `now`."""
     if before is None or (policy.ends_at_lapse and not before.lease.alive(now)):
         raise NotRegistered(f"{key} is not registered")
@@ -104,7 +109,8 @@ def _standing(before: Registration | None, policy: LeasePolicy, now: float, key:
 def register(before: Registration | None, command: Register, policy: LeasePolicy, now: float) -> Decision:
     """Register, update or revive, as the command's mode and the state allow."""
     events: list[Event] = []
-    if before is not None and policy.ends_at_lapse and not before.lease.alive(now):
+    anew = before is not None and policy.ends_at_lapse and not before.lease.alive(now)
+    if before is not None and anew:
         events, before = _lapse_if_unrecorded(before, now), None
     if command.mode == "update" and (before is None or before.lease.stage == REVOKED):
         raise NotRegistered(f"{command.key} is not registered")
@@ -138,6 +144,7 @@ def register(before: Registration | None, command: Register, policy: LeasePolicy
                 version=after.version,
                 service=after.name,
                 service_address=after.address,
+                **({"approval": "pending"} if after.approved_at is None else {}),
             )
         )
     elif before is not None:
@@ -145,7 +152,11 @@ def register(before: Registration | None, command: Register, policy: LeasePolicy
         events.append(happened(EventKind.UPDATED, after, command.actor, now, **_differences(before, after)))
         events += _version_change(before, after.version, command.actor, now)
     return Decision(
-        after=after, outcome=Registered(after, created), documents=Documents(command.document), events=events
+        after=after,
+        anew=anew,
+        outcome=Registered(after, created),
+        documents=Documents(command.document),
+        events=events,
     )
 
 
@@ -197,8 +208,8 @@ def renew(before: Registration | None, command: Renew, policy: LeasePolicy, now:
 
 def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
     """Replace the capabilities. Not a sign of life by itself."""
-    standing = _standing(before, policy, now, command.key)
-    after = replace(standing, advertised=True, updated_at=now)
+    held = standing(before, policy, now, command.key)
+    after = replace(held, advertised=True, updated_at=now)
     return Decision(
         after=after,
         outcome=Done(after),
@@ -211,29 +222,25 @@ def deregister(
     before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
 ) -> Decision:
     """End a registration, unless somebody depends on it."""
-    standing = _standing(before, policy, now, command.key)
-    if standing.lease.stage == REVOKED:
+    held = standing(before, policy, now, command.key)
+    if held.lease.stage == REVOKED:
         raise NotRegistered(f"{command.key} is not registered")
     if not command.forced:
-        _own(standing, command.owner)
+        _own(held, command.owner)
     if subscribers:
         raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
-    event = happened(EventKind.DEREGISTERED, standing, command.actor, now, command.reason)
-    recorded = [*_lapse_if_unrecorded(standing, now), event]
-    after = (
-        replace(standing, updated_at=now, lease=leases.revoked(standing.lease, now))
-        if policy.keeps_deregistered
-        else None
-    )
-    return Decision(after=after, outcome=Done(standing), events=recorded)
+    event = happened(EventKind.DEREGISTERED, held, command.actor, now, command.reason)
+    recorded = [*_lapse_if_unrecorded(held, now), event]
+    after = replace(held, updated_at=now, lease=leases.revoked(held.lease, now)) if policy.keeps_deregistered else None
+    return Decision(after=after, outcome=Done(held), events=recorded)
 
 
 def approve(before: Registration | None, command: Approve, policy: LeasePolicy, now: float) -> Decision:
     """Approve a pending registration."""
-    standing = _standing(before, policy, now, command.key)
-    if standing.approved_at is not None:
-        return Decision(after=standing, outcome=Done(standing))
-    after = replace(standing, approved_at=now, updated_at=now)
+    held = standing(before, policy, now, command.key)
+    if held.approved_at is not None:
+        return Decision(after=held, outcome=Done(held))
+    after = replace(held, approved_at=now, updated_at=now)
     return Decision(
         after=after,
         outcome=Done(after),

@@ -46,6 +46,18 @@ class NotFound(RegistryError):
     code = "not_found"
 
 
+class AccountRevoked(RegistryError):
+    """The account was revoked, which is for ever."""
+
+    code = "account_revoked"
+
+
+class Ambiguous(RegistryError):
+    """Services of several dialects have that key, and which one is meant was not said."""
+
+    code = "ambiguous"
+
+
 class StoreUnavailable(RegistryError):
     """The database can't be reached or refuses to work; nothing was changed. Trying again may help."""
 

@@ -25,8 +25,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, with the traceback below it if there is one."""
         fields = "".join(f" {k}={_quoted(v)}" for k, v in _fields(record).items())
-        message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}{fields}"
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {_printable(record.getMessage())}{fields}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -47,9 +46,20 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(content, enc_hook=str).decode()
 
 
+def _printable(text: str) -> str:
+    """Return `text` so that it stays one line and moves no terminal's cursor, whoever chose it."""
+    return text if text.isprintable() else _escaped(text)[1:-1]
+
+
 def _quoted(value: object) -> str:
     text = str(value)
-    return text if text.isprintable() and not set(text) & set(' "=') else msgspec.json.encode(text).decode()
+    return text if text.isprintable() and not set(text) & set(' "=') else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """Return `text` as a JSON string in which everything that can't be seen is escaped."""
+    encoded = msgspec.json.encode(text).decode()
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in encoded)
 
 
 def configuration(style: Literal["text", "json"]) -> dict[str, Any]:

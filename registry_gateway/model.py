@@ -1,6 +1,7 @@
 """What the registry holds, in words that belong to no dialect. All times are epoch seconds."""
 
 from enum import StrEnum
+from math import inf
 
 import msgspec
 
@@ -8,7 +9,7 @@ from registry_gateway.lease import Health, Lease
 
 
 class EventKind(StrEnum):
-    """What happened to a registration (or, for RESUMED, to the gateway itself)."""
+    """What happened to a registration. RESUMED is about the gateway itself, ACCOUNT_... about `account:<name>`."""
 
     REGISTERED = "registered"
     UPDATED = "updated"
@@ -23,10 +24,13 @@ class EventKind(StrEnum):
     SUBSCRIBED = "subscribed"
     UNSUBSCRIBED = "unsubscribed"
     RESUMED = "resumed"
+    ACCOUNT_CREATED = "account_created"
+    ACCOUNT_ROTATED = "account_rotated"
+    ACCOUNT_REVOKED = "account_revoked"
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who caused a change: a name such as `account:scaiflow`, `key:chap`, `cli:root` or `gateway`."""
+    """Who caused a change: a name such as `account:scaiflow`, `key:chap:1a2b3c4d`, `cli:root` or `gateway`."""
 
     name: str
     address: str | None = None
@@ -112,11 +116,29 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: float
 
 
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential of an account, without its secret. `id` is the middle part of the token's text.
+
+    `last_used_at` is exact to a minute or so.
+    """
+
+    id: str
+    created_at: float
+    expires_at: float | None
+    last_used_at: float | None
+
+    @property
+    def ends_at(self) -> float:
+        """When it stops being valid; infinity if it never does."""
+        return inf if self.expires_at is None else self.expires_at
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A service account. `slugs` restricts what it may register; empty means any."""
+    """A service account. `slugs` restricts what it may register; empty means any. Its tokens, oldest first."""
 
     name: str
     scopes: tuple[str, ...]
     slugs: tuple[str, ...]
     created_at: float
     revoked_at: float | None
+    tokens: tuple[Token, ...] = ()

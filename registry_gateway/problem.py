@@ -11,8 +11,9 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from registry_gateway import validation
 from registry_gateway.errors import RegistryError, StoreUnavailable
-from registry_gateway.exchange import Answer, BodyTooLarge, request_id
+from registry_gateway.exchange import Answer, BodyTooLarge, EmptyBody, request_id
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -45,9 +46,7 @@ def bad_parameter(name: str, detail: str) -> Refused:
     return Refused(400, "Bad parameter", detail, parameter=name)
 
 
-def problem(
-    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
-) -> Answer:
+def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object) -> Answer:
     """Return a problem as an answer.
 
     Args:
@@ -67,18 +66,20 @@ def fault(error: Exception, scope: Scope) -> Answer:
         case Refused():
             return problem(error.status, error.title, str(error), error.headers, **error.extra)
         case StoreUnavailable():
-            detail = "The registry is temporarily unavailable; try again shortly"
-            return problem(503, "Unavailable", detail, {"Retry-After": "1"}, code=error.code)
+            words = "The registry is temporarily unavailable; try again shortly"
+            return problem(503, "Unavailable", words, {"Retry-After": "1"}, code=error.code)
         case BodyTooLarge():
             return problem(413, "Body too large", str(error))
         case HTTPException():
             title = HTTPStatus(error.status_code).phrase
             return problem(error.status_code, title, f"{title}: {scope['method']} {_path(scope)}", error.headers)
+        case msgspec.DecodeError() | EmptyBody():
+            flaw = validation.detail(error)
+            return problem(422, "Unprocessable body", str(flaw["msg"]), at=flaw["loc"])
         case RegistryError():
             status = _STATUS.get(error.code, 409)
             return problem(status, HTTPStatus(status).phrase, str(error), code=error.code)
-    detail = f"Internal server error; the log says more under {request_id(scope)}"
-    return problem(500, "Internal Server Error", detail)
+    return problem(500, "Internal Server Error", f"The log says more under {request_id(scope)}")
 
 
 _STATUS = {"not_registered": 404, "not_found": 404, "not_owner": 403}

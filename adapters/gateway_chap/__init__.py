@@ -7,20 +7,34 @@ import msgspec
 from msgspec import Meta
 
 from gateway_chap.faults import fault
+from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
+from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
 from registry_gateway.lease import LeasePolicy
+from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings
+
+KEY = "SERVICEKIT_REGISTRATION_KEY"
+"""The setting with the keys, called as the reference server calls it."""
 
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator can set of the CHAP dialect."""
 
     registration_key: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Key that CHAP services send as X-Service-Key to register, ping and leave; during a rotation "
+            "several, separated by commas. Unset: open.",
+            extra={"env": KEY, "secret": True},
+        ),
+    ] = None
+    registration_key_file: Annotated[
         str | None,
         Meta(
-            description="Key that CHAP services send as X-Service-Key to register, ping and leave. Unset: open.",
-            extra={"env": "SERVICEKIT_REGISTRATION_KEY", "secret": True},
+            description="File with these keys instead, one a line; read again on SIGHUP.",
+            extra={"env": f"{KEY}_FILE"},
         ),
     ] = None
     ttl_seconds: Annotated[Seconds, Meta(description="Seconds a CHAP service lives without a ping.")] = 30.0
@@ -33,6 +47,10 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Form of the ping_url handed out; servicekit can only use an absolute one."),
     ] = "absolute"
 
+    def __post_init__(self) -> None:
+        """Refuse keys from two places."""
+        keys.check(KEY, self.registration_key, self.registration_key_file)
+
 
 def policy(_core: Settings, _own: ChapSettings) -> LeasePolicy:
     """A service is gone at its deadline, and a late ping is refused: only a 404 makes servicekit register again."""
@@ -43,17 +61,23 @@ def mount(core: Core, own: ChapSettings) -> Mount:
     """Build the routes."""
     chap = Chap(
         core.registry,
-        key=own.registration_key,
+        keyring=core.keyrings.open("chap", KEY, own.registration_key, own.registration_key_file),
         missing_key_status=own.missing_key_status,
         ttl=own.ttl_seconds,
         absolute=own.ping_url == "absolute",
     )
-    return Mount(chap.routes(), fault)
+    writes = WRITES if open_writes(own) else secured(WRITES, SERVICE_KEY)
+    return Mount(chap.routes(), fault, (*writes, *READS), DESCRIPTION)
+
+
+def open_writes(own: ChapSettings) -> str | None:
+    """Return the setting that closes the dialect, None if it is closed."""
+    return KEY if own.registration_key is None and own.registration_key_file is None else None
 
 
 def welcome(url: str, own: ChapSettings) -> Sequence[str]:
     """Say where the dialect is and how to register something."""
-    header = "" if own.registration_key is None else " -H 'X-Service-Key: YOUR-KEY'"
+    header = "" if open_writes(own) else " -H 'X-Service-Key: YOUR-KEY'"
     body = '{"url": "http://localhost:8000", "info": {"id": "my-model", "display_name": "My model"}}'
     return (
         f"CHAP         {url}/v2/services/$register",
@@ -68,4 +92,5 @@ adapter = Adapter(
     policy=policy,
     mount=mount,
     welcome=welcome,
+    open_writes=open_writes,
 )

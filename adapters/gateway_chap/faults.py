@@ -18,7 +18,7 @@ class MissingKey(Exception):
 
 
 class WrongKey(Exception):
-    """The X-Service-Key that came is not the configured one."""
+    """The X-Service-Key that came is none of those that are valid."""
 
     def __init__(self) -> None:
         """Say so."""

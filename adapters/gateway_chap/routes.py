@@ -1,6 +1,5 @@
 """CHAP's endpoints: decode, one core call, encode."""
 
-import hmac
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +11,7 @@ from registry_gateway.batching import shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
+from registry_gateway.keys import Keyring
 from registry_gateway.model import Actor
 from registry_gateway.registry import Registry
 
@@ -22,13 +22,13 @@ class Chap:
     """The CHAP endpoints over a registry."""
 
     def __init__(
-        self, registry: Registry, *, key: str | None, missing_key_status: int, ttl: float, absolute: bool
+        self, registry: Registry, *, keyring: Keyring | None, missing_key_status: int, ttl: float, absolute: bool
     ) -> None:
-        """Take the registry, the service key (None: open), its status when missing, the TTL in seconds, and
+        """Take the registry, the service keys (None: open), the status when missing, the TTL in seconds, and
         whether ping URLs are absolute.
         """
         self._registry = registry
-        self._key = None if key is None else key.encode()
+        self._keyring = keyring
         self._missing_key_status = missing_key_status
         self._ttl = ttl
         self._absolute = absolute
@@ -52,17 +52,17 @@ class Chap:
 
     async def ping(self, call: Call) -> Answer:
         """PUT /v2/services/{id}/$ping: 200, or 404 after the deadline."""
-        self._authenticate(call)
+        actor = self._authenticate(call)
         key = call.param("id")
-        outcome = await self._registry.renew(Renew(DIALECT, key, self._actor(call)))
+        outcome = await self._registry.renew(Renew(DIALECT, key, actor))
         if not isinstance(outcome, Renewed):
             raise NotRegistered(f"{key} not found")
         return Answer(200, msgspec.json.encode(translate.alive(outcome.registration)))
 
     async def register(self, call: Call) -> Answer:
         """POST /v2/services/$register: 200; the latest registration wins."""
-        self._authenticate(call)
-        command = translate.register(await call.body(), self._ttl, self._actor(call))
+        actor = self._authenticate(call)
+        command = translate.register(await call.body(), self._ttl, actor)
         outcome = await self._registry.register(command)
         base = call.base_url() if self._absolute else ""
         return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))
@@ -83,22 +83,21 @@ class Chap:
 
     async def deregister(self, call: Call) -> Answer:
         """DELETE /v2/services/{id}: 204 or 404."""
-        self._authenticate(call)
+        actor = self._authenticate(call)
         key = call.param("id")
         try:
-            await self._registry.deregister(Deregister(dialect=DIALECT, key=key, actor=self._actor(call)))
+            await self._registry.deregister(Deregister(dialect=DIALECT, key=key, actor=actor))
         except NotRegistered:
             raise NotRegistered(f"{key} not found") from None
         return Answer(204)
 
-    def _authenticate(self, call: Call) -> None:
-        if self._key is None:
-            return
+    def _authenticate(self, call: Call) -> Actor:
+        if self._keyring is None:
+            return call.actor("anonymous")
         given = call.header(b"x-service-key")
         if given is None:
             raise MissingKey(self._missing_key_status)
-        if not hmac.compare_digest(given.encode(), self._key):
+        holder = self._keyring.holder(given)
+        if holder is None:
             raise WrongKey
-
-    def _actor(self, call: Call) -> Actor:
-        return call.actor("anonymous" if self._key is None else "key:chap")
+        return call.actor(holder)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.operation import Timestamp
 from registry_gateway.validation import SLUG, LongText, Text
 
 Slug = Annotated[str, Meta(max_length=255, pattern=SLUG)]
@@ -69,5 +70,24 @@ class PingResponse(msgspec.Struct):
 
     id: str
     status: Literal["alive"]
-    last_ping_at: str
-    expires_at: str
+    last_ping_at: Timestamp
+    expires_at: Timestamp
+
+
+class Service(msgspec.Struct):
+    """A live service, as `translate.service` puts it together from stored bytes. `info` has what else was sent."""
+
+    id: Slug
+    url: str
+    info: Info
+    registered_at: Timestamp
+    last_updated: Timestamp
+    last_ping_at: Timestamp
+    expires_at: Timestamp
+
+
+class Services(msgspec.Struct):
+    """The live services."""
+
+    count: int
+    services: list[Service]

@@ -7,9 +7,12 @@ import msgspec
 from msgspec import Meta
 
 from gateway_runspec.faults import fault
+from gateway_runspec.openapi import API_KEY, DESCRIPTION, READS, WRITES
 from gateway_runspec.routes import Runspec
+from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
 from registry_gateway.lease import LeasePolicy
+from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings, SettingsError
 
 MISSES = 3
@@ -17,15 +20,26 @@ MISSES = 3
 
 DAY = 86_400.0
 
+KEY = "REGISTRY_GATEWAY_RUNSPEC_API_KEY"
+"""The setting with the keys."""
+
 
 class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator can set of the runspec dialect."""
 
     api_key: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Key that runspec agents send as X-API-Key to register, beat and leave; during a rotation "
+            "several, separated by commas. Unset: open.",
+            extra={"env": KEY, "flag": "--api-key", "secret": True},
+        ),
+    ] = None
+    api_key_file: Annotated[
         str | None,
         Meta(
-            description="Key that runspec agents send as X-API-Key to register, beat and leave. Unset: open.",
-            extra={"flag": "--api-key", "secret": True},
+            description="File with these keys instead, one a line; read again on SIGHUP.",
+            extra={"env": f"{KEY}_FILE"},
         ),
     ] = None
     heartbeat_interval: Annotated[
@@ -36,9 +50,10 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
 
     def __post_init__(self) -> None:
-        """Refuse protection without a key: it would protect nothing."""
-        if self.protect_reads and self.api_key is None:
-            raise SettingsError("REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS needs REGISTRY_GATEWAY_RUNSPEC_API_KEY as well")
+        """Refuse keys from two places, and protection without a key: it would protect nothing."""
+        keys.check(KEY, self.api_key, self.api_key_file)
+        if self.protect_reads and open_writes(self):
+            raise SettingsError(f"REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS needs {KEY} as well")
 
 
 def policy(core: Settings, _own: RunspecSettings) -> LeasePolicy:
@@ -50,16 +65,23 @@ def mount(core: Core, own: RunspecSettings) -> Mount:
     """Build the routes."""
     runspec = Runspec(
         core.registry,
-        key=own.api_key,
+        keyring=core.keyrings.open("runspec", KEY, own.api_key, own.api_key_file),
         protect_reads=own.protect_reads,
         ttl=MISSES * own.heartbeat_interval,
     )
-    return Mount(runspec.routes(), fault)
+    writes = WRITES if open_writes(own) else secured(WRITES, API_KEY)
+    reads = secured(READS, API_KEY) if own.protect_reads else READS
+    return Mount(runspec.routes(), fault, (*writes, *reads), DESCRIPTION)
+
+
+def open_writes(own: RunspecSettings) -> str | None:
+    """Return the setting that closes the dialect, None if it is closed."""
+    return KEY if own.api_key is None and own.api_key_file is None else None
 
 
 def welcome(url: str, own: RunspecSettings) -> Sequence[str]:
     """Say where the dialect is and how to register something."""
-    header = "" if own.api_key is None else " -H 'X-API-Key: YOUR-KEY'"
+    header = "" if open_writes(own) else " -H 'X-API-Key: YOUR-KEY'"
     body = '{"instance_id": "web-01", "name": "portal", "version": "1.0", "host": "web-01.example.org"}'
     return (
         f"runspec      {url}/instances",
@@ -74,4 +96,5 @@ adapter = Adapter(
     policy=policy,
     mount=mount,
     welcome=welcome,
+    open_writes=open_writes,
 )

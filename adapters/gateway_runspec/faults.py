@@ -9,7 +9,7 @@ from registry_gateway.validation import REFUSED, unprocessable
 
 
 class BadKey(Exception):
-    """The X-API-Key is missing, or is not the configured one. The reference tells neither from the other."""
+    """The X-API-Key is missing, or is none of those that are valid. The reference tells neither from the other."""
 
     def __init__(self) -> None:
         """Say so."""

@@ -1,7 +1,6 @@
 """runspec's endpoints: decode, one core call, encode."""
 
 import contextlib
-import hmac
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from registry_gateway.batching import shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
+from registry_gateway.keys import Keyring
 from registry_gateway.model import Actor, Entry
 from registry_gateway.registry import Registry
 
@@ -45,10 +45,10 @@ register_url_convertor("runspec_text", Anything())  # Starlette keeps these for 
 class Runspec:
     """The runspec endpoints over a registry."""
 
-    def __init__(self, registry: Registry, *, key: str | None, protect_reads: bool, ttl: float) -> None:
-        """Take the registry, the API key (None: open), whether reads need it too, and the lease in seconds."""
+    def __init__(self, registry: Registry, *, keyring: Keyring | None, protect_reads: bool, ttl: float) -> None:
+        """Take the registry, the API keys (None: open), whether reads need one too, and the lease in seconds."""
         self._registry = registry
-        self._key = None if key is None else key.encode()
+        self._keyring = keyring
         self._protect_reads = protect_reads
         self._ttl = ttl
         self._entries = shared(self._read)
@@ -76,30 +76,30 @@ class Runspec:
 
     async def heartbeat(self, call: Call) -> Answer:
         """POST /instances/{id}/heartbeat: `ack`, or `refresh` when the tools are wanted (again)."""
-        self._authenticate(call)
+        actor = self._authenticate(call)
         if _has_body(call):
             translate.check_heartbeat(await call.body())
-        outcome = await self._registry.renew(Renew(DIALECT, call.param("id"), self._actor(call)))
+        outcome = await self._registry.renew(Renew(DIALECT, call.param("id"), actor))
         known = isinstance(outcome, Renewed) and outcome.registration.advertised
         return _ACK if known else _REFRESH
 
     async def register(self, call: Call) -> Answer:
         """POST /instances: 201; the latest registration wins, without tools until they are posted."""
-        self._authenticate(call)
-        await self._registry.register(translate.register(await call.body(), self._ttl, self._actor(call)))
+        actor = self._authenticate(call)
+        await self._registry.register(translate.register(await call.body(), self._ttl, actor))
         return _CREATED
 
     async def advertise(self, call: Call) -> Answer:
         """POST /instances/{id}/tools: 200 or 404."""
-        self._authenticate(call)
-        await self._registry.advertise(translate.advertise(call.param("id"), await call.body(), self._actor(call)))
+        actor = self._authenticate(call)
+        await self._registry.advertise(translate.advertise(call.param("id"), await call.body(), actor))
         return _OK
 
     async def deregister(self, call: Call) -> Answer:
         """DELETE /instances/{id}: 200, whether there was one or not."""
-        self._authenticate(call)
+        actor = self._authenticate(call)
         with contextlib.suppress(NotRegistered):
-            await self._registry.deregister(Deregister(dialect=DIALECT, key=call.param("id"), actor=self._actor(call)))
+            await self._registry.deregister(Deregister(dialect=DIALECT, key=call.param("id"), actor=actor))
         return _OK
 
     # --- what readers ask for
@@ -160,19 +160,17 @@ class Runspec:
         self._authenticate_reader(call)
         return translate.live_only(call.query("active"))
 
-    def _authenticate(self, call: Call) -> None:
-        if self._key is None:
-            return
-        given = call.header(b"x-api-key")
-        if given is None or not hmac.compare_digest(given.encode(), self._key):
+    def _authenticate(self, call: Call) -> Actor:
+        if self._keyring is None:
+            return call.actor("anonymous")
+        holder = self._keyring.holder(call.header(b"x-api-key") or "")
+        if holder is None:
             raise BadKey
+        return call.actor(holder)
 
     def _authenticate_reader(self, call: Call) -> None:
         if self._protect_reads:
             self._authenticate(call)
-
-    def _actor(self, call: Call) -> Actor:
-        return call.actor("anonymous" if self._key is None else "key:runspec")
 
 
 def _has_body(call: Call) -> bool:

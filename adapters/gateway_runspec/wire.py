@@ -1,6 +1,6 @@
 """What travels: the bodies of the runspec registry (runspec-registry 0.1.1; agents runspec 0.4 to 0.8)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -54,3 +54,45 @@ class Host(msgspec.Struct):
     instance_id: str
     version: str
     tool_count: int
+
+
+class StatusResponse(msgspec.Struct):
+    """Answer to every write but a heartbeat. Agents need a JSON object."""
+
+    status: Literal["ok"]
+
+
+class HeartbeatResponse(msgspec.Struct):
+    """Answer to a heartbeat; `refresh` asks for the tools."""
+
+    status: Literal["ack", "refresh"]
+
+
+class Instance(msgspec.Struct):
+    """An instance, as `translate.instance` puts it together from stored bytes, with what else was sent.
+
+    `last_seen` is in seconds since 1970.
+    """
+
+    instance_id: str
+    name: str
+    version: str
+    host: str
+    active: bool
+    last_seen: float
+    tools: list[Tool]
+
+
+class ToolHost(msgspec.Struct):
+    """A host that has a tool. Its members that start with `x-` say how it runs it."""
+
+    host: str
+
+
+class OfferedTool(msgspec.Struct):
+    """A tool with the hosts that have it, as `translate.tools` puts it together."""
+
+    name: str
+    hosts: list[ToolHost]
+    description: str | None = None
+    inputSchema: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - MCP's name for it

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from gateway_scaicontrol.auth import MANAGE
+from gateway_scaicontrol.auth import MANAGE, Verifier
 from gateway_scaicontrol.faults import fault
+from gateway_scaicontrol.openapi import DESCRIPTION, OPERATIONS
 from gateway_scaicontrol.routes import ScaiControl
 from gateway_scaicontrol.wire import Slug
 from registry_gateway.adapter import Adapter, Core, Mount
@@ -69,6 +71,27 @@ class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"env": "REGISTRY_HEARTBEAT_UNREACHABLE_THRESHOLD"},
         ),
     ] = 10
+    scaikey_issuer: Annotated[
+        str | None,
+        Meta(
+            description="URL of ScaiKey, exactly as its tokens name it in iss. Unset: no tokens but the gateway's own.",
+            extra={"env": "SCAIKEY_ISSUER"},
+        ),
+    ] = None
+    scaikey_jwks_url: Annotated[
+        str | None,
+        Meta(
+            description="URL of ScaiKey's public keys. Default: /api/v1/platform/.well-known/jwks.json at the issuer.",
+            extra={"env": "SCAIKEY_JWKS_URL"},
+        ),
+    ] = None
+    scaikey_audience: Annotated[
+        str | None,
+        Meta(
+            description="Audience that ScaiKey's tokens must name in aud. Unset: not looked at.",
+            extra={"env": "SCAIKEY_AUDIENCE"},
+        ),
+    ] = None
 
 
 def policy(_core: Settings, own: ScaiControlSettings) -> LeasePolicy:
@@ -94,9 +117,43 @@ def policy(_core: Settings, own: ScaiControlSettings) -> LeasePolicy:
 
 
 def mount(core: Core, own: ScaiControlSettings) -> Mount:
-    """Build the routes."""
-    scaicontrol = ScaiControl(core, internal=frozenset(own.internal_services), grace=own.grace_multiplier)
-    return Mount(scaicontrol.routes(), fault)
+    """Build the routes.
+
+    Raises:
+        SettingsError: A setting of ScaiKey makes no sense.
+    """
+    scaicontrol = ScaiControl(
+        core, internal=frozenset(own.internal_services), grace=own.grace_multiplier, scaikey=_scaikey(core, own)
+    )
+    return Mount(scaicontrol.routes(), fault, OPERATIONS, DESCRIPTION)
+
+
+def _scaikey(core: Core, own: ScaiControlSettings) -> Verifier | None:
+    if own.scaikey_issuer is None:
+        for name, value in (("JWKS_URL", own.scaikey_jwks_url), ("AUDIENCE", own.scaikey_audience)):
+            if value is not None:
+                raise SettingsError(f"SCAIKEY_{name}: has no effect without SCAIKEY_ISSUER")
+        return None
+    # Imported here: the libraries for HTTP and JWTs are a fifth of what every command would wait for.
+    from gateway_scaicontrol.jwks import Keys
+    from gateway_scaicontrol.scaikey import JWKS_PATH, ScaiKey
+
+    _require_url("SCAIKEY_ISSUER", own.scaikey_issuer)
+    url = own.scaikey_jwks_url or own.scaikey_issuer.rstrip("/") + JWKS_PATH
+    _require_url("SCAIKEY_JWKS_URL", url)
+    return ScaiKey(own.scaikey_issuer, own.scaikey_audience, Keys(url, core.clock), core.clock)
+
+
+def _require_url(name: str, value: str) -> None:
+    try:
+        url = urlsplit(value)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # no port, or half an IPv6 address
+        good = False
+    if not good or not value.isprintable() or " " in value:
+        raise SettingsError(f"{name}: must be a URL that starts with http:// or https://")
+    if url.username is not None or url.password is not None or url.fragment:
+        raise SettingsError(f"{name}: must have neither user nor password nor fragment")
 
 
 def welcome(url: str, _own: ScaiControlSettings) -> Sequence[str]:

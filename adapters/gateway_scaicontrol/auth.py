@@ -1,4 +1,6 @@
-"""Who calls, and what they may: `Authorization: Bearer ...` of a service account."""
+"""Who calls, and what they may: `Authorization: Bearer ...` of a service account, the gateway's own or ScaiKey's."""
+
+from typing import Protocol
 
 import msgspec
 
@@ -11,6 +13,9 @@ MANAGE = "registry:manage"
 SUPER_ADMIN = "super_admin"
 """Passes every scope check. It is ScaiControl's administrator role; an account has it as a scope."""
 
+LOCAL = "rgw_"
+"""How the tokens of the gateway's own accounts start."""
+
 
 class Unauthorized(Exception):
     """No bearer token came, or one that is nobody's."""
@@ -20,11 +25,20 @@ class Forbidden(Exception):
     """The caller is known and may not do this."""
 
 
+class KeysUnavailable(Exception):
+    """The token may be good, but its issuer can't be asked for the key. `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds after which asking again may help."""
+        super().__init__("ScaiKey is out of reach and the token can't be verified; try again later")
+        self.retry_after = retry_after
+
+
 class Caller(msgspec.Struct, frozen=True):
     """Whoever a token stands for, no matter who issued it.
 
-    `name` is what owns registrations and stands in events, such as `account:scaiflow`. `slugs` are the only ones
-    it may speak for; empty means any.
+    `name` is what owns registrations and stands in events, such as `account:scaiflow` or `scaikey:7f0c`. `slugs`
+    are the only ones it may speak for; empty means any.
     """
 
     name: str
@@ -50,19 +64,39 @@ class Caller(msgspec.Struct, frozen=True):
             raise Forbidden(f"The token may not be used for {slug}")
 
 
-async def authorize(call: Call, accounts: Accounts) -> Caller:
+class Verifier(Protocol):
+    """Verifies the tokens of somebody else's accounts."""
+
+    async def caller(self, token: str) -> Caller:
+        """Return whom a token stands for.
+
+        Raises:
+            Unauthorized, Forbidden, KeysUnavailable: It stands for nobody who may come in, or that can't be told.
+        """
+        ...  # pragma: no cover - a protocol has no body
+
+
+async def authorize(call: Call, accounts: Accounts, scaikey: Verifier | None) -> Caller:
     """Return who calls, if it may manage the registry. Reads nothing of the body.
+
+    A token that starts like ours is looked up among the accounts; one that looks like a JWT goes to `scaikey`, if
+    ScaiKey's tokens are accepted.
 
     Raises:
         Unauthorized: There is no valid bearer token.
-        Forbidden: It lacks the scope.
+        Forbidden: It lacks the scope, or is a person's.
+        KeysUnavailable: It can't be verified now.
     """
     scheme, _, token = (call.header(b"authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
         raise Unauthorized("A bearer token is needed: Authorization: Bearer TOKEN")
-    account = await accounts.authenticate(token.strip())
-    if account is None:
-        raise Unauthorized("The bearer token is not valid")
-    caller = Caller(f"account:{account.name}", frozenset(account.scopes), frozenset(account.slugs))
+    if scaikey is not None and not token.startswith(LOCAL) and token.count(".") == 2:
+        caller = await scaikey.caller(token)
+    else:
+        account = await accounts.authenticate(token)
+        if account is None:
+            raise Unauthorized("The bearer token is not valid")
+        caller = Caller(f"account:{account.name}", frozenset(account.scopes), frozenset(account.slugs))
     caller.require(MANAGE)
     return caller

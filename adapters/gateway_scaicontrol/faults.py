@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from gateway_scaicontrol.auth import Forbidden, Unauthorized
+from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
 from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed, StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, json_answer, request_id
@@ -45,6 +45,8 @@ def fault(error: Exception, scope: Scope) -> Answer:
         case StoreUnavailable():
             message = "The registry is temporarily unavailable; try again shortly"
             return _refusal(503, message, scope, {"Retry-After": "1"})
+        case KeysUnavailable():
+            return _refusal(503, str(error), scope, {"Retry-After": str(error.retry_after)})
         case HTTPException():
             return _refusal(error.status_code, error.detail, scope, error.headers)
     if isinstance(error, REFUSED):

@@ -7,7 +7,7 @@ from typing import Literal
 from starlette.routing import Route
 
 from gateway_scaicontrol import translate
-from gateway_scaicontrol.auth import authorize
+from gateway_scaicontrol.auth import Verifier, authorize
 from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
 from registry_gateway.adapter import Core
 from registry_gateway.commands import Renewed
@@ -18,13 +18,17 @@ from registry_gateway.exchange import Answer, Call, json_answer, resource
 class ScaiControl:
     """The ScaiControl endpoints over a registry."""
 
-    def __init__(self, core: Core, *, internal: AbstractSet[str], grace: int) -> None:
-        """Take the core, the slugs that need no approval, and how many heartbeat intervals a lease lasts."""
+    def __init__(self, core: Core, *, internal: AbstractSet[str], grace: int, scaikey: Verifier | None) -> None:
+        """Take the core, the slugs that need no approval, and how many heartbeat intervals a lease lasts.
+
+        `scaikey` verifies tokens that are not the gateway's own; None if there are no others.
+        """
         self._registry = core.registry
         self._accounts = core.accounts
         self._clock = core.clock
         self._internal = internal
         self._grace = grace
+        self._scaikey = scaikey
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first."""
@@ -35,7 +39,7 @@ class ScaiControl:
 
     async def heartbeat(self, call: Call) -> Answer:
         """POST /api/v1/registry/heartbeat: 200, or 404 if the slug is not registered. No lapse is final."""
-        caller = await authorize(call, self._accounts)
+        caller = await authorize(call, self._accounts, self._scaikey)
         command = translate.heartbeat(await call.body(), call.actor(caller.name))
         caller.require_slug(command.key)
         outcome = await self._registry.renew(command)
@@ -53,14 +57,14 @@ class ScaiControl:
 
     async def deregister(self, call: Call) -> Answer:
         """DELETE /api/v1/registry/register, with a body: 204, 404, or 409 while somebody depends on it."""
-        caller = await authorize(call, self._accounts)
+        caller = await authorize(call, self._accounts, self._scaikey)
         command = translate.deregister(await call.body(), call.actor(caller.name))
         caller.require_slug(command.key)
         await self._registry.deregister(command)
         return Answer(204, headers={"X-Request-ID": call.request_id})
 
     async def _register(self, call: Call, mode: Literal["create", "update"], status: int) -> Answer:
-        caller = await authorize(call, self._accounts)
+        caller = await authorize(call, self._accounts, self._scaikey)
         actor = call.actor(caller.name)
         command = translate.register(await call.body(), mode, self._grace, self._internal, actor)
         caller.require_slug(command.key)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.operation import Timestamp
 from registry_gateway.validation import SLUG, LongText, Text
 
 D = TypeVar("D")
@@ -83,8 +84,8 @@ class RegistrationResponse(msgspec.Struct):
     status: Literal["pending", "active"]
     health_status: str
     heartbeat_interval_seconds: int
-    registered_at: str
-    updated_at: str
+    registered_at: Timestamp
+    updated_at: Timestamp
 
 
 class HeartbeatResponse(msgspec.Struct):
@@ -94,7 +95,7 @@ class HeartbeatResponse(msgspec.Struct):
     slug: str
     status: Literal["pending", "active"]
     health_status: str
-    last_heartbeat_at: str
+    last_heartbeat_at: Timestamp
     next_heartbeat_in_seconds: int
 
 
@@ -102,7 +103,7 @@ class ResponseMeta(msgspec.Struct):
     """`meta` of every answer with a body: the id it is found under in the log, and when it was given."""
 
     request_id: str
-    timestamp: str
+    timestamp: Timestamp
 
 
 class ApiResponse(msgspec.Struct, Generic[D]):

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 
 import click
 
+from registry_gateway.accounts import SUPER_ADMIN, Issued
 from registry_gateway.adapter import Core
-from registry_gateway.cli.session import database_url_option, json_option, run
-from registry_gateway.cli.text import moment, print_json, print_table
-from registry_gateway.model import Account
+from registry_gateway.cli.session import actor, database_url_option, json_option, run
+from registry_gateway.cli.text import age, moment, print_json, print_table, span, span_or_zero
+from registry_gateway.model import Account, Token
 
 DEFAULT_SCOPE = "registry:manage"
+
+expires_option = click.option(
+    "--expires", type=span, metavar="TIME", help="How long the token is valid, such as 90d or 12h.  [default: for ever]"
+)
 
 
 @click.group()
@@ -22,6 +27,8 @@ def accounts() -> None:
 Examples:
   registry-gateway accounts create scaiflow
   registry-gateway accounts create scaiflow --slug scaiflow --slug scaiflow-worker
+  registry-gateway accounts create batch-jobs --expires 90d
+  registry-gateway accounts create operations --scope admin:registry
   TOKEN=$(registry-gateway accounts create scaiflow | tail -n 1)
 """,
 )
@@ -32,24 +39,77 @@ Examples:
 @click.option(
     "--slug", "slugs", multiple=True, help="A service the account may register; may be repeated.  [default: any]"
 )
+@expires_option
 @database_url_option
-def create(name: str, scopes: tuple[str, ...], slugs: tuple[str, ...], database_url: str | None) -> None:
+def create(
+    name: str, scopes: tuple[str, ...], slugs: tuple[str, ...], expires: float | None, database_url: str | None
+) -> None:
     """Create the account NAME and print its token, once.
 
     The token is alone on the last line of standard output. Keep it: the database holds only a hash of it. A service
-    sends it as `Authorization: Bearer TOKEN`.
+    sends it as `Authorization: Bearer TOKEN`. The scope registry:manage lets it register services, admin:registry
+    lets it administer the registry over HTTP.
     """
     _refuse_blank(name, *scopes, *slugs)
     granted = scopes or (DEFAULT_SCOPE,)
 
-    async def work(core: Core) -> str:
-        return await core.accounts.create(name, granted, slugs)
+    async def work(core: Core) -> Issued:
+        return await core.accounts.create(name, granted, slugs, actor(), expires_in=expires)
 
-    token = run(database_url, work)
+    issued = run(database_url, work)
     by_default = "" if scopes else " (the default)"
     click.echo(f"Account {name} has the scope {', '.join(granted)}{by_default}.", err=True)
-    click.echo(f"It may register {', '.join(slugs) or 'any service'}. Its token, shown only now:", err=True)
-    click.echo(token)
+    if not {DEFAULT_SCOPE, SUPER_ADMIN}.isdisjoint(granted):
+        click.echo(f"It may register {', '.join(slugs) or 'any service'}.", err=True)
+    _print_token(issued)
+
+
+@accounts.command(
+    epilog="""\b
+Examples:
+  registry-gateway accounts rotate scaiflow
+  registry-gateway accounts rotate scaiflow --overlap 7d --expires 90d
+  registry-gateway accounts rotate scaiflow --overlap 0       the old token has leaked
+  TOKEN=$(registry-gateway accounts rotate scaiflow | tail -n 1)
+""",
+)
+@click.argument("name")
+@click.option(
+    "--overlap",
+    type=span_or_zero,
+    metavar="TIME",
+    default="24h",
+    show_default=True,
+    help="How long the tokens it has stay valid beside the new one, such as 30m or 7d; 0: not at all.",
+)
+@expires_option
+@database_url_option
+def rotate(name: str, overlap: float, expires: float | None, database_url: str | None) -> None:
+    """Give the account NAME a new token and print it, once.
+
+    The tokens it has end after the overlap; until then the service may use either. `accounts list` shows when each
+    was last used. The token is alone on the last line of standard output.
+    """
+
+    async def work(core: Core) -> Issued:
+        return await core.accounts.rotate(name, overlap, actor(), expires_in=expires)
+
+    issued = run(database_url, work)
+    *others, new = issued.account.tokens
+    for token in others:
+        click.echo(f"Token rgw_{token.id} ends {moment(token.ends_at)}; {_last_used(token, new.created_at)}.", err=True)
+    _print_token(issued)
+
+
+def _print_token(issued: Issued) -> None:
+    ends = issued.account.tokens[-1].expires_at
+    until = "does not end" if ends is None else f"ends {moment(ends)}"
+    click.echo(f"The new token {until}. It is shown only now:", err=True)
+    click.echo(issued.token)
+
+
+def _last_used(token: Token, now: float) -> str:
+    return "never used" if token.last_used_at is None else f"last used {age(now - token.last_used_at)} ago"
 
 
 def _refuse_blank(*words: str) -> None:
@@ -62,30 +122,43 @@ def _refuse_blank(*words: str) -> None:
 @json_option
 @database_url_option
 def list_(as_json: bool, database_url: str | None) -> None:
-    """List the accounts, revoked ones included. Tokens are not kept and can't be shown."""
+    """List the accounts, revoked ones included, each with the ids of its tokens: a line a token.
 
-    async def work(core: Core) -> Sequence[Account]:
-        return await core.accounts.list()
+    Tokens are not kept and can't be shown; one starts with its id. When it was last used is exact to a minute or so.
+    """
 
-    found = run(database_url, work)
+    async def work(core: Core) -> tuple[Sequence[Account], float]:
+        return await core.accounts.list(), core.clock.now()
+
+    found, now = run(database_url, work)
     if as_json:
         print_json(found)
     elif not found:
         click.echo("There are no accounts: registry-gateway accounts create NAME makes one.")
     else:
         print_table(
-            ("NAME", "STATE", "CREATED", "SCOPES", "SERVICES"),
+            ("NAME", "STATE", "TOKEN", "CREATED", "ENDS", "LAST USED", "SCOPES", "SERVICES"),
             [
                 (
                     account.name,
-                    "active" if account.revoked_at is None else f"revoked {moment(account.revoked_at)}",
-                    moment(account.created_at),
+                    _state(account, token, now),
+                    f"rgw_{token.id}",
+                    moment(token.created_at),
+                    "never" if token.expires_at is None else moment(token.expires_at),
+                    "never" if token.last_used_at is None else f"{age(now - token.last_used_at)} ago",
                     ", ".join(account.scopes),
                     ", ".join(account.slugs) or "any",
                 )
                 for account in found
+                for token in account.tokens
             ],
         )
+
+
+def _state(account: Account, token: Token, now: float) -> str:
+    if account.revoked_at is not None:
+        return f"revoked {moment(account.revoked_at)}"
+    return "active" if now < token.ends_at else "ended"
 
 
 @accounts.command()
@@ -99,7 +172,7 @@ def revoke(name: str, database_url: str | None) -> None:
     """
 
     async def work(core: Core) -> Account:
-        return await core.accounts.revoke(name)
+        return await core.accounts.revoke(name, actor())
 
     account = run(database_url, work)
     click.echo(f"Account {account.name} is revoked since {moment(account.revoked_at or 0)}.")

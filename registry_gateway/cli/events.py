@@ -18,6 +18,12 @@ POLL_SECONDS = 1.0
 MOST = 1000
 """Events read at one look."""
 
+WIDTHS = (25, 15, 24, 24, 0)
+"""Least widths of the columns, so that what `--follow` adds stands mostly below what is there."""
+
+MOST_WIDE = 48
+"""Greatest width a long name may give its column."""
+
 
 @click.command(
     epilog="""\b
@@ -37,7 +43,11 @@ Examples:
 def events(
     follow: bool, key: str | None, dialect: str | None, limit: int, as_json: bool, database_url: str | None
 ) -> None:
-    """Print what happened to services, oldest first: when, what, to whom, by whom, and why.
+    """Print what happened to services, oldest first: when, what, to whom, by whom and from where, and why.
+
+    Who it was is an account, the id of a shared key, somebody at a command line, or the gateway itself. `--json` also
+    has the id of the request, under which the log has more. Changes of an account are found with --service
+    account:NAME.
 
     Lapses are recorded within about a second by a gateway that is running. Events are kept for
     REGISTRY_GATEWAY_RETENTION_DAYS.
@@ -59,13 +69,23 @@ def events(
 
 
 def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool = True) -> None:
-    """Print events, one line each; with `whose`, with the service they are about."""
-    for event in events:
-        if as_json:
+    """Print events, one line each; with `whose`, with the service (or account) they are about."""
+    if as_json:
+        for event in events:
             click.echo(msgspec.json.encode(event))
-            continue
-        service = f"{event.dialect}/{event.key}" if event.dialect else "-"
-        by = event.actor if event.address is None else f"{event.actor} ({event.address})"
-        columns = [moment(event.at), f"{event.kind.value:<15}", *([f"{service:<32}"] if whose else []), f"{by:<28}"]
-        why = event.reason or details(event.detail)  # a reason words what the details hold
-        click.echo(one_line("  ".join([*columns, why])).rstrip())
+        return
+    rows = [_columns(event) for event in events]
+    widths = [max([least, *(min(len(row[i]), MOST_WIDE) for row in rows)]) for i, least in enumerate(WIDTHS)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if not whose:
+            del cells[2]
+        click.echo("  ".join(cells).rstrip())
+
+
+def _columns(event: Event) -> list[str]:
+    """Return when, what, to whom, by whom and why."""
+    whom = f"{event.dialect}/{event.key}" if event.dialect else event.key or "-"
+    by = event.actor if event.address is None else f"{event.actor} ({event.address})"
+    why = event.reason or details(event.detail)  # a reason words what the details hold
+    return [one_line(cell) for cell in (moment(event.at), event.kind.value, whom, by, why)]

@@ -4,6 +4,8 @@ import click
 
 from registry_gateway import adapter
 from registry_gateway.adapter import Core
+from registry_gateway.errors import Ambiguous, NotRegistered
+from registry_gateway.lookup import lookup as lookup_in
 from registry_gateway.model import Entry
 
 
@@ -19,13 +21,12 @@ async def lookup(core: Core, key: str, dialect: str | None) -> Entry:
         click.ClickException: There are several, in different dialects.
     """
     dialects = [dialect] if dialect is not None else [a.name for a in adapter.installed()]
-    found = [entry for name in dialects if (entry := await core.registry.find(name, key)) is not None]
-    if len(found) > 1:
-        names = " and ".join(entry.registration.dialect for entry in found)
-        raise click.ClickException(f"{key} is registered in {names}; say which with --dialect")
-    if not found:
+    try:
+        return await lookup_in(core.registry, key, dialects)
+    except Ambiguous as error:
+        raise click.ClickException(f"{error} with --dialect") from None
+    except NotRegistered as error:
         raise NoSuchService(
-            f"{key} is not registered in {' or '.join(dialects)} (registry-gateway services list shows what is, "
-            f"registry-gateway events --service {key} what became of it)"
-        )
-    return found[0]
+            f"{error} (registry-gateway services list shows what is, registry-gateway events --service {key} what "
+            "became of it)"
+        ) from None

@@ -1,6 +1,7 @@
 """`registry-gateway serve`: from settings to a listening server."""
 
 import asyncio
+import ipaddress
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from registry_gateway import adapter, log, migrate, settings
 from registry_gateway.adapter import Adapter
+from registry_gateway.app import create_app
+from registry_gateway.cli.program import NAME
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, upgrade_command
 from registry_gateway.cli.text import setting
 from registry_gateway.settings import PREFIX, Configuration, Settings, SettingsError, Variable
@@ -82,12 +85,14 @@ def serve(
     _check_tls(ssl_keyfile, ssl_certfile)
     adapters = adapter.installed()
     configuration = _configure(adapters, given)
+    create_app(configuration, adapters)  # finds the settings that only make no sense together, before anything is done
     own = configuration.gateway
     database_url = given[f"{PREFIX}DATABASE_URL"]
     with _listen(own.host, own.port) as listener:
         asyncio.run(_prepare_database(own, migrating, upgrade_command(database_url)))
         scheme = "http" if ssl_certfile is None else "https"
         port: int = listener.getsockname()[1]
+        _warn_of_open_dialects(configuration, adapters)
         _welcome(configuration, adapters, f"{scheme}://{_reachable(own.host)}:{port}")
         # The application is built from the environment: here, in each worker, and again at each reload.
         os.environ.update({env: setting(value) for env, value in given.items() if value is not None})
@@ -210,6 +215,24 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter, ...]) -> None:
+    own = configuration.gateway
+    if _is_loopback(own.host):
+        return
+    for name, closing in adapter.open_to_writes(adapter.chosen(adapters, own), configuration).items():
+        click.echo(
+            f"{NAME}: warning: anybody who reaches {own.host} may register and remove {name} services; set {closing}",
+            err=True,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:
     own = configuration.gateway
     url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
@@ -223,13 +246,23 @@ def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound:
 # --- serving
 
 
+class Workers(Multiprocess):
+    """uvicorn's supervisor, with another SIGHUP: the workers get it and read their files again. None is replaced."""
+
+    def handle_hup(self) -> None:
+        """Pass it on."""
+        for worker in self.processes:
+            if worker.pid is not None:
+                os.kill(worker.pid, signal.SIGHUP)
+
+
 def _run(config: uvicorn.Config, listener: socket.socket) -> None:
     server = uvicorn.Server(config)
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
         return
     if config.workers > 1:
-        parent = Multiprocess(config, sockets=[listener])
+        parent = Workers(config, sockets=[listener])
         parent.run()
         failed = STARTUP_FAILURE in [process.exitcode for process in parent.processes]
     else:

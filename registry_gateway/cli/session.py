@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -51,11 +52,12 @@ def configured(database_url: str | None) -> tuple[Configuration, tuple[Adapter, 
 
 
 def actor() -> Actor:
-    """Return who is at the command line, for the log of events."""
+    """Return who is at the command line, and on which machine, for the log of events. With sudo: who used it."""
     try:
-        return Actor(f"cli:{getpass.getuser()}")
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (OSError, KeyError):  # a container's user often has no name
-        return Actor(f"cli:{os.getuid()}")
+        user = str(os.getuid())
+    return Actor(f"cli:{user}", socket.gethostname())
 
 
 def run(database_url: str | None, work: Callable[[Core], Awaitable[T]]) -> T:

@@ -1,12 +1,19 @@
 """What commands print: aligned columns and local times for people, JSON for programs."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 import msgspec
+
+UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+"""Units of time with their seconds."""
+
+LONGEST = 10**9
+"""Longest time one may ask for, in seconds: some thirty years."""
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -37,7 +44,7 @@ def age(seconds: float) -> str:
     """Return a length of time in its largest unit, and the next smaller one: `3h 20m`."""
     left = max(0, math.floor(seconds))
     parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+    for unit, size in UNITS:
         count, left = divmod(left, size)
         if count or parts or unit == "s":
             parts.append(f"{count}{unit}")
@@ -59,6 +66,36 @@ def setting(value: object) -> str:
             return str(value)
 
 
+def span(text: str) -> float:
+    """Return the seconds in a length of time as it is written on the command line: `90d`, `24h`, `30m` or `45s`.
+
+    Raises:
+        click.BadParameter: It is none, nothing at all, or more than `LONGEST`.
+    """
+    match = re.fullmatch(r"([0-9]{1,10})([dhms])", text)
+    seconds = int(match[1]) * dict(UNITS)[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST:
+        raise click.BadParameter(f"{text} is no length of time (such as 90d, 24h, 30m or 45s)")
+    return float(seconds)
+
+
+def span_or_zero(text: str) -> float:
+    """Return what `span` does, or zero for `0`."""
+    return 0.0 if text == "0" else span(text)
+
+
 def details(detail: dict[str, Any]) -> str:
-    """Return the details of an event as `name=value`."""
-    return " ".join(f"{name}={value}" for name, value in detail.items() if value is not None)
+    """Return the details of an event: `name=value`, and `name: old -> new` for what has changed."""
+    words = []
+    for name, value in detail.items():
+        kind = name.partition("_")[2]
+        if name == "old" or name.startswith("old_"):
+            new = detail.get("new" + name.removeprefix("old"))
+            words.append(f"{kind or 'version'}: {_word(value)} -> {_word(new)}")
+        elif value is not None and name != "new" and not name.startswith("new_"):
+            words.append(f"{name}={moment(value)}" if name.endswith("_at") else f"{name}={_word(value)}")
+    return "  ".join(words)
+
+
+def _word(value: object) -> str:
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 
+log = logging.getLogger("registry_gateway.store")
+
 T = TypeVar("T")
 Run = Callable[[Callable[[Connection], T]], Awaitable[T]]
 
@@ -22,6 +25,13 @@ ATTEMPTS = 5
 
 BUSY_TIMEOUT = 5.0
 """Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection."""
+
+_SQLITE_SIZES = ("cache_size=-16384", "wal_autocheckpoint=8192")
+"""16 MiB of page cache for each connection, and a write-ahead log of 32 MiB before it is worked into the file.
+
+With a large fleet every commit touches other pages; a log of the default 4 MiB would be worked in many times a
+second, each time for pages that are written again soon.
+"""
 
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
 
@@ -40,8 +50,10 @@ def async_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a ValueError is about the port, and repeats it
         raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)") from None
+    if "@" in (parsed.host or ""):  # the end of a password, which would not be masked then
+        raise ValueError("an @ in the password must be written as %40")
     family = parsed.drivername.partition("+")[0]
     if family not in _DRIVERS:
         raise ValueError(f"database {family!r} is not supported (sqlite and postgresql are)")
@@ -86,6 +98,7 @@ class Store:
             self._finder, self._scanner = ConnectionLane(self.engine), ConnectionLane(self.engine)
             self._writer = ConnectionLane(self.engine)
         self._one_writer = asyncio.Lock() if self.sqlite else contextlib.nullcontext()
+        self._later: set[asyncio.Task[None]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that only reads.
@@ -115,8 +128,22 @@ class Store:
         """Do what `write` does, on the writing lane."""
         return await self._persist(self._writer.run, work)
 
+    def write_later(self, work: Callable[[Connection], object]) -> None:
+        """Do what `write` does while nobody waits for it: for what is nice to know. If it fails, the log says so."""
+        task = asyncio.create_task(self._write_quietly(work), name="write later")
+        self._later.add(task)  # the event loop itself doesn't keep it
+        task.add_done_callback(self._later.discard)
+
+    async def _write_quietly(self, work: Callable[[Connection], object]) -> None:
+        try:
+            await self.write(work)
+        except StoreUnavailable as error:
+            log.warning("not written: %s", error)
+
     async def close(self) -> None:
-        """Close the connections."""
+        """Finish the writes nobody waits for, and close the connections."""
+        if self._later:
+            await asyncio.wait(self._later)
         for lane in (self._finder, self._scanner, self._writer):
             await lane.close()
         await self.engine.dispose()
@@ -165,7 +192,7 @@ def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
     def pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", *_SQLITE_SIZES):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

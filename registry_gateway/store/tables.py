@@ -151,6 +151,8 @@ class TokenRow(Table):
     salt: Mapped[bytes]
     hash: Mapped[bytes]
     created_at: Mapped[float]
+    expires_at: Mapped[float | None]
+    last_used_at: Mapped[float | None]
 
 
 class PresenceRow(Table):

@@ -108,4 +108,4 @@ async def service(
     slugs: Sequence[str] = (),
 ) -> Service:
     """Create an account and return what holds its token."""
-    return Service(client, await core(client).accounts.create(name, scopes, slugs))
+    return Service(client, (await core(client).accounts.create(name, scopes, slugs)).token)

@@ -66,7 +66,7 @@ async def test_with_the_key_everything_works_and_reads_are_open(start_gateway: G
         assert (await client.get("/v2/services")).json()["count"] == 1
         assert (await client.get("/v2/services/my-model")).status_code == 200
         assert (await client.delete("/v2/services/my-model", headers={"x-service-key": KEY})).status_code == 204
-        assert {event.actor for event in await registry_of(client).events()} == {"key:chap"}
+        assert {event.actor for event in await registry_of(client).events()} == {"key:chap:1"}
 
 
 async def test_without_a_configured_key_any_is_welcome(start_gateway: GatewayFactory, sqlite_url: str) -> None:

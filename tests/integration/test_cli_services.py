@@ -29,7 +29,7 @@ def test_show_says_what_became_of_a_service_that_is_gone(sqlite_url: str) -> Non
     output(sqlite_url, "services", "remove", "my-model", "--reason", "moved away")
     shown = output(sqlite_url, "services", "show", "my-model")
     assert shown.startswith("my-model is not registered any more")
-    assert re.search(r"deregistered +chap/my-model +cli:\S+ +moved away$", shown, re.M)
+    assert re.search(r"deregistered +chap/my-model +cli:\S+ \(\S+\) +moved away$", shown, re.M)
     dossier = json.loads(output(sqlite_url, "services", "show", "my-model", "--json"))
     assert dossier["registered"] is False
     assert [event["reason"] for event in dossier["events"]] == [None, "moved away"]

@@ -52,7 +52,7 @@ async def test_with_the_key_everything_works_and_reads_are_open(start_gateway: G
         for path in READS:
             assert (await client.get(path)).status_code == 200
         assert (await client.delete("/instances/a1", headers={"x-api-key": KEY})).status_code == 200
-        assert {event.actor for event in await registry_of(client).events()} == {"key:runspec"}
+        assert {event.actor for event in await registry_of(client).events()} == {"key:runspec:1"}
 
 
 @pytest.mark.parametrize("path", READS)

@@ -1,6 +1,5 @@
 """The runspec adapter's settings, lease policy and welcome."""
 
-import msgspec
 import pytest
 
 from gateway_runspec import RunspecSettings, adapter, policy, welcome
@@ -18,6 +17,7 @@ def test_names_and_flags_of_the_settings() -> None:
     own = {v.field: v for v in variables([adapter]) if v.group == "runspec"}
     assert {field: (v.env, v.flag, v.secret) for field, v in own.items()} == {
         "api_key": ("REGISTRY_GATEWAY_RUNSPEC_API_KEY", "--api-key", True),
+        "api_key_file": ("REGISTRY_GATEWAY_RUNSPEC_API_KEY_FILE", None, False),
         "heartbeat_interval": ("REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL", None, False),
         "protect_reads": ("REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS", None, False),
     }
@@ -28,7 +28,7 @@ def test_protecting_reads_needs_a_key() -> None:
     with pytest.raises(SettingsError, match="needs REGISTRY_GATEWAY_RUNSPEC_API_KEY"):
         load([adapter], reads)
     configuration = load([adapter], reads | {"REGISTRY_GATEWAY_RUNSPEC_API_KEY": "k"})
-    assert configuration.adapters["runspec"] == RunspecSettings(api_key="k", protect_reads=True)
+    assert configuration.adapters["runspec"] == RunspecSettings(api_key=("k",), protect_reads=True)
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "soon", ""])
@@ -39,7 +39,7 @@ def test_an_interval_that_makes_no_sense_stops_the_start(interval: str) -> None:
 
 @pytest.mark.parametrize("key", [None, "secret-key"])
 def test_the_welcome_shows_a_registration_and_no_secret(key: str | None) -> None:
-    where, curl = welcome("http://here:8765", msgspec.structs.replace(RunspecSettings(), api_key=key))
+    where, curl = welcome("http://here:8765", RunspecSettings(api_key=None if key is None else (key,)))
     assert "http://here:8765/instances" in where
     assert "curl" in curl
     assert "http://here:8765/instances" in curl

@@ -1,0 +1,139 @@
+"""What /openapi.json says of CHAP. docs/wire/chap.md says it in prose."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway_chap.wire import PingResponse, RegisterRequest, RegisterResponse, Service, Services
+from registry_gateway.operation import (
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    Detail,
+    Operation,
+    Parameter,
+    Response,
+    Security,
+    Unprocessable,
+)
+
+DESCRIPTION = "Machine-learning services made with servicekit and chapkit: CHAP's Service Registration (v2 API)."
+
+SERVICE_KEY = Security(
+    "ChapServiceKey",
+    {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Service-Key",
+        "description": "The gateway's `SERVICEKIT_REGISTRATION_KEY`.",
+    },
+)
+
+ID = Parameter("id", "The service's `info.id`.", example="my-model")
+
+_BROKEN: Mapping[int, Response] = {
+    500: Response("A defect of the gateway.", Detail),
+    503: Response("The database is out of reach; nothing was changed.", Detail),
+}
+_REFUSED: Mapping[int, Response] = {
+    401: Response("The key is wrong, or missing where the gateway is set to say so with 401.", Detail),
+    422: Response("The key is missing.", Unprocessable),
+}
+_NOT_FOUND: Mapping[int, Response] = {404: Response("No such service is alive: register (again).", Detail)}
+
+_REGISTER = Operation(
+    method="POST",
+    path="/v2/services/$register",
+    name="register",
+    summary="Register a service, or update it",
+    description="The latest registration wins. Unknown members of `info` are kept and come back.",
+    request=RegisterRequest,
+    example={
+        "url": "http://my-model:8080",
+        "info": {
+            "id": "my-model",
+            "display_name": "My ML Model",
+            "version": "1.0.0",
+            "description": "A predictive model for disease forecasting",
+            "model_metadata": {"author": "Your Name", "organization": "Your Org"},
+            "period_type": "monthly",
+            "min_prediction_periods": 1,
+            "max_prediction_periods": 12,
+        },
+    },
+    responses={
+        200: Response("Registered, for `ttl_seconds` from now.", RegisterResponse),
+        401: _REFUSED[401],
+        413: Response("The body is too large.", Detail),
+        422: Response("The key is missing, or the body makes no sense.", Unprocessable),
+        **_BROKEN,
+    },
+)
+
+_DEREGISTER = Operation(
+    method="DELETE",
+    path="/v2/services/{id}",
+    name="deregister",
+    summary="Leave",
+    parameters=(ID,),
+    responses={204: Response("It has left."), **_REFUSED, **_NOT_FOUND, **_BROKEN},
+)
+
+WRITES = (
+    _REGISTER,
+    Operation(
+        method="PUT",
+        path="/v2/services/{id}/$ping",
+        name="ping",
+        summary="Say that a service lives",
+        description="Starts a full lease. A late ping never brings a service back.",
+        parameters=(ID,),
+        responses={200: Response("A full lease from now.", PingResponse), **_REFUSED, **_NOT_FOUND, **_BROKEN},
+    ),
+    _DEREGISTER,
+    replace(
+        _REGISTER,
+        path="/v2/services",
+        name="register_without_dollar",
+        summary="Register: what compose files make of `$register`",
+        deprecated=True,
+    ),
+    replace(
+        _DEREGISTER,
+        path="/v2/services//{id}",
+        name="deregister_without_dollar",
+        summary="Leave: where services go that registered without `$register`",
+        deprecated=True,
+    ),
+    replace(
+        _DEREGISTER,
+        path="/v2/services/$register/{id}",
+        name="deregister_percent_encoded",
+        summary="Leave: where services go that registered at `%24register`",
+        deprecated=True,
+    ),
+)
+"""The operations that ask for the key where there is one."""
+
+READS = (
+    Operation(
+        method="GET",
+        path="/v2/services",
+        name="list",
+        summary="List the live services",
+        parameters=(IF_NONE_MATCH,),
+        responses={200: Response("By id.", Services, headers={"ETag": "Of this list."}), **NOT_MODIFIED, **_BROKEN},
+    ),
+    Operation(
+        method="GET",
+        path="/v2/services/{id}",
+        name="find",
+        summary="Look a service up",
+        parameters=(ID, IF_NONE_MATCH),
+        responses={
+            200: Response("It lives.", Service, headers={"ETag": "Of this answer."}),
+            **NOT_MODIFIED,
+            **_NOT_FOUND,
+            **_BROKEN,
+        },
+    ),
+)
+"""The operations anybody may."""

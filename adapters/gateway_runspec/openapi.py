@@ -1,0 +1,213 @@
+"""What /openapi.json says of runspec. docs/wire/runspec.md says it in prose."""
+
+from collections.abc import Mapping
+
+from gateway_runspec.wire import (
+    HeartbeatRequest,
+    HeartbeatResponse,
+    Host,
+    Instance,
+    OfferedTool,
+    RegisterRequest,
+    StatusResponse,
+    ToolsRequest,
+)
+from registry_gateway.operation import (
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    Detail,
+    Operation,
+    Parameter,
+    Response,
+    Security,
+    Unprocessable,
+)
+
+DESCRIPTION = "runspec agents and the tools they offer: the registry of runspec-registry 0.1.1."
+
+API_KEY = Security(
+    "RunspecApiKey",
+    {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The gateway's runspec API key."},
+)
+
+ID = Parameter("id", "The agent's `instance_id`, percent-encoded; slashes may stay.", example="5f0c")
+ACTIVE = Parameter(
+    "active",
+    "`false` lists inactive instances too; any of `true 1 on t y yes`, `false 0 off f n no`, in any case.",
+    "query",
+    bool,
+)
+USER = Parameter("user", "Login name for the sessions.", "query", str, "joe")
+
+_BROKEN: Mapping[int, Response] = {
+    500: Response("A defect of the gateway.", Detail),
+    503: Response("The database is out of reach; nothing was changed.", Detail),
+}
+_REFUSED: Mapping[int, Response] = {403: Response("The key is missing or wrong.", Detail)}
+_BODY: Mapping[int, Response] = {
+    413: Response("The body is too large.", Detail),
+    422: Response("The body makes no sense.", Unprocessable),
+}
+_QUERY: Mapping[int, Response] = {422: Response("`active` is no boolean.", Unprocessable)}
+_NO_INSTANCE: Mapping[int, Response] = {404: Response("No such instance.", Detail)}
+_NO_TOOL: Mapping[int, Response] = {404: Response("No such tool.", Detail)}
+_ATTACHED = {"Content-Disposition": "A name for the file."}
+_TAG = {"ETag": "Of this answer."}
+
+WRITES = (
+    Operation(
+        method="POST",
+        path="/instances",
+        name="register",
+        summary="Register an agent",
+        description="Replaces what was registered under the id and empties its tools. Unknown members are kept.",
+        request=RegisterRequest,
+        example={"instance_id": "5f0c", "name": "portal", "version": "1.0", "host": "web-01"},
+        responses={201: Response("Registered.", StatusResponse), **_REFUSED, **_BODY, **_BROKEN},
+    ),
+    Operation(
+        method="POST",
+        path="/instances/{id}/heartbeat",
+        name="heartbeat",
+        summary="Say that an agent lives",
+        description="Revives an inactive one. Nothing of the body is kept, and agents may send none.",
+        parameters=(ID,),
+        request=HeartbeatRequest,
+        optional=True,
+        example={"system": {"pid": 4711, "uptime": 30}},
+        responses={
+            200: Response(
+                "`refresh` asks for the tools: no such instance, or it has posted none since it registered.",
+                HeartbeatResponse,
+            ),
+            **_REFUSED,
+            **_BODY,
+            **_BROKEN,
+        },
+    ),
+    Operation(
+        method="POST",
+        path="/instances/{id}/tools",
+        name="advertise",
+        summary="Replace an agent's tools",
+        description="Not a sign of life. Members beside the documented ones are kept as they come.",
+        parameters=(ID,),
+        request=ToolsRequest,
+        example={
+            "tools": [
+                {
+                    "name": "rotate",
+                    "description": "Rotate the logs",
+                    "inputSchema": {"type": "object"},
+                    "x-command": "/opt/bin/rotate",
+                    "x-run-as": "logs",
+                    "x-become-method": "sudo",
+                }
+            ]
+        },
+        responses={200: Response("Replaced.", StatusResponse), **_REFUSED, **_NO_INSTANCE, **_BODY, **_BROKEN},
+    ),
+    Operation(
+        method="DELETE",
+        path="/instances/{id}",
+        name="deregister",
+        summary="Leave",
+        description="An id that nobody has is no error.",
+        parameters=(ID,),
+        responses={200: Response("It is inactive now.", StatusResponse), **_REFUSED, **_BROKEN},
+    ),
+)
+"""The operations that ask for the key where there is one."""
+
+READS = (
+    Operation(
+        method="GET",
+        path="/instances",
+        name="list_instances",
+        summary="List the live instances",
+        parameters=(ACTIVE, IF_NONE_MATCH),
+        responses={
+            200: Response("By id.", list[Instance], headers=_TAG),
+            **NOT_MODIFIED,
+            **_REFUSED,
+            **_QUERY,
+            **_BROKEN,
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/instances/{id}",
+        name="find_instance",
+        summary="Look an instance up, live or not",
+        parameters=(ID, IF_NONE_MATCH),
+        responses={
+            200: Response("It is known.", Instance, headers=_TAG),
+            **NOT_MODIFIED,
+            **_REFUSED,
+            **_NO_INSTANCE,
+            **_BROKEN,
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/tools",
+        name="list_tools",
+        summary="List the tools with the hosts that have them",
+        parameters=(ACTIVE, IF_NONE_MATCH),
+        responses={
+            200: Response("By name.", list[OfferedTool], headers=_TAG),
+            **NOT_MODIFIED,
+            **_REFUSED,
+            **_QUERY,
+            **_BROKEN,
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/tools/{name}",
+        name="find_tool",
+        summary="Look a tool up",
+        parameters=(Parameter("name", "The tool's name.", example="rotate"), ACTIVE, IF_NONE_MATCH),
+        responses={
+            200: Response("Some host has it.", OfferedTool, headers=_TAG),
+            **NOT_MODIFIED,
+            **_REFUSED,
+            **_NO_TOOL,
+            **_QUERY,
+            **_BROKEN,
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/hosts",
+        name="list_hosts",
+        summary="List the hosts",
+        parameters=(ACTIVE,),
+        responses={200: Response("By host and name.", list[Host]), **_REFUSED, **_QUERY, **_BROKEN},
+    ),
+    Operation(
+        method="GET",
+        path="/export/superputty",
+        name="export_superputty",
+        summary="The live hosts as SuperPuTTY sessions",
+        parameters=(USER,),
+        responses={
+            200: Response("A file to import.", str, "application/xml", _ATTACHED),
+            **_REFUSED,
+            **_BROKEN,
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/export/mobaxterm",
+        name="export_mobaxterm",
+        summary="The live hosts as MobaXterm sessions",
+        parameters=(USER,),
+        responses={
+            200: Response("A file to import.", str, "text/plain", _ATTACHED),
+            **_REFUSED,
+            **_BROKEN,
+        },
+    ),
+)
+"""The operations that ask for the key where reads are protected."""

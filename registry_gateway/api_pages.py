@@ -1,0 +1,148 @@
+"""/openapi.json, and /docs: Swagger UI from this package, with no line of it from anywhere else.
+
+docs/decisions/0006-api-pages.md says why Swagger UI is here as files.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from registry_gateway import openapi
+from registry_gateway.adapter import Mount
+from registry_gateway.exchange import Answer, Call, Rendered, resource
+from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Swagger UI writes style attributes and shows icons as data: URLs; nothing else is let in."""
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>registry-gateway API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{root}/docs/swagger-ui.css">
+</head>
+<body>
+<noscript>This page needs JavaScript. What it shows is in <a href="{root}/openapi.json">openapi.json</a>.</noscript>
+<main id="api"></main>
+<script src="{root}/docs/swagger-ui-bundle.js"></script>
+<script src="{root}/docs/start.js" data-document="{root}/openapi.json"></script>
+</body>
+</html>
+"""
+
+_START = b"""\
+SwaggerUIBundle({
+  url: document.currentScript.dataset.document,
+  dom_id: "#api",
+  deepLinking: true,
+  docExpansion: "list",
+  tryItOutEnabled: false,
+  validatorUrl: null, // the default would send the document to swagger.io
+});
+"""
+
+_MEDIA = {
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+    "swagger-ui.css": b"text/css; charset=utf-8",
+    "start.js": b"text/javascript; charset=utf-8",
+}
+
+_TAG = {"ETag": "Of this answer."}
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/openapi.json",
+        name="openapi",
+        summary="This document",
+        parameters=(IF_NONE_MATCH,),
+        responses={200: Response("OpenAPI 3.1.", dict[str, Any], headers=_TAG), **NOT_MODIFIED},
+    ),
+    Operation(
+        method="GET",
+        path="/docs",
+        name="docs",
+        summary="This document as a page",
+        parameters=(IF_NONE_MATCH,),
+        responses={200: Response("Swagger UI.", str, "text/html", _TAG), **NOT_MODIFIED},
+    ),
+    Operation(
+        method="GET",
+        path="/docs/{file}",
+        name="docs_file",
+        summary="A file of that page",
+        parameters=(Parameter("file", "Its name.", example="start.js"), IF_NONE_MATCH),
+        responses={
+            200: Response("A script.", str, "text/javascript", _TAG),
+            **NOT_MODIFIED,
+            404: Response("No such file.", Detail),
+        },
+    ),
+)
+
+
+class ApiPages:
+    """The document and its page. Nothing to see until `publish`."""
+
+    def __init__(self, root_path: str) -> None:
+        """Take the path prefix the gateway is reached under."""
+        self._root_path = root_path
+        self._document = Rendered(b"{}")
+        self._page = Rendered(_PAGE.format(root=escape(root_path)).encode())
+
+    def publish(self, mounts: Mapping[str, Mount]) -> None:
+        """Render the document of everything that is mounted."""
+        self._document = Rendered(openapi.document(mounts, self._root_path))
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        return [
+            resource("/openapi.json", GET=self.openapi),
+            resource("/docs", GET=self.docs),
+            resource("/docs/{file}", GET=self.file),
+        ]
+
+    async def openapi(self, call: Call) -> Answer:
+        """GET /openapi.json."""
+        return call.answer(self._document)
+
+    async def docs(self, call: Call) -> Answer:
+        """GET /docs."""
+        return _browsed(call.answer(self._page), b"text/html; charset=utf-8")
+
+    async def file(self, call: Call) -> Answer:
+        """GET /docs/{file}: 200 or 404."""
+        name = call.param("file")
+        if name not in _MEDIA:
+            raise HTTPException(404)
+        return _browsed(call.answer(_file(name)), _MEDIA[name])
+
+
+@cache
+def _file(name: str) -> Rendered:
+    if name == "start.js":
+        return Rendered(_START)
+    return Rendered(files("registry_gateway").joinpath("swagger_ui", name).read_bytes())
+
+
+def _browsed(answer: Answer, media_type: bytes) -> Answer:
+    """Return an answer as one for browsers, with all they need to be told."""
+    kept = [header for header in answer.headers if header[0] != b"content-type"]
+    added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    answer.headers = [*kept, (b"content-type", media_type), *added]
+    return answer

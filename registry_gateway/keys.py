@@ -1,0 +1,148 @@
+"""Shared keys: what clients of a dialect without accounts prove themselves with. Several may be valid at once.
+
+They come from a setting or from a file, and a file is read again while the gateway runs, so a key is changed
+without a restart of anybody: the next one is added, clients move to it one after the other, the old one is removed.
+"""
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from registry_gateway.settings import SettingsError
+
+SHORT = 16
+"""Characters below which a key is warned of: it could be guessed."""
+
+log = logging.getLogger("registry_gateway.keys")
+
+
+class Keyring:
+    """The keys of one dialect that are valid now."""
+
+    def __init__(self, dialect: str, setting: str, given: Sequence[str] | None, file: str | None) -> None:
+        """Take the keys of a setting, or read those of a file.
+
+        Args:
+            dialect: Whose keys they are: `key:<dialect>:<id>` is how their holders are called.
+            setting: Name of the setting with the keys; that of the file is the same with `_FILE`.
+            given: The keys themselves, or None.
+            file: Where they are, or None: one a line, blank lines and lines that start with # left out.
+
+        Raises:
+            SettingsError: The file can't be read, or holds no key.
+        """
+        self._dialect = dialect
+        self._setting = setting
+        self._file = None if file is None else Path(file)
+        try:
+            keys = list(given or ()) if self._file is None else _read(self._file)
+        except ValueError as error:
+            raise SettingsError(f"{setting}_FILE: {error}") from None
+        self._holders = self._named(keys)
+
+    def holder(self, given: str) -> str | None:
+        """Return who sends the key `given`, such as `key:chap:1a2b3c4d`; None if it is no valid one.
+
+        Takes the same time whichever key it is, and however much of one is right.
+        """
+        sent = given.encode()
+        found = None
+        for key, holder in self._holders:
+            if hmac.compare_digest(sent, key):
+                found = holder
+        return found
+
+    def reload(self) -> None:
+        """Read the file again, if the keys are from one. If that fails, the keys stay, and the log says why."""
+        if self._file is None:
+            return
+        try:
+            keys = _read(self._file)
+        except ValueError as error:
+            log.error("%s_FILE: %s; the keys read before stay valid", self._setting, error)
+            return
+        self._holders = self._named(keys)
+        self.report()
+
+    def report(self) -> None:
+        """Tell the log which keys are valid, and warn of those that could be guessed. The keys are not shown."""
+        fields = {"setting": self._setting, "keys": ",".join(holder for _, holder in self._holders)}
+        log.info("keys in effect", extra=fields)
+        if any(len(key) < SHORT for key, _ in self._holders):
+            log.warning(
+                "%s: a key has fewer than %d characters and could be guessed; make one with: openssl rand -hex 32",
+                self._setting,
+                SHORT,
+            )
+
+    def _named(self, keys: Sequence[str]) -> list[tuple[bytes, str]]:
+        return [(key.encode(), f"key:{self._dialect}:{_id(key, place)}") for place, key in enumerate(keys, start=1)]
+
+
+class Keyrings:
+    """The keyrings of a gateway, to be read again together."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._opened: list[Keyring] = []
+
+    def open(self, dialect: str, setting: str, given: Sequence[str] | None, file: str | None) -> Keyring | None:
+        """Return a dialect's keyring as `Keyring` makes it; None if there are neither keys nor a file: it is open.
+
+        Raises:
+            SettingsError: The file can't be read, or holds no key.
+        """
+        if given is None and file is None:
+            return None
+        opened = Keyring(dialect, setting, given, file)
+        self._opened.append(opened)
+        return opened
+
+    def reload(self) -> None:
+        """Read all files again."""
+        for keyring in self._opened:
+            keyring.reload()
+
+    def report(self) -> None:
+        """Tell the log which keys are valid."""
+        for keyring in self._opened:
+            keyring.report()
+
+
+def check(setting: str, given: Sequence[str] | None, file: str | None) -> None:
+    """Return if the keys come from one place.
+
+    Raises:
+        SettingsError: There is a file as well as keys.
+    """
+    if given is not None and file is not None:
+        raise SettingsError(f"{setting} and {setting}_FILE are both set; keep one")
+
+
+def _read(file: Path) -> list[str]:
+    """Return the keys in a file.
+
+    Raises:
+        ValueError: It can't be read, or holds none; says so in one line.
+    """
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        raise ValueError(f"can't read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"can't read {file}: it is no text in UTF-8") from None
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if not keys:
+        raise ValueError(f"{file} holds no key")
+    return keys
+
+
+def _id(key: str, place: int) -> str:
+    """Return what a key is called in events and the log.
+
+    It is the start of a hash, the same on every gateway. A short key could be guessed from that, so it is only
+    called by its place among the others.
+    """
+    return str(place) if len(key) < SHORT else hashlib.sha256(key.encode()).hexdigest()[:8]

@@ -1,0 +1,88 @@
+"""What the contract tests ask of a registry: one dialect that speaks for itself, with policies of each kind."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from registry_gateway.clock import Clock
+from registry_gateway.commands import Advertise, Approve, Deregister, Register, Renew
+from registry_gateway.lease import EXPIRED, Health, LeasePolicy, Stage
+from registry_gateway.model import Actor, Entry
+from registry_gateway.registry import Registry
+
+DIALECT = "test"
+TTL = 30.0
+ACTOR = Actor("account:alice", "192.0.2.1", "req_1")
+
+ENDS = LeasePolicy(late_renewal="refuse", retention=0)
+"""Gone at its deadline; a late heartbeat is refused. CHAP's."""
+
+REFUSES = LeasePolicy(late_renewal="refuse", retention=100, keeps_deregistered=True)
+"""Kept for a while; a late heartbeat is refused."""
+
+REVIVES = LeasePolicy(late_renewal="revive", retention=100, keeps_deregistered=True)
+"""Kept for a while; any heartbeat revives. runspec's."""
+
+STAYS = LeasePolicy(
+    late_renewal="revive",
+    retention=None,
+    stages=(EXPIRED, Stage(60.0, Health.DEGRADED, "degraded"), Stage(600.0, Health.UNREACHABLE, "unreachable")),
+)
+"""Never removed by silence, which has three steps. ScaiControl's."""
+
+
+class OpenRegistry(Protocol):
+    """`open_registry(policy)`: a registry on the test's database, closed when the test ends."""
+
+    def __call__(self, policy: LeasePolicy, clock: Clock | None = None, url: str | None = None) -> Registry:
+        """Open one more: another gateway on the same database."""
+        ...
+
+
+def register(key: str = "svc", **changes: Any) -> Register:
+    """A registration of version 1.0, in mode `replace`."""
+    command = Register(
+        dialect=DIALECT,
+        key=key,
+        name="Service",
+        version="1.0",
+        ttl=TTL,
+        document=b'{"id":1}',
+        mode="replace",
+        actor=ACTOR,
+        address="http://svc",
+    )
+    return msgspec.structs.replace(command, **changes)
+
+
+def renew(key: str = "svc", **changes: Any) -> Renew:
+    """A heartbeat."""
+    return msgspec.structs.replace(Renew(DIALECT, key, ACTOR), **changes)
+
+
+def deregister(key: str = "svc", **changes: Any) -> Deregister:
+    """A deregistration."""
+    return msgspec.structs.replace(Deregister(dialect=DIALECT, key=key, actor=ACTOR, reason="moving"), **changes)
+
+
+def advertise(key: str = "svc", capabilities: bytes = b"[]") -> Advertise:
+    """A list of capabilities."""
+    return Advertise(DIALECT, key, capabilities, ACTOR)
+
+
+def approve(key: str = "svc") -> Approve:
+    """An approval."""
+    return Approve(DIALECT, key, ACTOR)
+
+
+async def found(registry: Registry, key: str = "svc") -> Entry:
+    """Return what is registered under `key`, which must be."""
+    entry = await registry.find(DIALECT, key)
+    assert entry is not None
+    return entry
+
+
+async def history(registry: Registry, key: str | None = None) -> Sequence[str]:
+    """Return the kinds of the events so far, oldest first."""
+    return [event.kind.value for event in await registry.events(dialect=key and DIALECT, key=key)]

@@ -1,0 +1,124 @@
+"""What shares a commit: each caller's command is done in its turn and answered for itself."""
+
+import asyncio
+
+import pytest
+
+from registry_gateway.commands import Done, Registered, Renewed, Unknown
+from registry_gateway.errors import NotOwner, NotRegistered
+from tests.contract.services import (
+    DIALECT,
+    ENDS,
+    STAYS,
+    OpenRegistry,
+    advertise,
+    deregister,
+    found,
+    history,
+    register,
+    renew,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_one_commit_does_mixed_commands_on_one_key_in_their_order(open_registry: OpenRegistry) -> None:
+    registry = open_registry(STAYS)
+    outcomes = await asyncio.gather(
+        registry.register(register("other")),  # the commit that the next ones wait for
+        registry.register(register(mode="create")),
+        registry.renew(renew()),
+        registry.advertise(advertise(capabilities=b"[1]")),
+        registry.deregister(deregister()),
+        registry.renew(renew()),
+        registry.register(register(mode="create", document=b"second")),
+        registry.advertise(advertise(capabilities=b"[2]")),
+    )
+    told: list[object] = list(outcomes)
+    assert [type(outcome) for outcome in told] == [
+        Registered,
+        Registered,
+        Renewed,
+        Done,
+        Done,
+        Unknown,
+        Registered,
+        Done,
+    ]
+    assert all(outcome.created for outcome in told if isinstance(outcome, Registered))
+    assert all(outcome.registration.advertised for outcome in told if isinstance(outcome, Done))
+    entry = await found(registry)
+    assert (entry.document, entry.capabilities) == (b"second", b"[2]")
+    assert await history(registry, "svc") == ["registered", "updated", "deregistered", "registered", "updated"]
+
+
+async def test_a_refused_command_spoils_nothing_in_its_commit(open_registry: OpenRegistry) -> None:
+    registry = open_registry(STAYS)
+    await registry.register(register("taken", owner="bob"))
+    outcomes = await asyncio.gather(
+        registry.register(register("first")),
+        registry.register(register("a")),
+        registry.register(register("taken", owner="alice")),
+        registry.deregister(deregister("nothing")),
+        registry.renew(renew("nothing")),
+        registry.register(register("b")),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [
+        Registered,
+        Registered,
+        NotOwner,
+        NotRegistered,
+        Unknown,
+        Registered,
+    ]
+    assert [entry.registration.key for entry in await registry.list()] == ["a", "b", "first", "taken"]
+    assert (await found(registry, "taken")).registration.owner == "bob"
+
+
+async def test_heartbeats_of_one_key_in_one_commit_are_judged_one_by_one(open_registry: OpenRegistry) -> None:
+    registry = open_registry(STAYS)
+    await registry.register(register(owner="alice"))
+    outcomes = await asyncio.gather(
+        registry.register(register("other")),
+        registry.renew(renew(owner="alice")),
+        registry.renew(renew(owner="bob")),
+        registry.renew(renew(owner="alice", version="1.1")),
+        registry.renew(renew(owner="alice")),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Registered, Renewed, NotOwner, Renewed, Renewed]
+    assert (await found(registry)).registration.version == "1.1"
+
+
+async def test_a_thousand_at_once_are_all_answered(open_registry: OpenRegistry) -> None:
+    registry = open_registry(ENDS)
+    keys = [f"svc-{n}" for n in range(1000)]
+    assert all(o.created for o in await asyncio.gather(*(registry.register(register(k)) for k in keys)))
+    assert {type(o) for o in await asyncio.gather(*(registry.renew(renew(k)) for k in keys))} == {Renewed}
+    assert len(await registry.list()) == 1000
+
+
+async def test_versions_that_change_within_one_commit_are_all_remembered(open_registry: OpenRegistry) -> None:
+    registry = open_registry(STAYS)
+    await asyncio.gather(
+        registry.register(register("other")),  # the commit that the next ones wait for
+        registry.register(register(version="1.0")),
+        registry.renew(renew(version="1.1")),
+        registry.renew(renew(version="1.2")),
+        registry.renew(renew(version="1.0")),
+    )
+    assert [v.version for v in await registry.versions(DIALECT, "svc")] == ["1.0", "1.1", "1.2", "1.0"]
+
+
+@pytest.mark.xfail(strict=True, reason="a commit fails as a whole; only the adapters' checks keep such commands out")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_command_the_database_cannot_take_fails_no_other_caller(open_registry: OpenRegistry) -> None:
+    registry = open_registry(ENDS)
+    outcomes = await asyncio.gather(
+        registry.register(register("first")),
+        registry.register(register("good")),
+        registry.register(register("bad", name="NUL \x00")),
+        return_exceptions=True,
+    )
+    assert [isinstance(outcome, Registered) for outcome in outcomes] == [True, True, False]

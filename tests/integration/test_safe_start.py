@@ -1,0 +1,55 @@
+"""What `serve` says of dialects that anybody may write to."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from registry_gateway import adapter, settings
+from registry_gateway.app import create_app
+from registry_gateway.settings import SettingsError
+from tests.integration.command_line import complaint
+from tests.integration.test_cli_serve import serving
+
+CHAP, RUNSPEC = "SERVICEKIT_REGISTRATION_KEY", "REGISTRY_GATEWAY_RUNSPEC_API_KEY"
+KEY = "key-0123456789abcdef"
+
+
+def test_open_dialects_are_warned_of_unless_only_this_machine_reaches_them(sqlite_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path, "--host", "0.0.0.0", "--database-url", sqlite_url) as gateway:
+        warnings = [line for line in gateway.log().splitlines() if "warning: " in line]
+        assert warnings == [
+            "registry-gateway: warning: anybody who reaches 0.0.0.0 may register and remove chap services; set " + CHAP,
+            "registry-gateway: warning: anybody who reaches 0.0.0.0 may register and remove runspec services; set "
+            + RUNSPEC,
+        ]
+        assert gateway.end(signal.SIGTERM) == 0
+    for environment in ({}, {CHAP: KEY, RUNSPEC: KEY, "REGISTRY_GATEWAY_REQUIRE_AUTH": "true"}):
+        host = "0.0.0.0" if environment else "127.0.0.1"
+        with serving(tmp_path, "--host", host, "--database-url", sqlite_url, **environment) as gateway:
+            assert "warning: " not in gateway.log()
+            assert gateway.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, f"anybody may write to chap and runspec; set {CHAP} and {RUNSPEC}"),
+        ({CHAP: KEY}, f"anybody may write to runspec; set {RUNSPEC}"),
+        ({"REGISTRY_GATEWAY_DIALECTS": "chap"}, f"anybody may write to chap; set {CHAP}"),
+    ],
+)
+def test_where_credentials_are_required_open_dialects_stop_the_start(
+    tmp_path: Path, environment: dict[str, str], message: str
+) -> None:
+    said = complaint(f"sqlite:///{tmp_path}/registry.db", "serve", "--require-auth", **environment)
+    assert said.endswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_application_that_is_embedded_refuses_as_well() -> None:
+    adapters = adapter.installed()
+    environment = {"REGISTRY_GATEWAY_REQUIRE_AUTH": "true", "REGISTRY_GATEWAY_DIALECTS": "chap,scaicontrol"}
+    with pytest.raises(SettingsError, match=f"set {CHAP}$"):
+        create_app(settings.load(adapters, environment), adapters)
+    create_app(settings.load(adapters, {**environment, f"{CHAP}_FILE": __file__}), adapters)

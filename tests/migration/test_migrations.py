@@ -1,0 +1,207 @@
+"""Every migration, up and down with rows in it, on each database."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from registry_gateway import migrate
+from registry_gateway.accounts import Accounts
+from registry_gateway.commands import Advertise, Deregister, Register, Renew, Renewed
+from registry_gateway.errors import StoreUnavailable
+from registry_gateway.lease import LeasePolicy
+from registry_gateway.model import Actor
+from registry_gateway.registry import Registry
+from registry_gateway.store.engine import Store
+from registry_gateway.store.tables import Table
+from tests.conftest import ManualClock
+
+pytestmark = pytest.mark.anyio
+
+CHECKOUT = Path(migrate.SCRIPTS).parent
+ACTOR = Actor("account:alice", "192.0.2.1", "req_1")
+POLICIES = {"test": LeasePolicy(late_renewal="revive", retention=1000, keeps_deregistered=True)}
+VERSIONS = "alembic_version"
+
+
+def revisions() -> list[str]:
+    """Return the revisions from an empty database on: `base`, the first one, ..., the newest."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    newest_first = ScriptDirectory.from_config(config).walk_revisions()
+    return ["base", *reversed([script.revision for script in newest_first])]
+
+
+def rows(connection: Connection) -> dict[str, int]:
+    """Return how many rows each table has."""
+    tables = sorted(set(inspect(connection).get_table_names()) - {VERSIONS})
+    return {table: connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar_one() for table in tables}
+
+
+async def fill(store: Store, clock: ManualClock) -> Registry:
+    """Put rows into every table."""
+    registry = Registry(store, POLICIES, clock)
+    await registry.resume()
+    for key in ("alive", "lapsed", "left", "ünïcode 服务"):
+        ttl = 10.0 if key == "lapsed" else 1000.0
+        await registry.register(
+            Register(
+                dialect="test",
+                key=key,
+                name=f"The {key}",
+                version="1.0",
+                ttl=ttl,
+                document=b'{"n":"\xff\x00"}',
+                mode="replace",
+                actor=ACTOR,
+                owner="alice",
+                approved=key != "alive",
+            )
+        )
+    await registry.advertise(Advertise("test", "alive", b"[1,2]", ACTOR))
+    await registry.renew(Renew("test", "alive", ACTOR, owner="alice", version="1.1", reported="degraded"))
+    await registry.deregister(Deregister(dialect="test", key="left", actor=ACTOR, owner="alice", reason="moving"))
+    await registry.subscribe("test", "alive", "bob", ACTOR)
+    clock.advance(10)
+    await registry.expire()
+    await Accounts(store, clock).create("alice", ["registry:manage"], ["alive"])
+    return registry
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    """Open a database and close it, whatever happens between."""
+    store = Store(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """A migrated, empty database."""
+    async with opened(database_url) as store:
+        yield store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+        return
+    psql: Callable[[str], str] = request.getfixturevalue("postgresql")
+    url: str = request.getfixturevalue("postgresql_url")
+    name = url.partition("?")[0].rpartition("/")[2]
+    psql(f"CREATE DATABASE {name}_empty")
+    yield url.replace(name, f"{name}_empty")
+    psql(f"DROP DATABASE {name}_empty WITH (FORCE)")
+
+
+async def test_every_migration_goes_down_and_up_with_rows_in_it(store: Store, clock: ManualClock) -> None:
+    registry = await fill(store, clock)
+    before = (await registry.list(), await registry.events(), await registry.subscriptions())
+    steps = revisions()
+    counts = await store.read(rows)
+    assert set(counts) == set(Table.metadata.tables)
+    assert all(counts.values()), "a table without a row tests nothing; extend `fill`"
+
+    for newer, older in pairwise(reversed(steps)):
+        await migrate.downgrade(store, older)
+        assert await migrate.current(store) == (None if older == "base" else older)
+        left = await store.read(rows)
+        assert left == {table: counts[table] for table in left}, f"{newer} lost rows on its way down"
+        counts = left
+    assert counts == {}
+    for older, newer in pairwise(steps):
+        await migrate.upgrade(store, newer)
+        assert await migrate.current(store) == newer
+        risen = await store.read(rows)
+        assert {table: risen[table] for table in counts if table in risen} == {
+            table: count for table, count in counts.items() if table in risen
+        }, f"{newer} lost rows on its way up from {older}"
+        counts = risen
+    assert await migrate.problem(store) is None
+    again = await fill(store, clock)
+    assert len(await again.list()) == len(before[0])
+
+
+async def test_a_registry_survives_going_back_to_any_revision_that_has_one(store: Store, clock: ManualClock) -> None:
+    registry = await fill(store, clock)
+    names = [entry.registration.key for entry in await registry.list()]
+    for older in reversed(revisions()[1:]):
+        await migrate.downgrade(store, older)
+        await migrate.upgrade(store)
+        restored = await registry.list()
+        assert [entry.registration.key for entry in restored] == names, older
+        assert {entry.document for entry in restored} == {b'{"n":"\xff\x00"}'}
+        assert isinstance(await registry.renew(Renew("test", "alive", ACTOR, owner="alice")), Renewed)
+
+
+async def test_the_tables_are_what_the_program_expects(store: Store) -> None:
+    await migrate.check(store)
+
+
+async def test_a_database_that_is_behind_is_told_from_one_that_is_not(store: Store) -> None:
+    assert await migrate.problem(store) is None
+    await migrate.downgrade(store, "-1")
+    assert f"needs {migrate.head()}" in str(await migrate.problem(store))
+
+
+async def test_migrating_twice_changes_nothing(store: Store, clock: ManualClock) -> None:
+    await fill(store, clock)
+    counts = await store.read(rows)
+    await migrate.upgrade(store)
+    assert await store.read(rows) == counts
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(store: Store, clock: ManualClock) -> None:
+    await fill(store, clock)
+    counts = await store.read(rows)
+
+    def downgrade_and_fail(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.SCRIPTS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        connection.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(StoreUnavailable):
+        await store.write(downgrade_and_fail)
+    assert await store.read(rows) == counts
+    assert await migrate.problem(store) is None
+
+
+async def test_an_empty_database_says_so(empty_url: str) -> None:
+    async with opened(empty_url) as store:
+        assert await migrate.current(store) is None
+        assert "migration none" in str(await migrate.problem(store))
+
+
+async def test_alembic_commands_that_start_at_once_in_a_checkout_all_succeed(empty_url: str) -> None:
+    """Without an alembic.ini, and as processes of their own: alembic keeps its state for the whole process."""
+    assert not (CHECKOUT / "alembic.ini").exists()
+    environment = {**os.environ, "REGISTRY_GATEWAY_DATABASE_URL": empty_url}
+
+    def upgrade() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+        return subprocess.run(
+            command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    for done in await asyncio.gather(*(asyncio.to_thread(upgrade) for _ in range(2))):
+        assert done.returncode == 0, done.stderr
+    async with opened(empty_url) as store:
+        assert await migrate.problem(store) is None
+        await migrate.check(store)

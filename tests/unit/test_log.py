@@ -1,0 +1,116 @@
+"""The log: one line an occurrence, whatever is in it."""
+
+import logging
+import logging.config
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+
+from registry_gateway.log import JsonFormatter, TextFormatter, configuration
+
+
+def record(message: str, *args: object, **fields: Any) -> logging.LogRecord:
+    made = logging.makeLogRecord(
+        {"name": "registry_gateway.test", "levelname": "WARNING", "msg": message, "args": args, **fields}
+    )
+    made.created, made.msecs = 1_800_000_000.25, 250
+    return made
+
+
+def failed(message: str) -> logging.LogRecord:
+    try:
+        raise ZeroDivisionError("by zero")
+    except ZeroDivisionError:
+        return record(message, exc_info=sys.exc_info())
+
+
+def as_text(made: logging.LogRecord) -> str:
+    return TextFormatter().format(made)
+
+
+def as_json(made: logging.LogRecord) -> dict[str, Any]:
+    line = JsonFormatter().format(made)
+    assert "\n" not in line
+    return msgspec.json.decode(line, type=dict[str, Any])
+
+
+def test_a_line_of_text_has_time_level_logger_message_and_fields() -> None:
+    line = as_text(record("did %s", "it", key="svc", status=200))
+    assert line == "2027-01-15T08:00:00.250Z WARNING registry_gateway.test: did it key=svc status=200"
+
+
+def test_a_line_of_json_has_the_same() -> None:
+    assert as_json(record("did %s", "it", key="svc", status=200)) == {
+        "time": "2027-01-15T08:00:00.250Z",
+        "level": "warning",
+        "logger": "registry_gateway.test",
+        "message": "did it",
+        "key": "svc",
+        "status": 200,
+    }
+
+
+def test_a_field_without_a_value_is_left_out() -> None:
+    assert as_text(record("x", reason=None)).endswith(": x")
+    assert "reason" not in as_json(record("x", reason=None))
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "a\nWARNING forged",
+        "a\r\nb",
+        "a\x1b[2Jb",
+        "a\x0bb",
+        "a\x85b",
+        "a\u2028b",
+        "a\x00b",
+        'a" status=500 "',
+        "a b",
+        "a=b",
+    ],
+)
+def test_nobody_forges_a_line_or_moves_the_cursor(evil: str) -> None:
+    line = as_text(record(f"refused: {evil}", path=evil))
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in line
+    assert "\x00" not in line
+    assert as_json(record(f"refused: {evil}", path=evil))["path"] == evil
+
+
+@pytest.mark.parametrize("value", ['say "hi" = x', "ä b", "a\nb", "a\x85b\\", "\u2028"])
+def test_a_field_that_needs_quotes_can_be_read_back(value: str) -> None:
+    line = as_text(record("x", reason=value))
+    assert msgspec.json.decode(line.partition("reason=")[2]) == value
+
+
+def test_a_traceback_comes_below_the_line_of_text_and_inside_that_of_json() -> None:
+    first, *below = as_text(failed("boom")).splitlines()
+    assert first.endswith(": boom")
+    assert below[0] == "Traceback (most recent call last):"
+    assert below[-1] == "ZeroDivisionError: by zero"
+    assert as_json(failed("boom"))["traceback"].endswith("ZeroDivisionError: by zero")
+
+
+def test_any_object_can_be_a_field() -> None:
+    assert as_json(record("x", error=ValueError("bad")))["error"] == "bad"
+    assert as_text(record("x", error=ValueError("bad"))).endswith("error=bad")
+
+
+@pytest.mark.parametrize(("style", "formatter"), [("text", TextFormatter), ("json", JsonFormatter)])
+def test_the_configuration_is_one_that_logging_takes(style: Any, formatter: type[logging.Formatter]) -> None:
+    root, ours = logging.getLogger(), logging.getLogger("registry_gateway")
+    before = (root.level, list(root.handlers), ours.level, logging.getLogger("uvicorn").level)
+    try:
+        logging.config.dictConfig(configuration(style))
+        assert ours.isEnabledFor(logging.INFO)
+        assert not logging.getLogger("sqlalchemy").isEnabledFor(logging.INFO)
+        [handler] = root.handlers
+        assert type(handler.formatter) is formatter
+    finally:
+        root.setLevel(before[0])
+        root.handlers = before[1]
+        ours.setLevel(before[2])
+        logging.getLogger("uvicorn").setLevel(before[3])

@@ -1,0 +1,170 @@
+"""Settings: where each comes from, and which make no sense."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from registry_gateway import settings
+from registry_gateway.settings import MASK, Seconds, SettingsError
+
+
+class PlainSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a dialect of this test."""
+
+    key: Annotated[
+        str | None, Meta(description="A key.", extra={"env": "PLAIN_SERVICE_KEY", "secret": True, "flag": "--key"})
+    ] = None
+    ttl_seconds: Annotated[Seconds, Meta(description="A time.")] = 30.0
+    status: Annotated[Literal[422, 401], Meta(description="A choice.")] = 422
+    closed: Annotated[bool, Meta(description="A switch.")] = False
+    slugs: Annotated[tuple[str, ...], Meta(description="A list.")] = ("a", "b")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A dialect, as far as its settings go."""
+
+    name: str = "plain"
+    settings: type[msgspec.Struct] = PlainSettings
+
+
+ADAPTERS = [Plain()]
+
+
+def load(environ: dict[str, str] | None = None, **options: Any) -> settings.Configuration:
+    return settings.load(ADAPTERS, environ or {}, options)
+
+
+def of_dialect(environ: dict[str, str]) -> PlainSettings:
+    found = load(environ).adapters["plain"]
+    assert isinstance(found, PlainSettings)
+    return found
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    configuration = load()
+    assert configuration.gateway == settings.Settings()
+    assert configuration.adapters == {"plain": PlainSettings()}
+
+
+def test_the_environment_is_read() -> None:
+    configuration = load({"REGISTRY_GATEWAY_PORT": "9000", "PLAIN_SERVICE_KEY": "s3cret", "HOME": "/root"})
+    assert configuration.gateway.port == 9000
+    assert configuration.adapters["plain"].key == "s3cret"
+
+
+def test_an_option_wins_over_the_environment() -> None:
+    environ = {"REGISTRY_GATEWAY_PORT": "9000", "REGISTRY_GATEWAY_HOST": "127.0.0.1"}
+    gateway = load(environ, REGISTRY_GATEWAY_PORT=9001, REGISTRY_GATEWAY_HOST=None).gateway
+    assert (gateway.port, gateway.host) == (9001, "127.0.0.1")
+
+
+def test_values_are_read_as_what_they_are() -> None:
+    found = of_dialect(
+        {
+            "REGISTRY_GATEWAY_PLAIN_TTL_SECONDS": "0.5",
+            "REGISTRY_GATEWAY_PLAIN_STATUS": "401",
+            "REGISTRY_GATEWAY_PLAIN_CLOSED": "true",
+            "REGISTRY_GATEWAY_PLAIN_SLUGS": " x, y ,,z ",
+        }
+    )
+    assert found == PlainSettings(ttl_seconds=0.5, status=401, closed=True, slugs=("x", "y", "z"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REGISTRY_GATEWAY_PORT", "http"),
+        ("REGISTRY_GATEWAY_PORT", "65536"),
+        ("REGISTRY_GATEWAY_PORT", "-1"),
+        ("REGISTRY_GATEWAY_MAX_BODY_BYTES", "10"),
+        ("REGISTRY_GATEWAY_LOG_FORMAT", "xml"),
+        ("REGISTRY_GATEWAY_SQLITE_SYNCHRONOUS", "OFF"),
+        ("REGISTRY_GATEWAY_RETENTION_DAYS", "0"),
+        ("REGISTRY_GATEWAY_RETENTION_DAYS", "inf"),
+        ("REGISTRY_GATEWAY_RETENTION_DAYS", "nan"),
+        ("REGISTRY_GATEWAY_PURGE_INTERVAL", "1e999"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "gateway.example.org"),
+        ("REGISTRY_GATEWAY_ROOT_PATH", "registry"),
+        ("REGISTRY_GATEWAY_ROOT_PATH", "/registry/"),
+        ("REGISTRY_GATEWAY_DIALECTS", "plain,klingon"),
+        ("REGISTRY_GATEWAY_DATABASE_URL", "mysql://localhost/registry"),
+        ("REGISTRY_GATEWAY_DATABASE_URL", "registry.db"),
+        ("REGISTRY_GATEWAY_DATABASE_URL", "sqlite://"),
+        ("REGISTRY_GATEWAY_DATABASE_URL", "sqlite:///:memory:"),
+        ("REGISTRY_GATEWAY_PLAIN_STATUS", "500"),
+        ("REGISTRY_GATEWAY_PLAIN_CLOSED", "perhaps"),
+        ("REGISTRY_GATEWAY_PLAIN_TTL_SECONDS", "-3"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_named_in_one_line(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({name: value})
+    message = str(refused.value)
+    assert message.startswith(f"{name}: ")
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PLAIN_SERVICE_KEY",
+        "REGISTRY_GATEWAY_DATABASE_URL",
+        "REGISTRY_GATEWAY_DIALECTS",
+        "REGISTRY_GATEWAY_PLAIN_SLUGS",
+        "REGISTRY_GATEWAY_PORT",
+    ],
+)
+@pytest.mark.parametrize("value", ["", " ", " , "])
+def test_an_empty_value_is_an_error_and_not_the_default(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is empty: unset it, or give it a value$"):
+        load({name: value})
+
+
+@pytest.mark.parametrize("name", ["REGISTRY_GATEWAY_PROT", "REGISTRY_GATEWAY_", "REGISTRY_GATEWAY_PLAIN_KEY"])
+def test_an_unknown_name_of_ours_is_an_error(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: there is no such setting"):
+        load({name: "1"})
+
+
+def test_a_secret_is_never_in_an_error() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({"REGISTRY_GATEWAY_DATABASE_URL": "mysql://me:hunter2@db/registry"})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@db/registry",
+        "postgresql+asyncpg://me:hunter2@db/registry",
+        "postgresql://me@db/registry?password=hunter2",
+    ],
+)
+def test_what_is_in_effect_is_shown_without_secrets(url: str) -> None:
+    configuration = load({"REGISTRY_GATEWAY_DATABASE_URL": url, "PLAIN_SERVICE_KEY": "hunter2"})
+    shown = {variable.env: value for variable, value in settings.effective(configuration, ADAPTERS)}
+    assert shown["PLAIN_SERVICE_KEY"] == MASK
+    assert "hunter2" not in repr(shown)
+    assert str(shown["REGISTRY_GATEWAY_DATABASE_URL"]).startswith(url.partition("@")[0].partition(":me")[0][:12])
+
+
+def test_a_secret_that_is_not_set_is_shown_as_not_set() -> None:
+    shown = {variable.env: value for variable, value in settings.effective(load(), ADAPTERS)}
+    assert shown["PLAIN_SERVICE_KEY"] is None
+    assert shown["REGISTRY_GATEWAY_PORT"] == 8765
+
+
+def test_every_setting_has_a_name_of_its_own_a_help_and_a_default() -> None:
+    known = settings.variables(ADAPTERS)
+    names = [variable.env for variable in known]
+    assert len(set(names)) == len(names)
+    assert all(variable.help.endswith(".") for variable in known)
+    assert all(variable.default is not msgspec.NODEFAULT for variable in known)
+    flags = {variable.env: variable.flag for variable in known}
+    assert flags["REGISTRY_GATEWAY_DATABASE_URL"] == "--database-url"
+    assert flags["PLAIN_SERVICE_KEY"] == "--key"
+    assert flags["REGISTRY_GATEWAY_PLAIN_STATUS"] is None
