@@ -64,6 +64,15 @@ class StoreUnavailable(RegistryError):
     code = "store_unavailable"
 
 
+class Unstorable(StoreUnavailable):
+    """The database works, but takes no values such as these. Nothing was changed.
+
+    Adapters keep such values out; this is for the ones they did not think of.
+    """
+
+    code = "unstorable"
+
+
 class Overloaded(StoreUnavailable):
     """More writes are waiting than the queue holds; nothing was changed. Trying again will help."""
 

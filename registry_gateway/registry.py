@@ -23,7 +23,7 @@ from registry_gateway.commands import (
     Renewal,
 )
 from registry_gateway.decide import happened, standing
-from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable
+from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.lease import REVOKED, LeasePolicy
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
 from registry_gateway.store import events, presence, registrations, subscriptions
@@ -222,9 +222,15 @@ class Registry:
     # --- transactions
 
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
-        outcomes, recorded = await self._transact(
-            self._store.write_fast, apply, commands, self._policies, self._clock.now()
-        )
+        try:
+            outcomes, recorded = await self._transact(
+                self._store.write_fast, apply, commands, self._policies, self._clock.now()
+            )
+        except Unstorable as error:
+            if len(commands) == 1:
+                return [error]
+            # One of them spoils the statement for all; on its own each gets what it deserves.
+            return [outcome for command in commands for outcome in await self._commit([command])]
         journal.report(recorded)
         return outcomes
 
@@ -247,6 +253,8 @@ class Registry:
                 await self._store.write(lambda c: presence.resume(c, self._clock.now(), ABSENCE))
                 self._interrupted = False
             return await run(lambda connection: work(connection, *args, **kwargs))
+        except Unstorable:
+            raise
         except StoreUnavailable:
             self._interrupted = True
             raise

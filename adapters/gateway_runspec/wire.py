@@ -7,8 +7,11 @@ from msgspec import Meta
 
 from registry_gateway.validation import Text
 
-InstanceId = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00]*[^\x00/]\Z")]
-"""An agent's id: it makes a UUID, people make anything up. A slash at the end could not be told from `/path/`."""
+InstanceId = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]*[^\x00/]\Z")]
+"""An agent's id: it makes a UUID, people make anything up. A slash at the end could not be told from `/path/`.
+
+And 512 characters of any script fit into an index of PostgreSQL, which takes 2,704 bytes.
+"""
 
 
 class RegisterRequest(msgspec.Struct):

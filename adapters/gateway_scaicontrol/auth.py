@@ -4,14 +4,11 @@ from typing import Protocol
 
 import msgspec
 
-from registry_gateway.accounts import Accounts
+from registry_gateway.accounts import SUPER_ADMIN, Accounts
 from registry_gateway.exchange import Call
 
 MANAGE = "registry:manage"
 """The scope that every endpoint of the registry asks for."""
-
-SUPER_ADMIN = "super_admin"
-"""Passes every scope check. It is ScaiControl's administrator role; an account has it as a scope."""
 
 LOCAL = "rgw_"
 """How the tokens of the gateway's own accounts start."""

@@ -14,8 +14,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from msgspec import Meta
 
-from gateway_scaicontrol.auth import SUPER_ADMIN, Caller, Forbidden, Unauthorized
+from gateway_scaicontrol.auth import Caller, Forbidden, Unauthorized
 from gateway_scaicontrol.jwks import Keys
+from registry_gateway.accounts import SUPER_ADMIN
 from registry_gateway.clock import Clock
 
 JWKS_PATH = "/api/v1/platform/.well-known/jwks.json"

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from registry_gateway.errors import StoreUnavailable
+from registry_gateway.errors import StoreUnavailable, Unstorable
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 
 log = logging.getLogger("registry_gateway.store")
@@ -34,6 +34,8 @@ second, each time for pages that are written again soon.
 """
 
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
+
+_BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -176,10 +178,12 @@ class LostRace(StoreUnavailable):
 
 
 def translated(error: Exception) -> StoreUnavailable:
-    """Return what an error of a driver means to whoever asked: a lost race, or a database that can't be used."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    """Return what an error of a driver means to whoever asked: a lost race, bad values, or a database out of use."""
+    state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, IntegrityError) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
+    if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
+        return Unstorable(f"the database takes no such values: {_first_line(error)}")
     return StoreUnavailable(f"the database is unavailable: {_first_line(error)}")
 
 

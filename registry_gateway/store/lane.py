@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
 T = TypeVar("T")
 
@@ -75,19 +76,42 @@ class ConnectionLane:
         self._turn = asyncio.Lock()
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction on the lane's connection."""
+        """Run `work` in a transaction on the lane's connection.
+
+        A connection that died while nobody used it (a restarted server, a failover) is replaced, and `work` run on
+        the new one. That is safe where the failure comes before the commit was sent: the transaction is not in.
+        """
         async with self._turn:
-            if self._connection is None:
-                self._connection = await self._engine.connect()
+            kept = self._connection
             try:
-                async with self._connection.begin():
-                    return await self._connection.run_sync(work)
+                transaction, answer = await self._begin(work)
+            except DBAPIError as error:
+                if kept is None or not error.connection_invalidated:
+                    raise
+                transaction, answer = await self._begin(work)
+            try:
+                await transaction.commit()
             except BaseException:
-                broken, self._connection = self._connection, None
-                await broken.close()
+                await self._drop()
                 raise
+            return answer
+
+    async def _begin(self, work: Callable[[Connection], T]) -> tuple[AsyncTransaction, T]:
+        """Run `work` in a transaction that is left open."""
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        try:
+            transaction = await self._connection.begin()
+            return transaction, await self._connection.run_sync(work)
+        except BaseException:
+            await self._drop()
+            raise
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
     async def close(self) -> None:
         """Give the connection back."""
-        if self._connection is not None:
-            await self._connection.close()
+        await self._drop()

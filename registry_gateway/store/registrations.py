@@ -1,7 +1,8 @@
 """The statements on registrations and their documents: functions of a connection, inside a transaction.
 
-Rows are locked in the order of their keys, so that gateways that share a PostgreSQL can't deadlock. On SQLite
-a writing transaction holds the only write lock from its start.
+Each statement locks its rows in the order of their keys, so that gateways that share a PostgreSQL hardly ever meet
+in a deadlock; the transaction that loses one is run again. On SQLite a writing transaction holds the only write
+lock from its start.
 """
 
 from collections.abc import Collection, Mapping, Sequence

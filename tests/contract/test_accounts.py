@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from registry_gateway.accounts import ADMINISTER, CACHE_SECONDS, SUPER_ADMIN, USE_SECONDS, Accounts, Issued
 from registry_gateway.store.engine import Store
+from registry_gateway.store.tables import TokenRow
 from tests.conftest import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -19,8 +22,8 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await opened.close()
 
 
-async def _create(accounts: Accounts, **options: float) -> Issued:
-    return await accounts.create("scaiflow", ["registry:manage"], [], **options)
+async def _create(accounts: Accounts, expires_in: float | None = None) -> Issued:
+    return await accounts.create("scaiflow", ["registry:manage"], [], expires_in=expires_in)
 
 
 async def _last_use(url: str) -> float | None:
@@ -72,19 +75,19 @@ async def test_uses_are_written_once_a_minute(database_url: str, clock: ManualCl
     assert await _last_use(database_url) == first + USE_SECONDS
 
 
-async def test_a_use_that_cannot_be_written_refuses_nobody(store: Store, clock: ManualClock) -> None:
+async def test_a_use_that_cannot_be_written_refuses_nobody(
+    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("UPDATE tokens", None, Exception("disk full"))
+
+    monkeypatch.setattr("registry_gateway.store.accounts.note_use", refuse)
+    store = Store(database_url)
     accounts = Accounts(store, clock)
-    token = (await _create(accounts)).token
-    write = store.write
-
-    async def refuse(*_: object) -> None:
-        from registry_gateway.errors import StoreUnavailable
-
-        raise StoreUnavailable("no")
-
-    store.write = refuse  # type: ignore[method-assign,assignment] # an outage between two statements
-    assert await accounts.authenticate(token)
-    store.write = write  # type: ignore[method-assign]
+    assert await accounts.authenticate((await _create(accounts)).token)
+    await store.close()
+    (record,) = caplog.records
+    assert record.getMessage() == "not written: the database is unavailable: disk full"
 
 
 @pytest.mark.parametrize("scope", [ADMINISTER, SUPER_ADMIN])
@@ -103,10 +106,6 @@ async def test_what_is_granted_is_what_a_valid_token_has(store: Store, clock: Ma
 
 
 async def test_the_database_holds_no_token(store: Store, clock: ManualClock) -> None:
-    from sqlalchemy import select
-
-    from registry_gateway.store.tables import TokenRow
-
     accounts = Accounts(store, clock)
     one, other = (await _create(accounts)).token, (await accounts.rotate("scaiflow", 60.0)).token
     rows = await store.read(lambda c: list(c.execute(select(*TokenRow.__table__.c))))

@@ -111,7 +111,6 @@ async def test_versions_that_change_within_one_commit_are_all_remembered(open_re
     assert [v.version for v in await registry.versions(DIALECT, "svc")] == ["1.0", "1.1", "1.2", "1.0"]
 
 
-@pytest.mark.xfail(strict=True, reason="a commit fails as a whole; only the adapters' checks keep such commands out")
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_command_the_database_cannot_take_fails_no_other_caller(open_registry: OpenRegistry) -> None:
     registry = open_registry(ENDS)

@@ -39,7 +39,16 @@ def complaint(url: str, *arguments: str, **environment: str) -> str:
     return message
 
 
-def register(url: str, dialect: str, key: str, *, approved: bool = True, ttl: float = 3600, version: str = "1") -> None:
+def register(
+    url: str,
+    dialect: str,
+    key: str,
+    *,
+    approved: bool = True,
+    ttl: float = 3600,
+    version: str = "1",
+    address: str = "http://192.0.2.7:8000",
+) -> None:
     """Put a service into the registry at `url`, by the core and the machine's clock."""
 
     async def work() -> None:
@@ -55,7 +64,7 @@ def register(url: str, dialect: str, key: str, *, approved: bool = True, ttl: fl
                 document=b'{"hello":"world"}',
                 mode="replace",
                 actor=Actor("test", "192.0.2.7"),
-                address="http://192.0.2.7:8000",
+                address=address,
                 approved=approved,
             )
         )

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from registry_gateway.cli.text import age, one_line
+from registry_gateway.cli.text import age, details, one_line
 from tests.integration.command_line import complaint, output, register
 
 
@@ -114,6 +114,35 @@ def test_events_as_lines_and_as_json(sqlite_url: str) -> None:
 )
 def test_ages(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+def test_a_life_in_one_screen(sqlite_url: str) -> None:
+    register(sqlite_url, "scaicontrol", "invoices", approved=False)
+    output(sqlite_url, "services", "approve", "invoices")
+    register(sqlite_url, "scaicontrol", "invoices", version="2", address="http://192.0.2.8:8000")
+    output(sqlite_url, "services", "remove", "invoices", "--reason", "moved")
+    lines = output(sqlite_url, "events", "--service", "invoices").splitlines()
+    told = [line.split(None, 2)[2] for line in lines]
+    by_me = r"cli:\S+ \(\S+\)"
+    for line, pattern in zip(
+        told,
+        [
+            r"registered +scaicontrol/invoices +test \(192.0.2.7\) +version=1  service=Invoices  .*approval=pending",
+            rf"approved +scaicontrol/invoices +{by_me}",
+            r"updated +\S+ +\S+ \(192.0.2.7\) +address: http://192.0.2.7:8000 -> http://192.0.2.8:8000",
+            r"version_changed +\S+ +\S+ \(192.0.2.7\) +version: 1 -> 2",
+            rf"deregistered +\S+ +{by_me} +moved",
+        ],
+        strict=True,
+    ):
+        assert re.fullmatch(pattern, line), line
+    assert len({line.index("scaicontrol/") for line in lines}) == 1
+
+
+def test_details_that_came_or_went() -> None:
+    changed = {"old_address": None, "new_address": "http://a", "ttl": 30.0, "gone": None, "ended_at": 0.0}
+    told = details(changed)
+    assert told.startswith("address: - -> http://a  ttl=30  ended_at=19")
 
 
 def test_names_cannot_move_the_cursor() -> None:

@@ -84,6 +84,15 @@ def test_settings_that_make_no_sense(arguments: list[str], environment: dict[str
 
 
 @pytest.mark.parametrize(
+    "url", ["postgresql://registry:hunt@er2@db/registry", "postgresql://registry:x@db:hunter2/registry", "hunter2"]
+)
+def test_a_url_that_makes_no_sense_is_not_repeated(url: str) -> None:
+    message = complaint(url, "config")
+    assert message.startswith("REGISTRY_GATEWAY_DATABASE_URL: ")
+    assert "er2" not in message
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["serve", "--prot", "1"], "No such option"),

@@ -103,3 +103,17 @@ def test_keys_come_from_one_place() -> None:
     check("THE_KEY", None, "keys")
     with pytest.raises(SettingsError, match="THE_KEY and THE_KEY_FILE are both set"):
         check("THE_KEY", (CURRENT,), "keys")
+
+
+def test_the_log_says_how_often_each_key_was_used(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    keyring = Keyring("chap", "THE_KEY", (CURRENT, NEXT), None)
+    for given in (CURRENT, CURRENT, "wrong"):
+        keyring.holder(given)
+    keyring.reload()
+    keyring.holder(NEXT)
+    keyring.reload()
+    assert [vars(record)["uses"] for record in caplog.records] == [
+        "key:chap:1b0d2c8d=2,key:chap:29749aae=0",
+        "key:chap:1b0d2c8d=0,key:chap:29749aae=1",
+    ]
