@@ -205,7 +205,7 @@ def resource(path: str, **handlers: Handler) -> Route:
 
 MAX_NESTING = 100
 """Arrays and objects that may stand inside each other in a body. What is stored goes out to readers of every kind,
-and some parsers stop not far above (jq at 256, serde_json at 128).
+wrapped a little deeper, and some parsers stop not far above (Rust's serde_json at 128).
 """
 
 

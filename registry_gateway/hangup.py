@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def on_hangup(action: Callable[[], None]) -> Iterator[None]:
+def on_hangup(action: Callable[[], object]) -> Iterator[None]:
     """Do `action` in a thread at each SIGHUP, as long as the context is open and the event loop runs.
 
     Nothing is installed where it can't be (no SIGHUP on the platform, a loop outside the main thread), or where

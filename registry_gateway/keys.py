@@ -40,7 +40,7 @@ class Keyring:
             keys = list(given or ()) if self._file is None else _read(self._file)
         except ValueError as error:
             raise SettingsError(f"{setting}_FILE: {error}") from None
-        self._holders = self._named(keys)
+        self._keys = self._named(keys)
 
     def holder(self, given: str) -> str | None:
         """Return who sends the key `given`, such as `key:chap:1a2b3c4d`; None if it is no valid one.
@@ -49,13 +49,23 @@ class Keyring:
         """
         sent = given.encode()
         found = None
-        for key, holder in self._holders:
-            if hmac.compare_digest(sent, key):
-                found = holder
-        return found
+        for key in self._keys:
+            if hmac.compare_digest(sent, key.secret):
+                found = key
+        if found is None:
+            return None
+        found.uses += 1
+        return found.holder
 
     def reload(self) -> None:
-        """Read the file again, if the keys are from one. If that fails, the keys stay, and the log says why."""
+        """Read the file again, if the keys are from one. If that fails, the keys stay, and the log says why.
+
+        The log also says how often each key was used since this was last done: 0 for one that may go.
+        """
+        uses = ",".join(f"{key.holder}={key.uses}" for key in self._keys)
+        log.info("keys used since the last look", extra={"setting": self._setting, "uses": uses})
+        for key in self._keys:
+            key.uses = 0
         if self._file is None:
             return
         try:
@@ -63,22 +73,33 @@ class Keyring:
         except ValueError as error:
             log.error("%s_FILE: %s; the keys read before stay valid", self._setting, error)
             return
-        self._holders = self._named(keys)
+        self._keys = self._named(keys)
         self.report()
 
     def report(self) -> None:
         """Tell the log which keys are valid, and warn of those that could be guessed. The keys are not shown."""
-        fields = {"setting": self._setting, "keys": ",".join(holder for _, holder in self._holders)}
+        fields = {"setting": self._setting, "keys": ",".join(key.holder for key in self._keys)}
         log.info("keys in effect", extra=fields)
-        if any(len(key) < SHORT for key, _ in self._holders):
+        if any(len(key.secret) < SHORT for key in self._keys):
             log.warning(
                 "%s: a key has fewer than %d characters and could be guessed; make one with: openssl rand -hex 32",
                 self._setting,
                 SHORT,
             )
 
-    def _named(self, keys: Sequence[str]) -> list[tuple[bytes, str]]:
-        return [(key.encode(), f"key:{self._dialect}:{_id(key, place)}") for place, key in enumerate(keys, start=1)]
+    def _named(self, keys: Sequence[str]) -> list["_Key"]:
+        return [_Key(key, f"key:{self._dialect}:{_id(key, place)}") for place, key in enumerate(keys, start=1)]
+
+
+class _Key:
+    """A key, what whoever has it is called, and how often it was used."""
+
+    __slots__ = ("holder", "secret", "uses")
+
+    def __init__(self, key: str, holder: str) -> None:
+        self.secret = key.encode()
+        self.holder = holder
+        self.uses = 0
 
 
 class Keyrings:

@@ -212,6 +212,8 @@ def _check(settings: Settings, adapters: Sequence[HasSettings]) -> None:
         raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
     if settings.public_url is not None and not settings.public_url.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}PUBLIC_URL: must start with http:// or https://")
+    if settings.public_url is not None and "@" in settings.public_url.partition("://")[2].partition("/")[0]:
+        raise SettingsError(f"{PREFIX}PUBLIC_URL: must have no user or password; every service is told of it")
     if settings.root_path and (not settings.root_path.startswith("/") or settings.root_path.endswith("/")):
         raise SettingsError(f"{PREFIX}ROOT_PATH: must start with / and not end with it")
     names = [adapter.name for adapter in adapters]

@@ -78,7 +78,7 @@ def serve(
 
     An empty or missing SQLite file is made ready by itself; any other database must be up to date, or --migrate be
     given. Prints where each dialect is and how to register a service, then logs to standard error. Ctrl-C or SIGTERM
-    finishes the requests in flight and stops.
+    finishes the requests in flight and stops; SIGHUP has files with keys read again.
     """
     if reloading and workers > 1:
         raise click.UsageError("--reload works with one worker")

@@ -83,6 +83,12 @@ def test_settings_that_make_no_sense(arguments: list[str], environment: dict[str
     assert complaint(url, *arguments, **others).startswith(message)
 
 
+def test_a_public_url_holds_no_password() -> None:
+    url = "https://registry:hunter2@registry.example.org"
+    message = complaint("sqlite:///registry.db", "config", REGISTRY_GATEWAY_PUBLIC_URL=url)
+    assert message == "REGISTRY_GATEWAY_PUBLIC_URL: must have no user or password; every service is told of it"
+
+
 @pytest.mark.parametrize(
     "url", ["postgresql://registry:hunt@er2@db/registry", "postgresql://registry:x@db:hunter2/registry", "hunter2"]
 )
