@@ -156,7 +156,7 @@ class Accounts:
         number, _, secret = rest.partition("_")
         if prefix != "rgw" or not number.isalnum() or not secret:
             return None
-        found = await self._store.read(lambda c: statements.find_by_token(c, number))
+        found = await self._store.find(lambda c: statements.find_by_token(c, number))
         if found is None:
             return None
         account, salt, expected = found

@@ -10,7 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, migrate, settings
+from registry_gateway import admin, catalogue, migrate, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
@@ -108,6 +108,7 @@ def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock:
     for adapter in speaking:
         mounted = Mounted(adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
+    mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store))
     return Gateway(core, store, mounts)
 
 

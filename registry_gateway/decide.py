@@ -29,10 +29,14 @@ replace = msgspec.structs.replace
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """Documents to write; None leaves the one that is there. A new `document` empties the capabilities."""
+    """Documents to write; None leaves the one that is there. A new `document` empties the capabilities.
+
+    `offers` are the names of all that is offered from then on; None leaves them.
+    """
 
     document: bytes | None = None
     capabilities: bytes | None = None
+    offers: tuple[str, ...] | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +73,9 @@ def happened(
         request_id=actor.request_id,
         reason=reason,
         detail=detail,
+        name=registration.name,
+        version=registration.version,
+        location=registration.address,
     )
 
 
@@ -150,12 +157,12 @@ def register(before: Registration | None, command: Register, policy: LeasePolicy
     elif before is not None:
         events += _revival(before, command.actor, now)
         events.append(happened(EventKind.UPDATED, after, command.actor, now, **_differences(before, after)))
-        events += _version_change(before, after.version, command.actor, now)
+        events += _version_change(before, after, command.actor, now)
     return Decision(
         after=after,
         anew=anew,
         outcome=Registered(after, created),
-        documents=Documents(command.document),
+        documents=Documents(command.document, offers=command.offers),
         events=events,
     )
 
@@ -170,10 +177,10 @@ def _differences(before: Registration, after: Registration) -> dict[str, str | N
     return changed
 
 
-def _version_change(before: Registration, version: str, actor: Actor, now: float) -> list[Event]:
-    if version == before.version:
+def _version_change(before: Registration, after: Registration, actor: Actor, now: float) -> list[Event]:
+    if after.version == before.version:
         return []
-    return [happened(EventKind.VERSION_CHANGED, before, actor, now, old=before.version, new=version)]
+    return [happened(EventKind.VERSION_CHANGED, after, actor, now, old=before.version, new=after.version)]
 
 
 def _revival(before: Registration, actor: Actor, now: float) -> list[Event]:
@@ -199,8 +206,8 @@ def renew(before: Registration | None, command: Renew, policy: LeasePolicy, now:
     events = _revival(before, command.actor, now)
     after = replace(before, lease=leases.renewed(before.lease, now))
     if command.version is not None and command.version != before.version:
-        events += _version_change(before, command.version, command.actor, now)
         after = replace(after, version=command.version, updated_at=now)
+        events += _version_change(before, after, command.actor, now)
     if command.reported is not None and command.reported != before.reported:
         after = replace(after, reported=command.reported)
     return Decision(after=after, outcome=Renewed(after), events=events)
@@ -213,7 +220,7 @@ def advertise(before: Registration | None, command: Advertise, policy: LeasePoli
     return Decision(
         after=after,
         outcome=Done(after),
-        documents=Documents(capabilities=command.capabilities),
+        documents=Documents(capabilities=command.capabilities, offers=command.offers),
         events=[happened(EventKind.UPDATED, after, command.actor, now, "capabilities posted")],
     )
 

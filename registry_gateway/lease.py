@@ -7,6 +7,7 @@ unreachable) follows from the deadline, the policy and `now` alone: there is no 
 both increment.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -56,6 +57,20 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
     def ends_at_lapse(self) -> bool:
         """Whether a registration is gone at the instant its lease lapses, swept or not."""
         return self.retention == 0
+
+
+KEEP = LeasePolicy(late_renewal="revive", retention=None)
+"""For rows of a dialect that is switched off: shown as they are, and left alone."""
+
+
+class Policies(msgspec.Struct, frozen=True):
+    """The policy of each dialect that is spoken."""
+
+    known: Mapping[str, LeasePolicy]
+
+    def of(self, dialect: str) -> LeasePolicy:
+        """Return the policy of a dialect, spoken or switched off."""
+        return self.known.get(dialect, KEEP)
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -83,7 +83,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the log of changes. `detail` holds what the kind needs (old and new version, addresses)."""
+    """One line of the log of changes. `detail` holds what the kind needs (old and new version, addresses).
+
+    `name`, `version` and `location` are the service's own as they stood after it: its name, its version, and where
+    it says it can be reached (`address` is where the request came from). They are None in events of the gateway.
+    """
 
     id: int
     at: float
@@ -95,6 +99,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
     reason: str | None
     detail: dict[str, str | float | int | None]
+    name: str | None = None
+    version: str | None = None
+    location: str | None = None
 
 
 class Version(msgspec.Struct, frozen=True):

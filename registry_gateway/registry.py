@@ -24,7 +24,7 @@ from registry_gateway.commands import (
 )
 from registry_gateway.decide import happened, standing
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable, Unstorable
-from registry_gateway.lease import REVOKED, LeasePolicy
+from registry_gateway.lease import REVOKED, LeasePolicy, Policies
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
 from registry_gateway.store import events, presence, registrations, subscriptions
 from registry_gateway.store.engine import Store
@@ -61,6 +61,7 @@ class Registry:
         """Take the database, the lease policy of each dialect, and the clock."""
         self._store = store
         self._policies = policies
+        self.policies = Policies(policies)
         self._clock = clock
         self._writer: Batching[Command, Outcome] = Batching(self._commit)
         self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find)
@@ -126,12 +127,12 @@ class Registry:
 
     async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | None]:
         now = self._clock.now()
-        rows = await self._transact(self._store.read_fast, registrations.find, keys)
+        rows = await self._transact(self._store.find, registrations.find, keys)
         return [self._judged(rows[key], now) if key in rows else None for key in keys]
 
     def _judged(self, row: registrations.Found, now: float) -> Entry | None:
         registration, document, capabilities = row
-        policy = self._policies.get(registration.dialect, _KEEP)
+        policy = self.policies.of(registration.dialect)
         if policy.ends_at_lapse and not registration.lease.alive(now):
             return None
         return Entry(registration, document, capabilities, registration.lease.health(policy, now))
@@ -155,7 +156,7 @@ class Registry:
             NotRegistered: There is no such registration.
             AlreadyExists: It has an active subscription of that subscriber.
         """
-        policy = self._policies.get(dialect, _KEEP)
+        policy = self.policies.of(dialect)
         now = self._clock.now()
         added, event = await self._write(_subscribe, policy, dialect, key, subscriber, actor, now)
         journal.report([event])
@@ -191,6 +192,9 @@ class Registry:
 
         Liveness doesn't wait for this: it is judged when read.
         """
+        for name in self._policies:
+            while await self._write(registrations.rearm, name, self._clock.now(), CHUNK) == CHUNK:
+                pass
         return sum([await self._sweep(registrations.expire, name) for name in self._policies])
 
     async def purge(self, events_before: float | None = None) -> int:
@@ -224,7 +228,7 @@ class Registry:
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
         try:
             outcomes, recorded = await self._transact(
-                self._store.write_fast, apply, commands, self._policies, self._clock.now()
+                self._store.write, apply, commands, self._policies, self._clock.now()
             )
         except Unstorable as error:
             if len(commands) == 1:
@@ -258,10 +262,6 @@ class Registry:
         except StoreUnavailable:
             self._interrupted = True
             raise
-
-
-_KEEP = LeasePolicy(late_renewal="revive", retention=None)
-"""For rows of a dialect that is switched off: shown as they are, and left alone."""
 
 
 def _subscribe(

@@ -65,6 +65,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     purge_interval: Annotated[
         Seconds, Meta(description="Seconds between two removals of what has been kept long enough.")
     ] = 60.0
+    protect_catalog: Annotated[
+        bool,
+        Meta(description="Whether reading the catalogue needs a token with the scope read:catalog or admin:registry."),
+    ] = False
     sqlite_synchronous: Annotated[
         Literal["NORMAL", "FULL"],
         Meta(description="SQLite durability: NORMAL survives a killed process, FULL a power cut as well."),

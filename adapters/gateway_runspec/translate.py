@@ -83,7 +83,7 @@ def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
     sent: ToolsAsSent = decode(body.replace(b"\n", b" "), _tools_as_sent)
     tools = [_laid_out(tool.name, members) for tool, members in zip(checked.tools, sent.tools, strict=True)]
     rendered = b"[\n%s\n]" % b"\n,\n".join(tools) if tools else b"[]"
-    return Advertise("runspec", key, rendered, actor)
+    return Advertise("runspec", key, rendered, actor, tuple(tool.name for tool in checked.tools))
 
 
 def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:

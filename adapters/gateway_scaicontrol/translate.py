@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from gateway_scaicontrol.wire import (
+    Collection,
     DeregistrationRequest,
     HeartbeatRequest,
     HeartbeatResponse,
@@ -50,7 +51,14 @@ def register(
         document=msgspec.json.encode(decode(body, _as_sent)),
         mode=mode,
         actor=actor,
+        offers=_offers(request.capabilities),
     )
+
+
+def _offers(capabilities: Collection) -> tuple[str, ...]:
+    """Return the names of capabilities: the texts of a list, the `name` of its objects, or an object's members."""
+    named = [c.get("name") if isinstance(c, dict) else c for c in capabilities or ()]
+    return tuple(name for name in named if isinstance(name, str))
 
 
 def heartbeat(body: bytes, actor: Actor) -> Renew:

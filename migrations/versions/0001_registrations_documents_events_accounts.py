@@ -68,10 +68,11 @@ def upgrade() -> None:
         sa.Column("heartbeat_at", sa.Double(), nullable=True),
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.Column("stage", sa.SmallInteger(), nullable=False),
+        sa.Column("sweep_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("dialect", "key", name="pk_registrations"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_registrations_dialect_stage_expires_at", "registrations", ["dialect", "stage", "expires_at"])
+    op.create_index("ix_registrations_dialect_stage_sweep_at", "registrations", ["dialect", "stage", "sweep_at"])
 
     op.create_table(
         "documents",
@@ -152,7 +153,7 @@ def downgrade() -> None:
 
     op.drop_table("subscriptions")
     op.drop_table("documents")
-    op.drop_index("ix_registrations_dialect_stage_expires_at")
+    op.drop_index("ix_registrations_dialect_stage_sweep_at")
 
     op.drop_table("registrations")
     op.drop_table("presence")

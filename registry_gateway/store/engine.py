@@ -1,7 +1,6 @@
 """The database: how it is reached, how a transaction runs, and which of its errors mean what."""
 
 import asyncio
-import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable
@@ -29,8 +28,8 @@ BUSY_TIMEOUT = 5.0
 _SQLITE_SIZES = ("cache_size=-16384", "wal_autocheckpoint=8192")
 """16 MiB of page cache for each connection, and a write-ahead log of 32 MiB before it is worked into the file.
 
-With a large fleet every commit touches other pages; a log of the default 4 MiB would be worked in many times a
-second, each time for pages that are written again soon.
+Working the log in waits for the disk, and so do all who share that commit. With the default of 4 MiB a busy gateway
+does that several times a second, each time for pages that are written again soon.
 """
 
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
@@ -67,8 +66,8 @@ def async_url(url: str) -> URL:
 class Store:
     """A database and the transactions on it. Functions of a `Connection` do the work; they know no driver.
 
-    There are two ways in: `read` and `write` through a pool of asyncio connections, for whatever is rare, and a
-    lane each for what services cause all the time (`read_fast`, `scan`, `write_fast`).
+    Writes, look-ups and lists each have a lane (`write`, `find`, `scan`); `read` is for what is rare, and goes
+    through a pool of asyncio connections.
     """
 
     def __init__(self, url: str, *, synchronous: str = "NORMAL", pool_size: int = 5) -> None:
@@ -93,13 +92,13 @@ class Store:
                 _prepare_sqlite(engine, synchronous)
             self._finder, self._scanner = ThreadLane(plain, "find"), ThreadLane(plain, "scan")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
+            self._plain: Engine | None = plain
         else:
-            self.engine = create_async_engine(
-                self.url, pool_pre_ping=True, connect_args={"timeout": BUSY_TIMEOUT}, **pool
-            )
+            connecting = {"timeout": BUSY_TIMEOUT}
+            self.engine = create_async_engine(self.url, pool_pre_ping=True, connect_args=connecting, **pool)
             self._finder, self._scanner = ConnectionLane(self.engine), ConnectionLane(self.engine)
             self._writer = ConnectionLane(self.engine)
-        self._one_writer = asyncio.Lock() if self.sqlite else contextlib.nullcontext()
+            self._plain = None
         self._later: set[asyncio.Task[None]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -110,25 +109,28 @@ class Store:
         """
         return await self._attempt(functools.partial(_pooled, self.engine), work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction and commit it; run it again if it lost a race against another process.
-
-        Raises:
-            StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
-        """
-        return await self._persist(functools.partial(_pooled, self.engine.execution_options(writing=True)), work)
-
-    async def read_fast(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does, on a lane for what is short."""
+    async def find(self, work: Callable[[Connection], T]) -> T:
+        """Do what `read` does, on a lane for what is short: look-ups by key."""
         return await self._attempt(self._finder.run, work)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is long: whole lists."""
         return await self._attempt(self._scanner.run, work)
 
-    async def write_fast(self, work: Callable[[Connection], T]) -> T:
-        """Do what `write` does, on the writing lane."""
-        return await self._persist(self._writer.run, work)
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it; run it again if it lost a race against another process.
+
+        Writes run one after the other, on a lane of their own: SQLite has room for one anyway.
+
+        Raises:
+            StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
+        """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._attempt(self._writer.run, work)
+            except LostRace:
+                continue
+        return await self._attempt(self._writer.run, work)
 
     def write_later(self, work: Callable[[Connection], object]) -> None:
         """Do what `write` does while nobody waits for it: for what is nice to know. If it fails, the log says so."""
@@ -148,17 +150,9 @@ class Store:
             await asyncio.wait(self._later)
         for lane in (self._finder, self._scanner, self._writer):
             await lane.close()
+        if self._plain is not None:
+            self._plain.dispose()
         await self.engine.dispose()
-
-    async def _persist(self, run: Run[T], work: Callable[[Connection], T]) -> T:
-        # On SQLite there is one writer at a time: waiting here is cheaper than for the file's lock.
-        async with self._one_writer:
-            for _ in range(ATTEMPTS - 1):
-                try:
-                    return await self._attempt(run, work)
-                except LostRace:
-                    continue
-            return await self._attempt(run, work)
 
     @staticmethod
     async def _attempt(run: Run[T], work: Callable[[Connection], T]) -> T:

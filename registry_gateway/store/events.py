@@ -21,10 +21,14 @@ def _event_row(event: Event) -> dict[str, Any]:
         "request_id": event.request_id,
         "reason": event.reason,
         "detail": msgspec.json.encode(event.detail).decode(),
+        "name": event.name,
+        "version": event.version,
+        "location": event.location,
     }
 
 
-def _event(row: Any) -> Event:
+def event_of(row: Any) -> Event:
+    """Return the event in a row."""
     return Event(
         id=row.id,
         at=row.at,
@@ -36,6 +40,9 @@ def _event(row: Any) -> Event:
         request_id=row.request_id,
         reason=row.reason,
         detail=msgspec.json.decode(row.detail),
+        name=row.name,
+        version=row.version,
+        location=row.location,
     )
 
 
@@ -72,9 +79,9 @@ def read(
         statement = statement.where(EventRow.key == key)
     if after is not None:
         statement = statement.where(EventRow.id > after).order_by(EventRow.id)
-        return [_event(row) for row in connection.execute(statement.limit(limit))]
+        return [event_of(row) for row in connection.execute(statement.limit(limit))]
     rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
-    return [_event(row) for row in reversed(rows)]
+    return [event_of(row) for row in reversed(rows)]
 
 
 def prune(connection: Connection, before: float, limit: int) -> int:

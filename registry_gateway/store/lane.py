@@ -34,7 +34,7 @@ class ThreadLane:
     """A lane for SQLite: a thread with a connection."""
 
     def __init__(self, engine: Engine, name: str) -> None:
-        """Take a synchronous engine; the thread starts with the first transaction."""
+        """Take a synchronous engine, which others may use too; the thread starts with the first transaction."""
         self._engine = engine
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: Connection | None = None
@@ -63,7 +63,6 @@ class ThreadLane:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._engine.dispose()
 
 
 class ConnectionLane:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from registry_gateway.decide import Documents, happened, lapse
-from registry_gateway.lease import Lease, LeasePolicy, Stage
+from registry_gateway.lease import REVOKED, Lease, LeasePolicy, Stage
 from registry_gateway.model import GATEWAY, Event, EventKind, Registration, Version
 from registry_gateway.store.events import record
 from registry_gateway.store.tables import DocumentRow, RegistrationRow, VersionRow
@@ -43,7 +43,7 @@ Found = tuple[Registration, bytes, bytes | None]
 """A registration, its document and its capabilities."""
 
 R = RegistrationRow
-_COLUMNS = RegistrationRow.__table__.c
+COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
 _OF_KEY = and_(R.dialect == bindparam("_dialect"), R.key == bindparam("_key"))
 
 
@@ -84,7 +84,7 @@ def _renewal(batch: Subquery | TableValuedAlias, *, locking: bool) -> ReturningU
     # The coalesce changes nothing but hides the columns: as long as PostgreSQL has no statistics of a new or just
     # copied table, it would take the sweep's index for them and read half the table for each heartbeat.
     alive = func.coalesce(and_(R.stage == 0, R.expires_at > now), false())
-    return change.where(guard, alive).returning(*_COLUMNS)
+    return change.where(guard, alive).returning(*COLUMNS)
 
 
 def _of_batch(batch: Subquery | TableValuedAlias) -> ColumnElement[bool]:
@@ -93,7 +93,7 @@ def _of_batch(batch: Subquery | TableValuedAlias) -> ColumnElement[bool]:
 
 def _locked(batch: Subquery | TableValuedAlias) -> Any:
     return (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .join(batch, _of_batch(batch))
         .order_by(R.dialect, R.key)
         .with_for_update(of=R)  # SQLite has no such clause and leaves it out; its whole transaction is the lock
@@ -110,8 +110,8 @@ _LOCKED = {"sqlite": _locked(_batch_sqlite()), "postgresql": _locked(_batch_post
 # --- rows and structs
 
 
-def _registration(row: Sequence[Any]) -> Registration:
-    """Return the registration in a row that starts with `_COLUMNS`. By position: by name costs ten times that."""
+def registration_of(row: Sequence[Any]) -> Registration:
+    """Return the registration in a row that starts with `COLUMNS`. By position: by name costs ten times that."""
     (
         dialect,
         key,
@@ -144,7 +144,7 @@ def _registration(row: Sequence[Any]) -> Registration:
 
 def _row(registration: Registration) -> dict[str, Any]:
     fields = msgspec.structs.asdict(registration)
-    return fields | msgspec.structs.asdict(fields.pop("lease"))
+    return fields | msgspec.structs.asdict(fields.pop("lease")) | {"sweep_at": registration.lease.expires_at}
 
 
 # --- writing
@@ -159,14 +159,14 @@ def renew(
     """
     values = _batch_values(connection, batch)
     rows = connection.execute(_RENEWAL[connection.dialect.name], values | {"now": now})
-    return {(row[0], row[1]): _registration(row) for row in rows}
+    return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
 def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
     """Return the registrations under `keys`, locked until the transaction ends."""
     values = _batch_values(connection, [(dialect, key, None) for dialect, key in sorted(keys)])
     rows = connection.execute(_LOCKED[connection.dialect.name], values)
-    return {(row[0], row[1]): _registration(row) for row in rows}
+    return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
@@ -202,7 +202,9 @@ def save(
         connection.execute(insert(VersionRow), rows)
 
 
-_REPLACE = update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in _COLUMNS if not c.primary_key})
+_REPLACE = (
+    update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in RegistrationRow.__table__.c if not c.primary_key})
+)
 
 
 def _of(key: Key) -> dict[str, Any]:
@@ -224,6 +226,15 @@ def _save_documents(connection: Connection, documents: Mapping[Key, Documents], 
             connection.execute(update(DocumentRow).where(of_key), change)
 
 
+def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
+    """Put off the look at up to `limit` leases that have been renewed since the last one; return how many.
+
+    So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.
+    """
+    due = _due(dialect, R.stage == 0, R.sweep_at <= now, R.expires_at > now, limit=limit)
+    return connection.execute(update(R).where(due).values(sweep_at=R.expires_at)).rowcount
+
+
 def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
     """Record up to `limit` steps of silence that have come to pass in `dialect`, each once; return the events.
 
@@ -232,21 +243,27 @@ def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float
     """
     events: list[Event] = []
     for index, stage in enumerate(policy.stages, start=1):
-        due = (
-            select(R.dialect, R.key)
-            .where(R.dialect == dialect, R.stage == index - 1, R.expires_at <= now - stage.after)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")  # run once; a plain subquery PostgreSQL may run again, and lock more than the limit
-        )
-        chosen = tuple_(R.dialect, R.key).in_(select(due))
+        end = now - stage.after
+        due = _due(dialect, R.stage == index - 1, R.sweep_at <= end, R.expires_at <= end, limit=limit)
         if policy.ends_at_lapse:
-            rows = connection.execute(delete(R).where(chosen).returning(*_COLUMNS))
+            rows = connection.execute(delete(R).where(due).returning(*COLUMNS))
         else:
-            rows = connection.execute(update(R).where(chosen).values(stage=index).returning(*_COLUMNS))
-        events += [_silence(index, stage, registration, now) for registration in map(_registration, rows)]
+            rows = connection.execute(update(R).where(due).values(stage=index).returning(*COLUMNS))
+        events += [_silence(index, stage, registration, now) for registration in map(registration_of, rows)]
     record(connection, events)
     return events
+
+
+def _due(dialect: str, *conditions: ColumnElement[bool], limit: int) -> ColumnElement[bool]:
+    """Return the condition that a row is among `limit` of a dialect that fulfil `conditions` and nobody has locked."""
+    due = (
+        select(R.dialect, R.key)
+        .where(R.dialect == dialect, *conditions)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")  # run once; a plain subquery PostgreSQL may run again, and lock more than the limit
+    )
+    return tuple_(R.dialect, R.key).in_(select(due))
 
 
 def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
@@ -260,16 +277,12 @@ def purge(connection: Connection, dialect: str, policy: LeasePolicy, now: float,
     """Remove up to `limit` registrations whose retention after lapse or deregistration is over."""
     if policy.retention is None:
         return []
-    due = (
-        select(R.dialect, R.key)
-        .where(R.dialect == dialect, R.stage != 0, R.expires_at <= now - policy.retention)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    rows = connection.execute(delete(R).where(tuple_(R.dialect, R.key).in_(select(due))).returning(*_COLUMNS))
+    end = now - policy.retention
+    ended = R.stage.in_([REVOKED, *range(1, len(policy.stages) + 1)])
+    due = _due(dialect, ended, R.sweep_at <= end, R.expires_at <= end, limit=limit)
+    rows = connection.execute(delete(R).where(due).returning(*COLUMNS))
     reason = f"kept for {policy.retention:g} s after it ended"
-    events = [happened(EventKind.PURGED, _registration(row), GATEWAY, now, reason) for row in rows]
+    events = [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
     record(connection, events)
     return events
 
@@ -281,7 +294,7 @@ def find(connection: Connection, keys: Collection[Key]) -> dict[Key, Found]:
     """Return the registrations under `keys` with their documents, alive or not; those there are."""
     values = _batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
     rows = connection.execute(_FIND[connection.dialect.name], values)
-    return {(row[0], row[1]): (_registration(row), row[-2], row[-1]) for row in rows}
+    return {(row[0], row[1]): (registration_of(row), row[-2], row[-1]) for row in rows}
 
 
 def find_all(connection: Connection, dialect: str | None, alive_at: float | None) -> list[Found]:
@@ -294,10 +307,10 @@ def find_all(connection: Connection, dialect: str | None, alive_at: float | None
         statement = statement.where(R.dialect == dialect)
     if alive_at is not None:
         statement = statement.where(R.stage == 0, R.expires_at > alive_at)
-    return [(_registration(row), row[-2], row[-1]) for row in connection.execute(statement)]
+    return [(registration_of(row), row[-2], row[-1]) for row in connection.execute(statement)]
 
 
-_ENTRIES = select(*_COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
+_ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
 _FIND = {

@@ -37,11 +37,15 @@ class Table(DeclarativeBase):
 
 
 class RegistrationRow(Table):
-    """A registration with its lease: the narrow row every heartbeat updates."""
+    """A registration with its lease: the narrow row every heartbeat updates.
+
+    `sweep_at` is when a sweep has to look at the row: the deadline as the last sweep knew it, never later than
+    `expires_at`. It is indexed, and a heartbeat leaves it alone, so that renewing a lease changes no index.
+    """
 
     __tablename__ = "registrations"
     __table_args__ = (
-        Index(None, "dialect", "stage", "expires_at"),
+        Index(None, "dialect", "stage", "sweep_at"),
         {"sqlite_with_rowid": False},  # one B-tree instead of two on the way to a lease
     )
 
@@ -61,6 +65,7 @@ class RegistrationRow(Table):
     heartbeat_at: Mapped[float | None]
     expires_at: Mapped[float]
     stage: Mapped[int] = mapped_column(SmallInteger)
+    sweep_at: Mapped[float]
 
 
 def _belongs_to_registration() -> ForeignKeyConstraint:
@@ -77,6 +82,18 @@ class DocumentRow(Table):
     key: Mapped[str] = mapped_column(primary_key=True)
     document: Mapped[bytes]
     capabilities: Mapped[bytes | None]
+
+
+class OfferRow(Table):
+    """Something a registration offers, by its name: what a search for a tool or capability finds it by."""
+
+    __tablename__ = "offers"
+    __table_args__ = (_belongs_to_registration(), Index(None, "dialect", "key"), Index(None, "name"))
+
+    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
+    dialect: Mapped[str]
+    key: Mapped[str]
+    name: Mapped[str]
 
 
 class VersionRow(Table):
@@ -127,6 +144,9 @@ class EventRow(Table):
     request_id: Mapped[str | None]
     reason: Mapped[str | None]
     detail: Mapped[str]
+    name: Mapped[str | None]
+    version: Mapped[str | None]
+    location: Mapped[str | None]
 
 
 class AccountRow(Table):

@@ -68,7 +68,7 @@ async def fill(store: Store, clock: ManualClock) -> Registry:
                 approved=key != "alive",
             )
         )
-    await registry.advertise(Advertise("test", "alive", b"[1,2]", ACTOR))
+    await registry.advertise(Advertise("test", "alive", b"[1,2]", ACTOR, ("rotate",)))
     await registry.renew(Renew("test", "alive", ACTOR, owner="alice", version="1.1", reported="degraded"))
     await registry.deregister(Deregister(dialect="test", key="left", actor=ACTOR, owner="alice", reason="moving"))
     await registry.subscribe("test", "alive", "bob", ACTOR)

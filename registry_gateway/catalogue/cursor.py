@@ -1,0 +1,61 @@
+"""Cursors: the place of the last row of a page, made opaque. They hold nothing that isn't in the page."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.problem import Refused, bad_parameter
+from registry_gateway.validation import LongText
+
+Place = tuple[str | float, ...]
+
+_Rank = Annotated[int, Meta(ge=0, le=9)]
+_Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+_PLACES: dict[str, "msgspec.json.Decoder[Any]"] = {
+    order: msgspec.json.Decoder(tuple[LongText, *place])  # type: ignore[valid-type] # made at run time
+    for order, place in {
+        "key": (LongText, LongText),
+        "name": (LongText, LongText, LongText),
+        "status": (_Rank, LongText, LongText),
+        "registered_at": (float, LongText, LongText),
+        "last_seen": (float, LongText, LongText),
+        "id": (_Id,),
+    }.items()
+}
+
+
+def encode(kind: str, place: Place | None) -> str | None:
+    """Return the cursor of a list of that kind, None where the list has ended."""
+    if place is None:
+        return None
+    return base64.urlsafe_b64encode(msgspec.json.encode([kind, *place])).decode().rstrip("=")
+
+
+def decode(kind: str, order: str, cursor: str | None) -> Place | None:
+    """Return the place a cursor stands for.
+
+    Args:
+        kind: What the list is: a cursor of another one is refused.
+        order: What it is sorted by.
+        cursor: As it was handed out, or anything else.
+
+    Raises:
+        Refused: With 400, it was not handed out for this list.
+    """
+    if cursor is None:
+        return None
+    try:
+        found: tuple[Any, ...] = _PLACES[order].decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise _bad() from None
+    if found[0] != kind:
+        raise _bad()
+    return found[1:]
+
+
+def _bad() -> Refused:
+    return bad_parameter("cursor", "It is not `next` of a page of this list in this order; start without one")

@@ -1,0 +1,74 @@
+"""The catalogue's endpoints as /openapi.json has them: the one place that says what each takes and answers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from registry_gateway.catalogue.query import Events, Services, parameters
+from registry_gateway.catalogue.wire import Dossier, EventList, ServiceList, Stats
+from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
+from registry_gateway.problem import MEDIA_TYPE, Problem
+
+SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
+"""A token of a service account with the scope `read:catalog` or `admin:registry`."""
+
+_SERVICE = (
+    Parameter("dialect", "Name of the dialect.", example="runspec"),
+    Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
+)
+
+
+def _problem(description: str) -> Response:
+    return Response(description, Problem, MEDIA_TYPE)
+
+
+def _answers(description: str, body: type, **problems: str) -> Mapping[int, Response]:
+    worded = {int(status.removeprefix("p")): _problem(text) for status, text in problems.items()}
+    always = {400: _problem("A parameter makes no sense; `parameter` is its name."), 503: _problem("No database.")}
+    return {200: Response(description, body, headers={"ETag": "Of the answer."}), **NOT_MODIFIED, **worded, **always}
+
+
+_OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/catalog/v1/services",
+        name="services",
+        summary="Services of all dialects",
+        description="Filters add up. Pages hold still under change: each goes on behind the last row of the one "
+        "before. With `at`, what was alive at that instant.",
+        parameters=(*parameters(Services), IF_NONE_MATCH),
+        responses=_answers("A page.", ServiceList, p410="The log of events doesn't reach back so far; see `since`."),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/services/{dialect}/{key}",
+        name="service",
+        summary="All there is on one service",
+        description="Also of one that is gone, from the log of events.",
+        parameters=(*_SERVICE, IF_NONE_MATCH),
+        responses=_answers("It.", Dossier, p404="There never was one, as far as is known."),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/services/{dialect}/{key}/events",
+        name="events",
+        summary="What happened to one service",
+        parameters=(*_SERVICE, *parameters(Events), IF_NONE_MATCH),
+        responses=_answers("A page.", EventList, p404="There never was one, as far as is known."),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/stats",
+        name="stats",
+        summary="The registry in figures",
+        parameters=(IF_NONE_MATCH,),
+        responses=_answers("They.", Stats),
+    ),
+)
+
+
+def operations(*, protected: bool) -> tuple[Operation, ...]:
+    """Return the operations; `protected` ones ask for a token."""
+    if not protected:
+        return _OPERATIONS
+    refusals = {401: _problem("No valid token."), 403: _problem("The token lacks the scope.")}
+    return secured([replace(o, responses={**o.responses, **refusals}) for o in _OPERATIONS], SECURITY)

@@ -1,0 +1,124 @@
+"""What the catalogue asks the database: one transaction a question, and the time from the clock."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from registry_gateway.catalogue import cursor, render
+from registry_gateway.catalogue.query import Events, Services
+from registry_gateway.catalogue.wire import Dossier, EventList, Service, ServiceList, Stats
+from registry_gateway.clock import Clock
+from registry_gateway.lease import Policies
+from registry_gateway.problem import Refused, bad_parameter
+from registry_gateway.status import REGISTERED
+from registry_gateway.store import catalogue as present
+from registry_gateway.store import past
+from registry_gateway.store.engine import Store
+from registry_gateway.store.search import Page
+
+HOUR = 3_600.0
+DAY = 86_400.0
+
+_PAST_ORDERS = ("key", "name")
+_PAST_MEMBERS = ("dialect", "key", "name", "version", "address", "since")
+
+
+class Reader:
+    """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
+
+    def __init__(self, store: Store, policies: Policies, clock: Clock, retention_days: float) -> None:
+        """Take the database, the dialects' lease policies, the clock, and how long events are kept."""
+        self._store = store
+        self._policies = policies
+        self._clock = clock
+        self._retention = retention_days * DAY
+
+    async def services(self, query: Services) -> ServiceList:
+        """Return a page of services, of the present or, with `at`, of the past.
+
+        Raises:
+            Refused: The parameters don't go together (400), or the log doesn't reach back so far (410).
+        """
+        if isinstance(query.at, datetime):
+            return await self._past(query, query.at.timestamp())
+        kind, order, now, wanted = query.sort, query.sort.removeprefix("-"), self._clock.now(), query.wanted()
+        page = _page(query, order, cursor.decode(kind, order, query.cursor))
+
+        def work(connection: Connection) -> ServiceList:
+            found, last = present.search(connection, wanted, page, self._policies, now)
+            keys = [(r.dialect, r.key) for r in found] if "tools" in (query.fields or ("tools",)) else []
+            tools = present.offers(connection, keys)
+            listed = [render.service(r, tools.get((r.dialect, r.key), ()), self._policies, now) for r in found]
+            total = present.count(connection, wanted, self._policies, now)
+            return _list(query, listed, total, cursor.encode(kind, last))
+
+        return await self._store.read(work)
+
+    async def _past(self, query: Services, at: float) -> ServiceList:
+        kind, order = f"at:{query.sort}", query.sort.removeprefix("-")
+        self._check_past(query, order, at)
+        wanted = query.wanted()
+        page = _page(query, order, cursor.decode(kind, order, query.cursor))
+
+        def work(connection: Connection) -> ServiceList:
+            found, last, total = past.search(connection, at, wanted, page)
+            return _list(query, [render.past_service(p) for p in found], total, cursor.encode(kind, last))
+
+        return await self._store.read(work)
+
+    def _check_past(self, query: Services, order: str, at: float) -> None:
+        now = self._clock.now()
+        unknown = {
+            "status": query.status != REGISTERED,
+            "tool": query.tool is not None,
+            "fields": not set(query.fields) <= set(_PAST_MEMBERS),
+        }
+        for name, given in unknown.items():
+            if given:
+                raise bad_parameter(name, "The log of events doesn't know it: not together with `at`")
+        if order not in _PAST_ORDERS:
+            raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
+        if at > now:
+            raise bad_parameter("at", "It is in the future")
+        since = now - self._retention
+        if at < since:
+            began = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+            raise Refused(410, "Before the log", f"Events are kept since {began}", parameter="at", since=since)
+
+    async def service(self, dialect: str, key: str) -> Dossier | None:
+        """Return all there is on a service, registered or gone; None if there never was one."""
+        known = await self._store.read(lambda c: present.dossier(c, dialect, key))
+        return render.dossier(known, self._policies.of(dialect), self._clock.now())
+
+    async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
+        """Return a page of a service's events; None if there never was such a service.
+
+        Raises:
+            Refused: With 400, the cursor is not one.
+        """
+        after = cursor.decode(query.order, "id", query.cursor)
+        page = Page(order="id", descending=query.order == "newest", limit=query.limit, after=after)
+
+        def work(connection: Connection) -> EventList | None:
+            if not present.known(connection, dialect, key):
+                return None
+            found, last = present.events(connection, dialect, key, page)
+            return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
+
+        return await self._store.read(work)
+
+    async def stats(self) -> Stats:
+        """Return the registry in figures."""
+        now = self._clock.now()
+        counts, happenings = await self._store.read(
+            lambda c: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
+        )
+        return render.stats(counts, happenings, list(self._policies.known))
+
+
+def _page(query: Services, order: str, after: cursor.Place | None) -> Page:
+    return Page(order=order, descending=query.sort.startswith("-"), limit=query.limit, after=after)
+
+
+def _list(query: Services, services: list[Service], total: int, following: str | None) -> ServiceList:
+    return ServiceList(total=total, next=following, services=[render.picked(s, query.fields) for s in services])

@@ -1,0 +1,101 @@
+"""The catalogue's endpoints: may the caller read, decode the query, one question, encode."""
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+import msgspec
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.routing import Route
+
+from registry_gateway.adapter import Core
+from registry_gateway.batching import shared
+from registry_gateway.catalogue.access import authorize
+from registry_gateway.catalogue.query import Events, Nothing, Services, decode
+from registry_gateway.catalogue.reader import Reader
+from registry_gateway.exchange import Answer, Call, Rendered, resource
+from registry_gateway.problem import Refused
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+
+class Anything(Convertor[str]):
+    """Path parameter of any text, slashes and line breaks included: services choose their keys."""
+
+    regex: ClassVar[str] = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+
+register_url_convertor("catalogue_text", Anything())  # Starlette keeps these for the process; hence the prefix
+
+
+class Catalogue:
+    """The endpoints over what can be read."""
+
+    def __init__(self, core: Core, reader: Reader) -> None:
+        """Take the core, for its accounts and settings, and the catalogue."""
+        self._accounts = core.accounts
+        self._protected = core.settings.protect_catalog
+        self._reader = reader
+        self._lists = shared(self._render_list)
+        self._stats = shared(self._render_stats)
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        return [
+            resource("/catalog/v1/services", GET=self.services),
+            resource("/catalog/v1/stats", GET=self.stats),
+            resource("/catalog/v1/services/{dialect}/{key:catalogue_text}/events", GET=self.events),
+            resource("/catalog/v1/services/{dialect}/{key:catalogue_text}", GET=self.service),
+        ]
+
+    async def services(self, call: Call) -> Answer:
+        """GET /catalog/v1/services: a page of what is registered, or with `?at=` of what was."""
+        query = await self._query(call, Services)
+        return call.answer(await self._lists.submit(query))
+
+    async def stats(self, call: Call) -> Answer:
+        """GET /catalog/v1/stats: the registry in figures."""
+        await self._query(call, Nothing)
+        return call.answer(await self._stats.submit(None))
+
+    async def service(self, call: Call) -> Answer:
+        """GET /catalog/v1/services/{dialect}/{key}: all there is on a service, or 404 if there never was one."""
+        await self._query(call, Nothing)
+        dialect, key = call.param("dialect"), call.param("key")
+        found = await self._reader.service(dialect, key)
+        if found is None:
+            raise _never_was(dialect, key)
+        return call.answer(Rendered(msgspec.json.encode(found)))
+
+    async def events(self, call: Call) -> Answer:
+        """GET /catalog/v1/services/{dialect}/{key}/events: what happened to a service, or 404."""
+        query = await self._query(call, Events)
+        dialect, key = call.param("dialect"), call.param("key")
+        found = await self._reader.events(dialect, key, query)
+        if found is None:
+            raise _never_was(dialect, key)
+        return call.answer(Rendered(msgspec.json.encode(found)))
+
+    async def _query(self, call: Call, query: type[Q]) -> Q:
+        """Return the parameters of a request, once the caller may read."""
+        if self._protected:
+            await authorize(call, self._accounts)
+        return decode(call.scope.get("query_string", b""), query)
+
+    async def _render_list(self, query: Services) -> Rendered:
+        return Rendered(msgspec.json.encode(await self._reader.services(query)))
+
+    async def _render_stats(self, _nothing: None) -> Rendered:
+        return Rendered(msgspec.json.encode(await self._reader.stats()))
+
+
+def _never_was(dialect: str, key: str) -> Refused:
+    detail = f"There is no service {key} in the dialect {dialect}, and the log of events knows of none"
+    return Refused(404, "Not Found", detail)
