@@ -10,7 +10,7 @@ from registry_gateway.decide import Documents, decide
 from registry_gateway.errors import RegistryError
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.model import Event, Registration, Version
-from registry_gateway.store import events, offers, registrations, subscriptions
+from registry_gateway.store import events, registrations, subscriptions
 
 
 def apply(
@@ -82,8 +82,6 @@ def _decide_each(
     registrations.remove(connection, before.keys() & ended)
     kept = {key: registration for key, registration in before.items() if key not in ended}
     registrations.save(connection, kept, after, documents, versions)
-    offered = {key: d.offers for key, d in documents.items() if d.offers is not None and after[key] is not None}
-    offers.save(connection, offered, kept)
     events.record(connection, happened)
     return outcomes, happened
 

@@ -26,7 +26,7 @@ from registry_gateway.decide import happened, standing
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.lease import REVOKED, LeasePolicy, Policies
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
-from registry_gateway.store import events, presence, registrations, subscriptions
+from registry_gateway.store import events, presence, registrations, subscriptions, sweeps
 from registry_gateway.store.engine import Store
 
 P = ParamSpec("P")
@@ -193,13 +193,13 @@ class Registry:
         Liveness doesn't wait for this: it is judged when read.
         """
         for name in self._policies:
-            while await self._write(registrations.rearm, name, self._clock.now(), CHUNK) == CHUNK:
+            while await self._write(sweeps.rearm, name, self._clock.now(), CHUNK) == CHUNK:
                 pass
-        return sum([await self._sweep(registrations.expire, name) for name in self._policies])
+        return sum([await self._sweep(sweeps.expire, name) for name in self._policies])
 
     async def purge(self, events_before: float | None = None) -> int:
         """Remove registrations whose retention is over, and events older than `events_before` (epoch seconds)."""
-        purged = sum([await self._sweep(registrations.purge, name) for name in self._policies])
+        purged = sum([await self._sweep(sweeps.purge, name) for name in self._policies])
         if events_before is not None:
             while await self._write(events.prune, events_before, CHUNK) == CHUNK:
                 pass

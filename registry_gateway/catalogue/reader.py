@@ -47,7 +47,7 @@ class Reader:
         def work(connection: Connection) -> ServiceList:
             found, last = present.search(connection, wanted, page, self._policies, now)
             keys = [(r.dialect, r.key) for r in found] if "tools" in (query.fields or ("tools",)) else []
-            tools = present.offers(connection, keys)
+            tools = present.offered(connection, keys)
             listed = [render.service(r, tools.get((r.dialect, r.key), ()), self._policies, now) for r in found]
             total = present.count(connection, wanted, self._policies, now)
             return _list(query, listed, total, cursor.encode(kind, last))

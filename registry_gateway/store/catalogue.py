@@ -22,15 +22,15 @@ from sqlalchemy import (
 from registry_gateway.lease import KEEP, REVOKED, LeasePolicy, Policies
 from registry_gateway.model import Event, EventKind, Registration, Subscription, Version
 from registry_gateway.status import REGISTERED, UNWELL, Status, silences
-from registry_gateway.store import registrations, subscriptions
+from registry_gateway.store import offers, registrations, subscriptions
 from registry_gateway.store.events import event_of
 from registry_gateway.store.registrations import COLUMNS, Found, Key, registration_of
 from registry_gateway.store.search import Column, Page, Searched, Wanted, both, matching, paged
-from registry_gateway.store.tables import EventRow, OfferRow, RegistrationRow
+from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 
 R = RegistrationRow
 E = EventRow
-O = OfferRow  # noqa: E741 - a table
+D = DocumentRow
 
 RANKS = {status: rank for rank, status in enumerate(Status)}
 """How statuses are sorted, and written in a statement."""
@@ -101,7 +101,7 @@ def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnEl
     elif wanted.statuses:
         conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
     if wanted.offer is not None:
-        offering = select(O.dialect, O.key).where(O.name == wanted.offer)
+        offering = select(D.dialect, D.key).where(offers.offering(wanted.offer))
         conditions.append(tuple_(R.dialect, R.key).in_(offering))  # found by the name first, not service by service
     return conditions
 
@@ -141,7 +141,7 @@ def count(connection: Connection, wanted: Wanted, policies: Policies, now: float
     return connection.execute(statement).scalar_one()
 
 
-def offers(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
+def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
     """Return what the registrations under `keys` offer, in the order they named it; those that offer nothing are
     left out.
     """
@@ -150,9 +150,8 @@ def offers(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
     for dialect, key in keys:
         by_dialect.setdefault(dialect, []).append(key)
     for dialect, of_it in by_dialect.items():  # SQLite walks the whole table for pairs of dialect and key
-        statement = select(O.key, O.name).where(O.dialect == dialect, O.key.in_(of_it)).order_by(O.key, O.id)
-        for key, name in connection.execute(statement):
-            found.setdefault((dialect, key), []).append(name)
+        statement = select(D.key, D.offers).where(D.dialect == dialect, D.key.in_(of_it), D.offers.is_not(None))
+        found |= {(dialect, key): offers.names(column) for key, column in connection.execute(statement)}
     return found
 
 
@@ -166,7 +165,7 @@ def dossier(connection: Connection, dialect: str, key: str) -> Dossier:
         found=found,
         versions=registrations.versions(connection, dialect, key),
         subscriptions=subscriptions.read(connection, dialect, key),
-        offers=offers(connection, [(dialect, key)]).get((dialect, key), []),
+        offers=offered(connection, [(dialect, key)]).get((dialect, key), []),
         last=_last(connection, dialect, key) if found is None else None,
         ended=_last(connection, dialect, key, EventKind.EXPIRED, EventKind.DEREGISTERED),
     )

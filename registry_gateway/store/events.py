@@ -52,9 +52,10 @@ def record(connection: Connection, events: Sequence[Event]) -> None:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(_TURN)
-    connection.execute(insert(EventRow), [_event_row(event) for event in events])
+    connection.execute(_INSERT, [_event_row(event) for event in events])
 
 
+_INSERT = insert(EventRow)
 _TURN = text("SELECT pg_advisory_xact_lock(0x52474556)")
 """Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
 

@@ -1,32 +1,23 @@
-"""The statements on what registrations offer: the names of their tools and capabilities."""
+"""How the names of what a registration offers are kept in one column: a line each, between line breaks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert
+from sqlalchemy import ColumnElement, func
 
-from registry_gateway.store.tables import OfferRow
-
-LENGTH = 200
-"""Characters a name may have to be found by: what an index of PostgreSQL takes has an end."""
-
-Key = tuple[str, str]
-
-_OF_KEY = and_(OfferRow.dialect == bindparam("_dialect"), OfferRow.key == bindparam("_key"))
+from registry_gateway.store.tables import DocumentRow
 
 
-def save(connection: Connection, offers: Mapping[Key, Collection[str]], known: Collection[Key]) -> None:
-    """Replace what registrations offer. `known` are those that were there before and may have offers.
+def written(names: Sequence[str]) -> str | None:
+    """Return the column for `names`. One with a line break, or that PostgreSQL's text can't hold, is left out."""
+    lines = [name for name in dict.fromkeys(names) if name and "\n" not in name and "\x00" not in name]
+    return "\n{}\n".format("\n".join(lines)) if lines else None
 
-    A name that is too long, or that PostgreSQL's text can't hold, is left out: the document has it all the same.
-    """
-    replaced = [{"_dialect": dialect, "_key": key} for dialect, key in offers if (dialect, key) in known]
-    if replaced:
-        connection.execute(delete(OfferRow).where(_OF_KEY), replaced)
-    rows = [
-        {"dialect": dialect, "key": key, "name": name}
-        for (dialect, key), names in offers.items()
-        for name in dict.fromkeys(names)
-        if len(name) <= LENGTH and "\x00" not in name
-    ]
-    if rows:
-        connection.execute(insert(OfferRow), rows)
+
+def names(column: str | None) -> list[str]:
+    """Return the names in a column."""
+    return column.strip("\n").split("\n") if column else []
+
+
+def offering(name: str) -> ColumnElement[bool]:
+    """Return the condition that a document's registration offers exactly `name`."""
+    return func.replace(DocumentRow.offers, f"\n{name}\n", "") != DocumentRow.offers

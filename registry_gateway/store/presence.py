@@ -1,6 +1,6 @@
 """The statements on presence: whether a gateway was there to hear the heartbeats."""
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from registry_gateway.model import GATEWAY, Event, EventKind
 from registry_gateway.store.events import record
@@ -9,17 +9,21 @@ from registry_gateway.store.tables import PresenceRow, RegistrationRow
 R = RegistrationRow
 
 
+_PRESENT = select(PresenceRow.present_at).with_for_update()
+_SIGN = update(PresenceRow).values(present_at=bindparam("now"))
+
+
 def resume(connection: Connection, now: float, outage: float) -> int:
     """Say that a gateway is present at `now`; after an absence of more than `outage` seconds, make up for it.
 
     What was alive when the last gateway was last seen gets a full lease from `now`: nobody could hear its
     heartbeats. Returns how many leases that were.
     """
-    present_at = connection.execute(select(PresenceRow.present_at).with_for_update()).scalar()
+    present_at = connection.execute(_PRESENT).scalar()
     if present_at is None:
         connection.execute(insert(PresenceRow), {"id": 1, "present_at": now})
         return 0
-    connection.execute(update(PresenceRow).values(present_at=max(now, present_at)))
+    connection.execute(_SIGN, {"now": max(now, present_at)})
     if now - present_at <= outage:
         return 0
     extended = connection.execute(

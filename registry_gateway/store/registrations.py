@@ -25,15 +25,14 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from registry_gateway.decide import Documents, happened, lapse
-from registry_gateway.lease import REVOKED, Lease, LeasePolicy, Stage
-from registry_gateway.model import GATEWAY, Event, EventKind, Registration, Version
-from registry_gateway.store.events import record
+from registry_gateway.decide import Documents
+from registry_gateway.lease import Lease
+from registry_gateway.model import Registration, Version
+from registry_gateway.store.offers import written
 from registry_gateway.store.tables import DocumentRow, RegistrationRow, VersionRow
 
 Key = tuple[str, str]
@@ -172,7 +171,7 @@ def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registratio
 def remove(connection: Connection, keys: Collection[Key]) -> None:
     """Remove registrations, with all that hangs on them."""
     if keys:
-        connection.execute(delete(R).where(_OF_KEY), [_of(key) for key in keys])
+        connection.execute(_REMOVE, [_of(key) for key in keys])
 
 
 def save(
@@ -189,7 +188,7 @@ def save(
     new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
     if new:
-        connection.execute(insert(R), [_row(r) for r in new])
+        connection.execute(_INSERT, [_row(r) for r in new])
     if changed:
         connection.execute(_REPLACE, [_of((r.dialect, r.key)) | _row(r) for r in changed])
     _save_documents(connection, {key: d for key, d in documents.items() if after[key] is not None}, new)
@@ -199,7 +198,7 @@ def save(
         for v in history
     ]
     if rows:
-        connection.execute(insert(VersionRow), rows)
+        connection.execute(_INSERT_VERSION, rows)
 
 
 _REPLACE = (
@@ -213,78 +212,29 @@ def _of(key: Key) -> dict[str, Any]:
 
 def _save_documents(connection: Connection, documents: Mapping[Key, Documents], new: Collection[Registration]) -> None:
     fresh = {(r.dialect, r.key) for r in new}
-    of_key = and_(DocumentRow.dialect == bindparam("_dialect"), DocumentRow.key == bindparam("_key"))
-    rows = [(key, d) for key, d in documents.items() if d.document is not None]
-    values = [(key, {"document": d.document, "capabilities": d.capabilities}) for key, d in rows]
-    inserted = [{"dialect": key[0], "key": key[1], **v} for key, v in values if key in fresh]
-    replaced = [_of(key) | v for key, v in values if key not in fresh]
-    advertised = [_of(key) | {"capabilities": d.capabilities} for key, d in documents.items() if d.document is None]
-    if inserted:
-        connection.execute(insert(DocumentRow), inserted)
-    for change in (replaced, advertised):
-        if change:
-            connection.execute(update(DocumentRow).where(of_key), change)
-
-
-def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
-    """Put off the look at up to `limit` leases that have been renewed since the last one; return how many.
-
-    So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.
-    """
-    due = _due(dialect, R.stage == 0, R.sweep_at <= now, R.expires_at > now, limit=limit)
-    return connection.execute(update(R).where(due).values(sweep_at=R.expires_at)).rowcount
-
-
-def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
-    """Record up to `limit` steps of silence that have come to pass in `dialect`, each once; return the events.
-
-    Where the policy ends a registration at its lapse, the row goes with it. Safe to run on many gateways at
-    once: a row another one is working on is left to it.
-    """
-    events: list[Event] = []
-    for index, stage in enumerate(policy.stages, start=1):
-        end = now - stage.after
-        due = _due(dialect, R.stage == index - 1, R.sweep_at <= end, R.expires_at <= end, limit=limit)
-        if policy.ends_at_lapse:
-            rows = connection.execute(delete(R).where(due).returning(*COLUMNS))
+    inserted, replaced, advertised = [], [], []
+    for key, d in documents.items():
+        values = {"capabilities": d.capabilities, "offers": written(d.offers or ())}
+        if d.document is None:
+            advertised.append(_of(key) | values)
+        elif key in fresh:
+            inserted.append({"dialect": key[0], "key": key[1], "document": d.document} | values)
         else:
-            rows = connection.execute(update(R).where(due).values(stage=index).returning(*COLUMNS))
-        events += [_silence(index, stage, registration, now) for registration in map(registration_of, rows)]
-    record(connection, events)
-    return events
+            replaced.append(_of(key) | {"document": d.document} | values)
+    for statement, rows in ((_INSERT_DOCUMENT, inserted), (_REPLACE_DOCUMENT, replaced), (_ADVERTISE, advertised)):
+        if rows:
+            connection.execute(statement, rows)
 
 
-def _due(dialect: str, *conditions: ColumnElement[bool], limit: int) -> ColumnElement[bool]:
-    """Return the condition that a row is among `limit` of a dialect that fulfil `conditions` and nobody has locked."""
-    due = (
-        select(R.dialect, R.key)
-        .where(R.dialect == dialect, *conditions)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")  # run once; a plain subquery PostgreSQL may run again, and lock more than the limit
-    )
-    return tuple_(R.dialect, R.key).in_(select(due))
-
-
-def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
-    if index == 1:
-        return lapse(registration, now)
-    reason = f"silent for {now - registration.lease.last_seen:.1f} s"
-    return happened(EventKind(stage.event), registration, GATEWAY, now, reason)
-
-
-def purge(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
-    """Remove up to `limit` registrations whose retention after lapse or deregistration is over."""
-    if policy.retention is None:
-        return []
-    end = now - policy.retention
-    ended = R.stage.in_([REVOKED, *range(1, len(policy.stages) + 1)])
-    due = _due(dialect, ended, R.sweep_at <= end, R.expires_at <= end, limit=limit)
-    rows = connection.execute(delete(R).where(due).returning(*COLUMNS))
-    reason = f"kept for {policy.retention:g} s after it ended"
-    events = [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
-    record(connection, events)
-    return events
+# Statements are built once: to build one costs more than to run it.
+_INSERT, _INSERT_DOCUMENT, _INSERT_VERSION = insert(R), insert(DocumentRow), insert(VersionRow)
+_REMOVE = delete(R).where(_OF_KEY)
+_ADVERTISE = (
+    update(DocumentRow)
+    .where(DocumentRow.dialect == bindparam("_dialect"), DocumentRow.key == bindparam("_key"))
+    .values(capabilities=bindparam("capabilities"), offers=bindparam("offers"))
+)
+_REPLACE_DOCUMENT = _ADVERTISE.values(document=bindparam("document"))
 
 
 # --- reading

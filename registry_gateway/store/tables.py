@@ -73,7 +73,11 @@ def _belongs_to_registration() -> ForeignKeyConstraint:
 
 
 class DocumentRow(Table):
-    """What a registration is answered with: JSON as the adapter rendered it, read whole and never searched."""
+    """What a registration is answered with: bytes as the adapter rendered them, read whole and never searched.
+
+    `offers` are the names of its tools and capabilities, a line each, to be found by. One column and not a table:
+    posting a list of tools is one write, however long it is.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (_belongs_to_registration(),)
@@ -82,18 +86,7 @@ class DocumentRow(Table):
     key: Mapped[str] = mapped_column(primary_key=True)
     document: Mapped[bytes]
     capabilities: Mapped[bytes | None]
-
-
-class OfferRow(Table):
-    """Something a registration offers, by its name: what a search for a tool or capability finds it by."""
-
-    __tablename__ = "offers"
-    __table_args__ = (_belongs_to_registration(), Index(None, "dialect", "key"), Index(None, "name"))
-
-    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
-    dialect: Mapped[str]
-    key: Mapped[str]
-    name: Mapped[str]
+    offers: Mapped[str | None]
 
 
 class VersionRow(Table):
