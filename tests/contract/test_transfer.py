@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from registry_gateway import migrate
 from registry_gateway.commands import Advertise, Register, Renew, Renewed
 from registry_gateway.errors import AlreadyExists, StoreUnavailable
@@ -11,7 +12,6 @@ from registry_gateway.model import Actor
 from registry_gateway.registry import Registry
 from registry_gateway.store.engine import Store
 from registry_gateway.transfer import copy
-
 from tests.conftest import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +89,7 @@ async def test_a_target_with_rows_is_left_alone(sqlite_url: str, postgresql_url:
 
 async def test_an_unmigrated_target_is_refused(sqlite_url: str, tmp_path: Path) -> None:
     first, second = Store(sqlite_url), Store(f"sqlite:///{tmp_path}/empty.db")
-    with pytest.raises(StoreUnavailable, match="target.*migration none"):
+    with pytest.raises(StoreUnavailable, match=r"target.*migration none"):
         await copy(first, second)
     await first.close()
     await second.close()
