@@ -16,6 +16,7 @@ LOCK = 0x52475754  # "RGWT": gateways that start together migrate one after the 
 def migrate(connection: Connection) -> None:
     """Run the migrations inside the connection's transaction."""
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))  # another's migration may take its time
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     context.configure(
         connection=connection,

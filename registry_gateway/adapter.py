@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from registry_gateway.accounts import Accounts
 from registry_gateway.clock import Clock
-from registry_gateway.exchange import Answer, request_id
+from registry_gateway.exchange import NOSNIFF, Answer, request_id
 from registry_gateway.keys import Keyrings
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import Operation
@@ -26,7 +26,7 @@ from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"
 
-OWN_SEGMENTS = frozenset({"admin", "health"})
+OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "openapi.json"})
 """First path segments no adapter may claim: what the gateway answers there is its own."""
 
 log = logging.getLogger("registry_gateway.requests")
@@ -73,6 +73,7 @@ class Adapter:
         policy: Its lease policy, from the gateway's and its own settings.
         mount: Builds its routes; called once at start.
         welcome: Lines for the start of `serve`: where the dialect is, and a curl line that registers something.
+        closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
         open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
             it, or None. Leave it out for a dialect that is never open, or always is on purpose.
     """
@@ -84,6 +85,7 @@ class Adapter:
     mount: Callable[[Core, Any], Mount]
     welcome: Callable[[str, Any], Sequence[str]]
     open_writes: Callable[[Any], str | None] = lambda _own: None
+    closed_reads: Callable[[Any], bool] = lambda _own: False
 
 
 def installed() -> tuple[Adapter, ...]:
@@ -138,7 +140,7 @@ class Mounted:
             await self._router(scope, receive, send)
         except Exception as error:
             answer = self._fault(error, scope)
-            answer.headers.append((b"x-request-id", request_id(scope).encode()))
+            answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
             _log(self.name, error, answer.status, scope)
             await answer.send(send)
 

@@ -22,9 +22,8 @@ HEADERS = {
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-cache",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
-"""Swagger UI writes style attributes and shows icons as data: URLs; nothing else is let in."""
+"""Swagger UI writes style attributes and shows icons as data: URLs; nothing else is let in, and no frame."""
 
 _PAGE = """\
 <!doctype html>

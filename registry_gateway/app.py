@@ -91,8 +91,7 @@ class Gateway:
                 yield
         finally:
             house.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await house
+            await asyncio.wait([house])
             await core.registry.close()
 
 
@@ -109,7 +108,9 @@ def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock:
     for adapter in speaking:
         mounted = Mounted(adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
-    mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store))
+    closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
+    protected = core.settings.protect_catalog or closed
+    mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store, protected=protected))
     return Gateway(core, store, mounts)
 
 

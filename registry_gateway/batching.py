@@ -64,6 +64,11 @@ class Batching(Generic[Asked, Answered]):
             self._worker = asyncio.create_task(self._run(), name="batching")
         return await future
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits and nothing is worked on."""
+        return self._worker is None and not self._waiting
+
     async def drain(self) -> None:
         """Return when everything taken so far is done and answered."""
         while self._worker is not None:
@@ -106,14 +111,28 @@ class Batching(Generic[Asked, Answered]):
                 future.set_result(answer)
 
 
-def shared(read: Callable[[Asked], Awaitable[Answered]]) -> Batching[Asked, Answered]:
-    """Return `read` as something many can ask at once: those who wait for the same thing share one reading.
+class Shared(Generic[Asked, Answered]):
+    """A read that many can ask for at once: those who wait for the same thing share one reading of it.
 
-    Every caller gets an answer that was read after it asked, so nobody sees less than its own writes.
+    Every caller gets an answer that was read after it asked, so nobody sees less than its own writes. Different
+    things are read beside one another.
     """
 
-    async def work(asked: Sequence[Asked]) -> Sequence[Answered]:
-        answers = {item: await read(item) for item in dict.fromkeys(asked)}
-        return [answers[item] for item in asked]
+    def __init__(self, read: Callable[[Asked], Awaitable[Answered]]) -> None:
+        """Take the function that reads."""
+        self._read = read
+        self._asked: dict[Asked, Batching[Asked, Answered]] = {}
 
-    return Batching(work)
+    async def submit(self, item: Asked) -> Answered:
+        """Return what was read for `item`. Raises what reading it raised."""
+        batching = self._asked.get(item)
+        if batching is None:
+            batching = self._asked[item] = Batching(self._once)
+        try:
+            return await batching.submit(item)
+        finally:
+            if batching.idle:
+                self._asked.pop(item, None)
+
+    async def _once(self, asked: Sequence[Asked]) -> Sequence[Answered]:
+        return [await self._read(asked[0])] * len(asked)

@@ -21,6 +21,9 @@ from starlette.types import Receive, Scope, Send
 from registry_gateway.model import Actor
 from registry_gateway.settings import Settings
 
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""Header of what a browser may be shown: whatever a service has registered, the answer is what its type says."""
+
 _encode = msgspec.json.encode
 _PROCESS = token_hex(8)
 _numbers = count()  # with the part above as unique as a UUID, and made without asking the kernel each time
@@ -112,6 +115,7 @@ class Call:
 
         Raises:
             BodyTooLarge: It is larger than the configured limit; the rest is not read.
+            HTTPException: With 400, the client has gone, or was dropped, before its end: part of a body is none.
         """
         limit = self._settings.max_body_bytes
         if int(self.header(b"content-length") or 0) > limit:
@@ -123,6 +127,8 @@ class Call:
             body += message.get("body", b"")
             if len(body) > limit:
                 raise BodyTooLarge(limit)
+        if message["type"] == "http.disconnect":
+            raise HTTPException(400, "The request ended before its body")
         if len(body) > limit:
             raise BodyTooLarge(limit)
         return body
@@ -133,7 +139,9 @@ class Call:
         headers = {"ETag": rendered.etag}
         if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
             return Answer(304, headers=headers)
-        return Answer(200, rendered.body, headers=headers)
+        answer = Answer(200, rendered.body, headers=headers)
+        answer.headers.append(NOSNIFF)
+        return answer
 
     @property
     def request_id(self) -> str:

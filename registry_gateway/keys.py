@@ -47,7 +47,7 @@ class Keyring:
 
         Takes the same time whichever key it is, and however much of one is right.
         """
-        sent = given.encode()
+        sent = given.encode("latin-1", "backslashreplace")  # as it came: that is how ASGI's bytes were read
         found = None
         for key in self._keys:
             if hmac.compare_digest(sent, key.secret):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from registry_gateway.clock import Clock
 from registry_gateway.errors import StoreUnavailable
@@ -17,16 +18,34 @@ log = logging.getLogger("registry_gateway.reaper")
 
 
 async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> None:
-    """Sweep until cancelled. An outage of the database is logged once, when it begins and when it ends."""
+    """Sign presence and sweep until cancelled.
+
+    They are apart, since a sweep may have much to do: as long as one gateway signs, nobody takes it for absent.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_repeat(registry.resume), name="presence")
+        tasks.create_task(_repeat(_sweeper(registry, settings, clock)), name="sweep")
+
+
+def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[], Awaitable[None]]:
     next_purge = clock.now()
+
+    async def sweep() -> None:
+        nonlocal next_purge
+        await registry.expire()
+        if clock.now() >= next_purge:
+            await registry.purge(clock.now() - settings.retention_days * DAY)
+            next_purge = clock.now() + settings.purge_interval
+
+    return sweep
+
+
+async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
+    """Do `work` once a tick, whatever comes of it. An outage is logged when it begins and when it ends."""
     away = False
     while True:
         try:
-            await registry.resume()
-            await registry.expire()
-            if clock.now() >= next_purge:
-                await registry.purge(clock.now() - settings.retention_days * DAY)
-                next_purge = clock.now() + settings.purge_interval
+            await work()
             if away:
                 log.warning("the database is back")
             away = False
@@ -34,4 +53,6 @@ async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> No
             if not away:
                 log.error("%s", error)
             away = True
+        except Exception:
+            log.exception("a defect; the next try is in %g s", TICK)
         await asyncio.sleep(TICK)

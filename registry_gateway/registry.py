@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from registry_gateway import journal
 from registry_gateway.batch import apply
-from registry_gateway.batching import Batching
+from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
 from registry_gateway.commands import (
     Advertise,
@@ -31,6 +31,13 @@ from registry_gateway.store.engine import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Moment(NamedTuple):
+    """A point in the life of the registry: the last event's id, and the time in epoch seconds."""
+
+    event: int
+    now: float
 
 
 class Transaction(Protocol):
@@ -65,6 +72,7 @@ class Registry:
         self._clock = clock
         self._writer: Batching[Command, Outcome] = Batching(self._commit)
         self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find)
+        self._moments: Shared[None, Moment] = Shared(self._moment)
         self._interrupted = False
 
     # --- what services ask for
@@ -137,6 +145,14 @@ class Registry:
             return None
         return Entry(registration, document, capabilities, registration.lease.health(policy, now))
 
+    async def moment(self) -> Moment:
+        """Return where the log of changes stands, and the time. One small read, shared by all who wait for it."""
+        return await self._moments.submit(None)
+
+    async def _moment(self, _asked: None) -> Moment:
+        last = await self._transact(self._store.find, events.last)
+        return Moment(last, self._clock.now())
+
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
         """Return the versions a registration has had, oldest first."""
         return await self._read(registrations.versions, dialect, key)
@@ -204,10 +220,6 @@ class Registry:
             while await self._write(events.prune, events_before, CHUNK) == CHUNK:
                 pass
         return purged
-
-    async def check(self) -> None:
-        """Return if the database answers."""
-        await self._read(presence.ping)
 
     async def close(self) -> None:
         """Finish the writes that have been taken, then close the database."""

@@ -32,6 +32,8 @@ class Invalid(Exception):
 
 
 _PATH = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_AT = " - at `$"
+_ENUM = "Invalid enum value"
 _MISSING = re.compile(r"Object missing required field `(.*)`$")
 _KINDS = (
     ("matching regex", "string_pattern_mismatch"),
@@ -61,13 +63,25 @@ def detail(error: Exception) -> dict[str, Any]:
         return {"type": "missing", "loc": ["body"], "msg": "Field required"}
     if not isinstance(error, msgspec.ValidationError):
         return {"type": "json_invalid", "loc": ["body"], "msg": f"JSON decode error: {error}"}
-    problem, _, path = str(error).partition(" - at `$")
-    loc: list[str | int] = ["body", *_steps(path.rstrip("`"))]
+    problem, path = parted(str(error))
+    loc: list[str | int] = ["body", *_steps(path)]
     missing = _MISSING.match(problem)
     if missing:
         return {"type": "missing", "loc": [*loc, missing[1]], "msg": "Field required"}
     kind = next((kind for words, kind in _KINDS if words in problem), "value_error")
     return {"type": kind, "loc": loc, "msg": problem}
+
+
+def parted(message: str) -> tuple[str, str]:
+    """Part msgspec's message into the problem and the path, such as `.info.id`.
+
+    One of its messages repeats the input. Here it doesn't, and what the input says of a path is not believed.
+    """
+    if message.startswith(_ENUM):
+        _, found, path = message.rpartition(_AT)
+        return _ENUM, path.rstrip("`") if found else ""
+    problem, _, path = message.partition(_AT)
+    return problem, path.rstrip("`")
 
 
 def unprocessable(error: Exception) -> Answer:

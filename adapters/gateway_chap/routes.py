@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from gateway_chap import translate
 from gateway_chap.faults import MissingKey, WrongKey
-from registry_gateway.batching import shared
+from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
@@ -32,7 +32,7 @@ class Chap:
         self._missing_key_status = missing_key_status
         self._ttl = ttl
         self._absolute = absolute
-        self._services = shared(self._list)
+        self._services = Shared(self._list)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.

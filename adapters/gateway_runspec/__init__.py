@@ -97,4 +97,5 @@ adapter = Adapter(
     mount=mount,
     welcome=welcome,
     open_writes=open_writes,
+    closed_reads=lambda own: own.protect_reads,
 )

@@ -2,17 +2,17 @@
 
 import contextlib
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from gateway_runspec import export, translate
 from gateway_runspec.faults import BadKey, NoSuchTool
-from registry_gateway.batching import shared
+from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
+from registry_gateway.exchange import NOSNIFF, Answer, Call, Rendered, json_answer, resource
 from registry_gateway.keys import Keyring
 from registry_gateway.model import Actor, Entry
 from registry_gateway.registry import Registry
@@ -42,6 +42,14 @@ class Anything(Convertor[str]):
 register_url_convertor("runspec_text", Anything())  # Starlette keeps these for the process; hence the prefix
 
 
+class Kept(NamedTuple):
+    """A list that need not be rendered again before another event than `event` or the time `until`."""
+
+    rendered: Rendered
+    event: int
+    until: float
+
+
 class Runspec:
     """The runspec endpoints over a registry."""
 
@@ -51,9 +59,10 @@ class Runspec:
         self._keyring = keyring
         self._protect_reads = protect_reads
         self._ttl = ttl
-        self._entries = shared(self._read)
-        self._instances = shared(self._render_instances)
-        self._tools = shared(self._render_tools)
+        self._entries = Shared(self._read)
+        self._instances = Shared(self._render_instances)
+        self._tools = Shared(self._render_tools)
+        self._kept: dict[bool, Kept] = {}
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.
@@ -130,7 +139,9 @@ class Runspec:
 
     async def hosts(self, call: Call) -> Answer:
         """GET /hosts: each host and name once."""
-        return json_answer(200, translate.hosts(await self._entries.submit(self._live_only(call))))
+        answer = json_answer(200, translate.hosts(await self._entries.submit(self._live_only(call))))
+        answer.headers.append(NOSNIFF)
+        return answer
 
     async def superputty(self, call: Call) -> Answer:
         """GET /export/superputty: the live hosts for SuperPuTTY, with `?user=` as the login."""
@@ -153,7 +164,14 @@ class Runspec:
         return Rendered(translate.instances(await self._read(live_only)))
 
     async def _render_tools(self, live_only: bool) -> Rendered:
-        return Rendered(translate.tools(await self._read(live_only)))
+        """Return the tools as they were rendered before, as long as nothing has changed them."""
+        moment = await self._registry.moment()
+        kept = self._kept.get(live_only)
+        if kept is None or kept.event != moment.event or moment.now >= kept.until:
+            entries = await self._read(live_only)
+            kept = Kept(Rendered(translate.tools(entries)), moment.event, translate.stands_until(entries, live_only))
+            self._kept[live_only] = kept
+        return kept.rendered
 
     def _live_only(self, call: Call) -> bool:
         """Return which instances a list is to be made of, once the reader may ask."""
@@ -181,4 +199,4 @@ def _has_body(call: Call) -> bool:
 
 
 def _attachment(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename={name}"}
+    return {"Content-Disposition": f"attachment; filename={name}", "X-Content-Type-Options": "nosniff"}

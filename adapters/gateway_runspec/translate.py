@@ -15,6 +15,7 @@ comma or the end. A line break can't be part of a JSON string, and those between
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import msgspec
@@ -139,6 +140,16 @@ def tools(entries: Sequence[Entry]) -> bytes:
                 group.append(host + execution)
     names = sorted(groups, key=lambda name: name[:-1])  # without the quote at the end, which sorts above a space
     return b"[%s]" % b",".join(b",".join(groups[name]) + b"]}" for name in names)
+
+
+def stands_until(entries: Sequence[Entry], live_only: bool) -> float:
+    """Return until when (epoch seconds) a list of these holds if nothing happens: the first of the live may lapse.
+
+    Heartbeats only put that off. All else that changes a list of tools leaves an event.
+    """
+    if not live_only:
+        return inf
+    return min((entry.registration.lease.expires_at for entry in entries), default=inf)
 
 
 def tool(entries: Sequence[Entry], name: str) -> bytes | None:

@@ -37,10 +37,14 @@ class Tool(msgspec.Struct):
     inputSchema: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - MCP's name for it
 
 
+MAX_TOOLS = 20_000
+"""Most tools of an instance. Every reader of GET /tools is sent them all."""
+
+
 class ToolsRequest(msgspec.Struct):
     """Body of POST /instances/{id}/tools."""
 
-    tools: list[Tool]
+    tools: Annotated[list[Tool], Meta(max_length=MAX_TOOLS)]
 
 
 class ToolsAsSent(msgspec.Struct):

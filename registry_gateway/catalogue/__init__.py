@@ -14,9 +14,10 @@ SEGMENT = "catalog"
 """The first path segment."""
 
 
-def mount(core: Core, store: Store) -> Mount:
-    """Build the routes."""
+def mount(core: Core, store: Store, *, protected: bool) -> Mount:
+    """Build the routes; `protected` asks readers for a token."""
     reader = Reader(store, core.registry.policies, core.clock, core.settings.retention_days)
     description = "What is registered in all dialects, and what was."
-    protected = core.settings.protect_catalog
-    return Mount(Catalogue(core, reader).routes(), fault, operations(protected=protected), description)
+    return Mount(
+        Catalogue(core, reader, protected=protected).routes(), fault, operations(protected=protected), description
+    )

@@ -12,7 +12,7 @@ from registry_gateway.operation import Parameter
 from registry_gateway.problem import bad_parameter
 from registry_gateway.status import REGISTERED, Status
 from registry_gateway.store.search import Wanted
-from registry_gateway.validation import Text
+from registry_gateway.validation import Text, parted
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -136,8 +136,8 @@ def decode(raw: bytes, query: type[Q]) -> Q:
     try:
         return msgspec.convert(values, query, strict=False)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$.")
-        raise bad_parameter(path.rstrip("`").partition("[")[0], problem) from None
+        problem, path = parted(str(error))
+        raise bad_parameter(path.removeprefix(".").partition("[")[0], problem) from None
 
 
 def parameters(query: type[msgspec.Struct]) -> tuple[Parameter, ...]:

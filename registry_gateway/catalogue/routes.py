@@ -8,7 +8,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
-from registry_gateway.batching import shared
+from registry_gateway.batching import Shared
 from registry_gateway.catalogue.access import authorize
 from registry_gateway.catalogue.query import Events, Nothing, Services, decode
 from registry_gateway.catalogue.reader import Reader
@@ -38,13 +38,13 @@ register_url_convertor("catalogue_text", Anything())  # Starlette keeps these fo
 class Catalogue:
     """The endpoints over what can be read."""
 
-    def __init__(self, core: Core, reader: Reader) -> None:
+    def __init__(self, core: Core, reader: Reader, *, protected: bool) -> None:
         """Take the core, for its accounts and settings, and the catalogue."""
         self._accounts = core.accounts
-        self._protected = core.settings.protect_catalog
+        self._protected = protected
         self._reader = reader
-        self._lists = shared(self._render_list)
-        self._stats = shared(self._render_stats)
+        self._lists = Shared(self._render_list)
+        self._stats = Shared(self._render_stats)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""

@@ -32,6 +32,12 @@ Working the log in waits for the disk, and so do all who share that commit. With
 does that several times a second, each time for pages that are written again soon.
 """
 
+HANG_TIMEOUT = 60.0
+"""Seconds a statement may take on PostgreSQL before the connection is given up as dead."""
+
+_POSTGRESQL_LIMITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "30s"}
+"""So that a gateway that was frozen or cut off in the middle of a transaction does not stop the others."""
+
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
 
 _BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
@@ -94,7 +100,11 @@ class Store:
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
         else:
-            connecting = {"timeout": BUSY_TIMEOUT}
+            connecting = {
+                "timeout": BUSY_TIMEOUT,
+                "command_timeout": HANG_TIMEOUT,
+                "server_settings": _POSTGRESQL_LIMITS,
+            }
             self.engine = create_async_engine(self.url, pool_pre_ping=True, connect_args=connecting, **pool)
             self._finder, self._scanner = ConnectionLane(self.engine), ConnectionLane(self.engine)
             self._writer = ConnectionLane(self.engine)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from registry_gateway.model import Event, EventKind
 from registry_gateway.store.tables import EventRow
@@ -83,6 +83,14 @@ def read(
         return [event_of(row) for row in connection.execute(statement.limit(limit))]
     rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
     return [event_of(row) for row in reversed(rows)]
+
+
+def last(connection: Connection) -> int:
+    """Return the id of the last event, 0 if there is none."""
+    return connection.execute(_LAST).scalar() or 0
+
+
+_LAST = select(func.max(EventRow.id))
 
 
 def prune(connection: Connection, before: float, limit: int) -> int:

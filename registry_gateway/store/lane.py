@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
+
+from registry_gateway.errors import RegistryError
 
 T = TypeVar("T")
 
@@ -50,7 +52,7 @@ class ThreadLane:
         try:
             with connection.begin():
                 return work(connection)
-        except BaseException:
+        except SQLAlchemyError:  # anything else was rolled back and leaves a connection that works
             self._connection = None
             connection.close()
             raise
@@ -101,7 +103,13 @@ class ConnectionLane:
             self._connection = await self._engine.connect()
         try:
             transaction = await self._connection.begin()
-            return transaction, await self._connection.run_sync(work)
+            try:
+                return transaction, await self._connection.run_sync(work)
+            except RegistryError:
+                await transaction.rollback()
+                raise
+        except RegistryError:
+            raise
         except BaseException:
             await self._drop()
             raise
@@ -112,5 +120,6 @@ class ConnectionLane:
             await connection.close()
 
     async def close(self) -> None:
-        """Give the connection back."""
-        await self._drop()
+        """Give the connection back, after the transaction that may be running."""
+        async with self._turn:
+            await self._drop()

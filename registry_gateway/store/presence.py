@@ -44,8 +44,3 @@ def resume(connection: Connection, now: float, outage: float) -> int:
     )
     record(connection, [event])
     return extended
-
-
-def ping(connection: Connection) -> None:
-    """Ask the database for a sign of life."""
-    connection.execute(select(1))

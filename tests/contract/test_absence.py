@@ -169,7 +169,7 @@ async def test_without_its_database_every_operation_says_so(open_registry: OpenR
             registry.resume(),
             registry.expire(),
             registry.purge(),
-            registry.check(),
+            registry.moment(),
         ):
             with pytest.raises(StoreUnavailable) as refused:
                 await ask
@@ -193,7 +193,7 @@ async def test_an_outage_of_the_database_is_over_without_a_restart(
     assert (await found(registry)).registration.lease.expires_at == clock.now() + TTL
     assert await history(registry) == ["registered", "resumed"]
     await registry.register(register("other"))
-    await registry.check()
+    await registry.moment()
 
 
 @pytest.mark.parametrize("first", ["find", "list", "expire", "register"])
@@ -249,7 +249,7 @@ async def test_a_database_that_is_not_there_is_unavailable_and_no_crash(
     )
     registry = open_registry(ENDS, url=elsewhere)
     with pytest.raises(StoreUnavailable):
-        await registry.check()
+        await registry.moment()
     with pytest.raises(StoreUnavailable):
         await registry.renew(renew())
 

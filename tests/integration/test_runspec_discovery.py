@@ -231,3 +231,33 @@ async def test_active_that_is_no_boolean(start_gateway: GatewayFactory, sqlite_u
         problem = "Input should be a valid boolean, unable to interpret input"
         detail = {"type": "bool_parsing", "loc": ["query", "active"], "msg": problem}
         assert (answer.status_code, answer.json()) == (422, {"detail": [detail]})
+
+
+async def test_a_kept_list_of_tools_knows_of_every_change(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    """GET /tools is rendered once and kept; whatever changes it must show at once, from another gateway too."""
+    agent = {"instance_id": "kept", "name": "n", "version": "1", "host": "first"}
+    async with start_gateway(database_url) as client, start_gateway(database_url) as other:
+
+        async def hosts(**query: str) -> list[str]:
+            tools = (await client.get("/tools", params=query)).json()
+            assert tools == (await other.get("/tools", params=query)).json()
+            return [host["host"] for tool in tools for host in tool["hosts"]]
+
+        assert await hosts() == []
+        await client.post("/instances", json=agent)
+        assert await hosts() == []
+        await other.post("/instances/kept/tools", json={"tools": [{"name": "uptime"}]})
+        assert await hosts() == ["first"]
+        clock.advance(89)
+        await other.post("/instances/kept/heartbeat")
+        clock.advance(89)
+        assert await hosts() == ["first"], "put off by a heartbeat, which leaves no event"
+        clock.advance(1)
+        assert await hosts() == [], "a lapse nobody has swept yet"
+        assert await hosts(active="false") == ["first"]
+        await other.post("/instances/kept/heartbeat")
+        assert await hosts() == ["first"]
+        await client.delete("/instances/kept")
+        assert await hosts() == []

@@ -128,6 +128,7 @@ BAD = [
     (TOOLS, b'{"tools": [3]}', "dict_type", ["body", "tools", 0]),
     (TOOLS, b'{"tools": [{"name": "a"}, null]}', "dict_type", ["body", "tools", 1]),
     (TOOLS, b'{"tools": [{"description": "d"}]}', "missing", ["body", "tools", 0, "name"]),
+    (TOOLS, b'{"tools":[' + b'{"name":"a"},' * 20_000 + b'{"name":"a"}]}', "too_long", ["body", "tools"]),
     (TOOLS, tool_list(name=7), "string_type", ["body", "tools", 0, "name"]),
     (TOOLS, tool_list(name="a\x00b"), "string_pattern_mismatch", ["body", "tools", 0, "name"]),
     (TOOLS, tool_list(name="\ud800"), "json_invalid", ["body"]),

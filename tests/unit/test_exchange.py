@@ -89,6 +89,18 @@ async def test_a_body_that_does_not_say_so_is_read_no_further_than_the_limit() -
     assert len(wire.left) == 7
 
 
+@pytest.mark.parametrize("left", [[b"ab"], []])
+async def test_part_of_a_body_is_not_taken_for_a_whole_one(left: list[bytes]) -> None:
+    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in left]
+
+    async def receive() -> Message:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    with pytest.raises(HTTPException) as refused:
+        await Call(scope(), receive).body()
+    assert refused.value.status_code == 400
+
+
 def test_headers_and_query_are_read_by_name() -> None:
     headers = [(b"x-key", b"one"), (b"x-key", b"two"), (b"x-name", "ä".encode("latin-1"))]
     asked = call(headers=headers, query=b"active=false&q=%C3%A4+b&q=last&empty=")

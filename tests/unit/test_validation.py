@@ -89,6 +89,12 @@ def test_a_missing_member_is_worded_as_fastapi_does() -> None:
     assert refusal("{}") == {"type": "missing", "loc": ["body", "info"], "msg": "Field required"}
 
 
+@pytest.mark.parametrize("value", ["secret", "secret - at `$.info.id`", "secret` - at `$"])
+def test_no_refusal_repeats_the_input(value: str) -> None:
+    refused = refusal(f'{{{INFO},"status":"{value}"}}')
+    assert refused == {"type": "enum", "loc": ["body", "status"], "msg": "Invalid enum value"}
+
+
 def test_what_an_adapter_found_wrong_is_passed_on() -> None:
     error = Invalid("missing", ("header", "X-Service-Key"), "Field required")
     assert detail(error) == {"type": "missing", "loc": ("header", "X-Service-Key"), "msg": "Field required"}

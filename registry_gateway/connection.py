@@ -1,0 +1,118 @@
+"""A client's connection, with the limits that uvicorn's has not: how large the head of a request may be, and how long
+a client may keep us waiting.
+
+uvicorn reads HTTP with httptools. That takes a head of any size (`h11_max_incomplete_event_size` is for uvicorn's other
+parser), and a request that never ends holds its connection for ever. Here a look at each connection every
+`PATIENCE_SECONDS` ends that; a request in time pays nothing for it.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 32_768
+"""Most bytes in the path, query and headers of a request. The longest token that is accepted has 16,384."""
+
+PATIENCE_SECONDS = 20.0
+"""What a client keeps us waiting for at two looks, this far apart, is not waited for any longer."""
+
+KEEP_ALIVE_SECONDS = 20
+"""How long a connection without a request stays open: longer than clients keep theirs (httpx 5 s, aiohttp 15 s), so
+that it is they who close it, and no request meets a connection that is just being closed.
+"""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, watched. It refuses in plain text, as uvicorn does what is no HTTP."""
+
+    patience: ClassVar[float] = PATIENCE_SECONDS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Start to watch."""
+        super().connection_made(transport)
+        no_request_yet: Any = {}
+        self.scope = no_request_yet  # a client that sends nothing is waited for like one that sends half a head
+        self._partial: object = None
+        self._first = self._earlier = self._now = 0
+        self._too_large = False
+        self._waited_for: object = None
+        self._unread = 0
+        self._watch = self.loop.call_later(self.patience, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop to watch."""
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    # --- how large
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; refuse a head that is too large before its end, too, so that it takes no memory."""
+        self._now = len(data)
+        super().data_received(data)
+        if "method" in self.scope:  # the head is complete
+            self._earlier = 0
+        elif self.scope is not self._partial:
+            self._partial, self._first, self._earlier = self.scope, len(data), len(data)
+        else:
+            # Where in the first piece it begins is not known: that is not counted, and at most 256 KiB.
+            self._earlier += len(data)
+            if self._earlier - self._first > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body, or refuse a head that is too large. Added up only if so much has come."""
+        if self._earlier + self._now > MAX_HEAD_BYTES:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > MAX_HEAD_BYTES:
+                self._too_large = True
+                raise ValueError("the head is too large")  # stops the parser, which has send_400_response called
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong with what could not be parsed."""
+        if self._too_large:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        else:
+            super().send_400_response(msg)
+
+    # --- how long
+
+    def _look(self) -> None:
+        """Drop a client we have been waiting for since the last look, or who has read nothing of its answer since."""
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == self._unread:
+            self.transport.abort()
+            return
+        request = None if self.transport.is_closing() else self._incomplete()
+        if request is not None and request is self._waited_for:
+            self._give_up()
+        self._waited_for, self._unread = request, unread
+        self._watch = self.loop.call_later(self.patience, self._look)
+
+    def _incomplete(self) -> object:
+        """Return what tells the request that is not all here from any other; None if nothing is waited for."""
+        if self.flow.read_paused:  # it is we who don't read
+            return None
+        if "method" not in self.scope or self.cycle.more_body:
+            return self.scope
+        # Bytes between two requests that begin none put uvicorn's own timer off for ever.
+        idle = self.cycle.response_complete and self.timeout_keep_alive_task is None
+        return self.scope if idle else None
+
+    def _give_up(self) -> None:
+        answering = "method" in self.scope and self.cycle.response_started
+        if self._now and not answering:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        content = status.phrase
+        self.transport.write(
+            f"HTTP/1.1 {status.value} {content}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            f"content-length: {len(content)}\r\nconnection: close\r\n\r\n{content}".encode()
+        )
+        self.transport.close()
