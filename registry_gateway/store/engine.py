@@ -106,8 +106,9 @@ class Store:
                 "server_settings": _POSTGRESQL_LIMITS,
             }
             self.engine = create_async_engine(self.url, pool_pre_ping=True, connect_args=connecting, **pool)
-            self._finder, self._scanner = ConnectionLane(self.engine), ConnectionLane(self.engine)
-            self._writer = ConnectionLane(self.engine)
+            self._finder = ConnectionLane(self.engine, by_key=True)
+            self._scanner = ConnectionLane(self.engine, by_key=False)
+            self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
         self._later: set[asyncio.Task[None]] = set()
 

@@ -70,9 +70,17 @@ class ThreadLane:
 class ConnectionLane:
     """A lane for PostgreSQL: a connection of the pool that stays checked out."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        """Take the engine; the connection is made with the first transaction."""
+    def __init__(self, engine: AsyncEngine, *, by_key: bool) -> None:
+        """Take the engine; the connection is made with the first transaction.
+
+        Args:
+            engine: Where connections come from.
+            by_key: Whether all it does is look rows up by key. PostgreSQL keeps the plan it made when a table was
+                small, and reads a large one from end to end until statistics tell it otherwise; so the plans that
+                are never right here are switched off.
+        """
         self._engine = engine
+        self._by_key = by_key
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
 
@@ -100,7 +108,7 @@ class ConnectionLane:
     async def _begin(self, work: Callable[[Connection], T]) -> tuple[AsyncTransaction, T]:
         """Run `work` in a transaction that is left open."""
         if self._connection is None:
-            self._connection = await self._engine.connect()
+            self._connection = await self._connect()
         try:
             transaction = await self._connection.begin()
             try:
@@ -114,9 +122,19 @@ class ConnectionLane:
             await self._drop()
             raise
 
+    async def _connect(self) -> AsyncConnection:
+        connection = await self._engine.connect()
+        if self._by_key:
+            async with connection.begin():
+                for method in ("seqscan", "hashjoin", "mergejoin"):
+                    await connection.exec_driver_sql(f"SET enable_{method} = off")
+        return connection
+
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            if self._by_key:
+                await connection.invalidate()  # its settings are not for others
             await connection.close()
 
     async def close(self) -> None:
