@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from registry_gateway.commands import Command, Deregister, Outcome, Renew, Renewed
+from registry_gateway.commands import Command, Deregister, Outcome, Register, Renew, Renewed
 from registry_gateway.decide import Documents, decide
-from registry_gateway.errors import RegistryError
+from registry_gateway.errors import RegistryError, TooMany
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.model import Event, Registration, Version
 from registry_gateway.store import events, registrations, subscriptions
@@ -55,6 +55,7 @@ def _decide_each(
     before = registrations.lock(connection, {(c.dialect, c.key) for _, c in commands})
     leaving = {(c.dialect, c.key) for _, c in commands if isinstance(c, Deregister)}
     active = subscriptions.count_active(connection, leaving) if leaving else {}
+    room = _Room(connection, [c for _, c in commands], before, policies)
     after: dict[tuple[str, str], Registration | None] = dict(before)
     documents: dict[tuple[str, str], Documents] = {}
     versions: dict[tuple[str, str], list[Version]] = {}
@@ -65,6 +66,8 @@ def _decide_each(
         key = (command.dialect, command.key)
         try:
             decision = decide(after.get(key), command, policies[command.dialect], now, active.get(key, 0))
+            if after.get(key) is None and decision.after is not None:
+                room.take(decision.after)
         except RegistryError as error:
             outcomes[i] = error
             continue
@@ -84,6 +87,42 @@ def _decide_each(
     registrations.save(connection, kept, after, documents, versions)
     events.record(connection, happened)
     return outcomes, happened
+
+
+class _Room:
+    """How many more registrations accounts may own, where the policy sets a limit. Counted for new ones alone.
+
+    Gateways that count at the same instant may let in a few too many between them: it is a limit against abuse.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        commands: Sequence[Command],
+        before: Mapping[tuple[str, str], Registration],
+        policies: Mapping[str, LeasePolicy],
+    ) -> None:
+        self._left: dict[tuple[str, str | None], int] = {}
+        for c in commands:
+            most = policies[c.dialect].most_owned
+            if most is None or not isinstance(c, Register) or c.owner is None or (c.dialect, c.key) in before:
+                continue
+            if (c.dialect, c.owner) not in self._left:
+                self._left[c.dialect, c.owner] = most - registrations.count_owned(connection, c.dialect, c.owner)
+
+    def take(self, registration: Registration) -> None:
+        """Take the room of a new registration.
+
+        Raises:
+            TooMany: There is none left.
+        """
+        account = (registration.dialect, registration.owner)
+        left = self._left.get(account)
+        if left is None:
+            return
+        if left <= 0:
+            raise TooMany("the account has as many services registered as it may have; deregister one first")
+        self._left[account] = left - 1
 
 
 def _merged(earlier: Documents | None, later: Documents) -> Documents:

@@ -52,7 +52,7 @@ class Connection(HttpToolsProtocol):
         """Read on; refuse a head that is too large before its end, too, so that it takes no memory."""
         self._now = len(data)
         super().data_received(data)
-        if "method" in self.scope:  # the head is complete
+        if self._has_head():
             self._earlier = 0
         elif self.scope is not self._partial:
             self._partial, self._first, self._earlier = self.scope, len(data), len(data)
@@ -96,14 +96,17 @@ class Connection(HttpToolsProtocol):
         """Return what tells the request that is not all here from any other; None if nothing is waited for."""
         if self.flow.read_paused:  # it is we who don't read
             return None
-        if "method" not in self.scope or self.cycle.more_body:
+        if not self._has_head() or self.cycle.more_body:
             return self.scope
         # Bytes between two requests that begin none put uvicorn's own timer off for ever.
         idle = self.cycle.response_complete and self.timeout_keep_alive_task is None
         return self.scope if idle else None
 
+    def _has_head(self) -> bool:
+        return "method" in self.scope  # where uvicorn puts it last
+
     def _give_up(self) -> None:
-        answering = "method" in self.scope and self.cycle.response_started
+        answering = self._has_head() and self.cycle.response_started
         if self._now and not answering:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:

@@ -28,6 +28,12 @@ class NotOwner(RegistryError):
     code = "not_owner"
 
 
+class TooMany(RegistryError):
+    """The account has as many registrations as it may have."""
+
+    code = "too_many"
+
+
 class StillSubscribed(RegistryError):
     """The registration has subscribers and can't be deregistered before they are gone."""
 

@@ -46,12 +46,14 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
         retention: Seconds a lapsed registration is kept: 0 ends it at the deadline, None keeps it for ever.
         keeps_deregistered: Whether a deregistered registration stays, revoked, for `retention` seconds.
         stages: The steps of silence in ascending order of `after`; the first is the lapse itself.
+        most_owned: Most registrations an account may own, the silent ones included; None if there is no limit.
     """
 
     late_renewal: Literal["refuse", "revive"]
     retention: float | None
     keeps_deregistered: bool = False
     stages: tuple[Stage, ...] = (EXPIRED,)
+    most_owned: int | None = None
 
     @property
     def ends_at_lapse(self) -> bool:

@@ -84,6 +84,7 @@ class Registry:
             AlreadyRegistered: In mode `create`, and the key is alive.
             NotRegistered: In mode `update`, and there is none.
             NotOwner: The key belongs to another account.
+            TooMany: The account owns as many as the policy allows, and this would be another one.
         """
         return cast("Registered", await self._writer.submit(command))
 

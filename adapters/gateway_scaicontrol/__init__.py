@@ -71,6 +71,10 @@ class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"env": "REGISTRY_HEARTBEAT_UNREACHABLE_THRESHOLD"},
         ),
     ] = 10
+    max_per_account: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Most services an account may have registered, silent ones included. Unset: no limit."),
+    ] = None
     scaikey_issuer: Annotated[
         str | None,
         Meta(
@@ -113,7 +117,7 @@ def policy(_core: Settings, own: ScaiControlSettings) -> LeasePolicy:
         Stage((own.degraded_threshold - 1) * own.monitor_interval, Health.DEGRADED, "degraded"),
         Stage((own.unreachable_threshold - 1) * own.monitor_interval, Health.UNREACHABLE, "unreachable"),
     )
-    return LeasePolicy(late_renewal="revive", retention=None, stages=stages)
+    return LeasePolicy(late_renewal="revive", retention=None, stages=stages, most_owned=own.max_per_account)
 
 
 def mount(core: Core, own: ScaiControlSettings) -> Mount:

@@ -7,7 +7,14 @@ from starlette.types import Scope
 
 from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
-from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed, StoreUnavailable
+from registry_gateway.errors import (
+    AlreadyRegistered,
+    NotOwner,
+    NotRegistered,
+    StillSubscribed,
+    StoreUnavailable,
+    TooMany,
+)
 from registry_gateway.exchange import Answer, BodyTooLarge, json_answer, request_id
 from registry_gateway.validation import REFUSED, unprocessable
 
@@ -34,6 +41,8 @@ def fault(error: Exception, scope: Scope) -> Answer:
             return _refusal(403, str(error), scope)
         case NotOwner():
             return _refusal(403, f"Service {error}", scope)
+        case TooMany():
+            return _refusal(403, str(error), scope)
         case NotRegistered():
             return _refusal(404, f"Service {error}", scope)
         case AlreadyRegistered():

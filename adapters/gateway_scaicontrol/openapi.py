@@ -30,7 +30,7 @@ _REQUEST_ID = {"X-Request-ID": "The `request_id`; the gateway's log has it too."
 
 _REFUSED: Mapping[int, Response] = {
     401: Response("No valid token.", ErrorResponse, headers={"WWW-Authenticate": "Bearer"}),
-    403: Response("The token lacks the scope, or may not speak for this slug.", ErrorResponse),
+    403: Response("No scope, a slug the token may not speak for, or an account with too many.", ErrorResponse),
     413: Response("The body is too large.", ErrorResponse),
     422: Response("The body makes no sense.", Unprocessable),
     500: Response("A defect of the gateway.", ErrorResponse),

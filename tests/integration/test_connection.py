@@ -202,7 +202,7 @@ async def test_the_head_of_one_large_header_is_refused_before_its_end(connect: C
     async with connect() as client:
         await client.send(HEAD + b"X-Long: ")
         sent = 0
-        while sent < 10_000_000 and not client.reader._buffer:  # type: ignore[attr-defined] # to stop once it is answered
+        while sent < 10_000_000 and not client.reader._buffer:  # until it is answered
             try:
                 await client.send(b"a" * 10_000)
             except OSError:
