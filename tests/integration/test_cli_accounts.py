@@ -49,7 +49,7 @@ def test_both_tokens_work_until_the_overlap_is_over(database_url: str) -> None:
     rows = output(database_url, "accounts", "list").splitlines()
     assert [row.split()[:3] for row in rows[1:]] == [["scaiflow", "active", f"rgw_{t['id']}"] for t in (first, second)]
     assert all(re.search(r" \ds ago +registry:manage +any$", row) for row in rows[1:])
-    assert new.rpartition("_")[2][:10] not in "".join(rows)
+    assert new.split("_", 2)[2][:10] not in "".join(rows)  # the secret itself may have underscores
 
     output(database_url, "accounts", "rotate", "scaiflow", "--overlap", "0")
     assert not _works(database_url, old)
