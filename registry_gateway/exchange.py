@@ -97,6 +97,11 @@ class Call:
                 return str(value, "latin-1")
         return None
 
+    def bearer(self) -> str | None:
+        """Return the token of `Authorization: Bearer TOKEN`, or None."""
+        scheme, _, token = (self.header(b"authorization") or "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+
     def param(self, name: str) -> str:
         """Return a path parameter, percent-decoded."""
         value: str = self.scope["path_params"][name]

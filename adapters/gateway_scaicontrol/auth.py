@@ -84,9 +84,8 @@ async def authorize(call: Call, accounts: Accounts, scaikey: Verifier | None) ->
         Forbidden: It lacks the scope, or is a person's.
         KeysUnavailable: It can't be verified now.
     """
-    scheme, _, token = (call.header(b"authorization") or "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    token = call.bearer()
+    if token is None:
         raise Unauthorized("A bearer token is needed: Authorization: Bearer TOKEN")
     if scaikey is not None and not token.startswith(LOCAL) and token.count(".") == 2:
         caller = await scaikey.caller(token)

@@ -130,8 +130,8 @@ class Admin:
         """
         if not await self._accounts.granted(ADMINISTER, SUPER_ADMIN):
             raise HTTPException(404)
-        scheme, _, token = (call.header(b"authorization") or "").partition(" ")
-        account = await self._accounts.authenticate(token.strip()) if scheme.lower() == "bearer" else None
+        token = call.bearer()
+        account = await self._accounts.authenticate(token) if token else None
         if account is None:
             detail = "A valid bearer token is needed: Authorization: Bearer TOKEN"
             raise Refused(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})

@@ -16,8 +16,8 @@ async def authorize(call: Call, accounts: Accounts) -> None:
     Raises:
         Refused: With 401, there is no valid token; with 403, its account lacks the scope.
     """
-    scheme, _, token = (call.header(b"authorization") or "").partition(" ")
-    account = await accounts.authenticate(token.strip()) if scheme.lower() == "bearer" else None
+    token = call.bearer()
+    account = await accounts.authenticate(token) if token else None
     if account is None:
         detail = "A valid token is needed: Authorization: Bearer TOKEN"
         raise Refused(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
