@@ -1,5 +1,5 @@
-"""A client's connection, with the limits that uvicorn's has not: how large the head of a request may be, and how long
-a client may keep us waiting.
+"""A client's connection, with what uvicorn's has not: limits on how large the head of a request may be and on how long
+a client may keep us waiting, and answers that leave in one piece.
 
 uvicorn reads HTTP with httptools. That takes a head of any size (`h11_max_incomplete_event_size` is for uvicorn's other
 parser), and a request that never ends holds its connection for ever. Here a look at each connection every
@@ -23,6 +23,9 @@ KEEP_ALIVE_SECONDS = 20
 that it is they who close it, and no request meets a connection that is just being closed.
 """
 
+COPIED_BYTES = 16_384
+"""Most bytes of a body that are copied behind its head; with more, a list of two costs less than the copy."""
+
 
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, watched. It refuses in plain text, as uvicorn does what is no HTTP."""
@@ -31,7 +34,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start to watch."""
-        super().connection_made(transport)
+        in_one_piece: Any = OnePiece(transport, self.loop)
+        super().connection_made(in_one_piece)
         no_request_yet: Any = {}
         self.scope = no_request_yet  # a client that sends nothing is waited for like one that sends half a head
         self._partial: object = None
@@ -119,3 +123,47 @@ class Connection(HttpToolsProtocol):
             f"content-length: {len(content)}\r\nconnection: close\r\n\r\n{content}".encode()
         )
         self.transport.close()
+
+
+class OnePiece:
+    """A transport that sends the head of an answer together with the first part of its body.
+
+    uvicorn writes the two one after the other. uvloop passes each on at once, and a short answer would cost two system
+    calls here, two packets, and two wake-ups of the client: more than all else that a heartbeat does in the kernel.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the transport."""
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the transport in all else."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Keep what ends like a head until more comes, or the task that wrote it waits for something."""
+        head = self._head
+        if head is not None:
+            self._head = None
+            if len(data) <= COPIED_BYTES:
+                self._transport.write(head + data)
+            else:
+                self._transport.writelines((head, data))
+        elif data.startswith(b"HTTP/1.1 ") and data.endswith(b"\r\n\r\n"):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close, after what has been written is out."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head is not None:
+            head, self._head = self._head, None
+            if not self._transport.is_closing():
+                self._transport.write(head)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, delete, func, select, text
 
 from registry_gateway.model import Event, EventKind
+from registry_gateway.store.prepared import inserting
 from registry_gateway.store.tables import EventRow
 
 
@@ -52,10 +53,10 @@ def record(connection: Connection, events: Sequence[Event]) -> None:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(_TURN)
-    connection.execute(_INSERT, [_event_row(event) for event in events])
+    _INSERT.run_each(connection, map(_event_row, events))
 
 
-_INSERT = insert(EventRow)
+_INSERT = inserting(EventRow)
 _TURN = text("SELECT pg_advisory_xact_lock(0x52474556)")
 """Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
 

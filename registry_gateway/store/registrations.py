@@ -5,7 +5,7 @@ in a deadlock; the transaction that loses one is run again. On SQLite a writing 
 lock from its start.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
+    Select,
     String,
     Subquery,
     TableValuedAlias,
@@ -22,7 +23,6 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    insert,
     or_,
     select,
     update,
@@ -32,8 +32,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from registry_gateway.decide import Documents
 from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
+from registry_gateway.store import history
 from registry_gateway.store.offers import written
-from registry_gateway.store.tables import DocumentRow, RegistrationRow, VersionRow
+from registry_gateway.store.prepared import Prepared, Values, inserting
+from registry_gateway.store.tables import DocumentRow, RegistrationRow
 
 Key = tuple[str, str]
 """Dialect and key."""
@@ -43,7 +45,7 @@ Found = tuple[Registration, bytes, bytes | None]
 
 R = RegistrationRow
 COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
-_OF_KEY = and_(R.dialect == bindparam("_dialect"), R.key == bindparam("_key"))
+_OF_KEY = and_(R.dialect == bindparam("dialect"), R.key == bindparam("key"))
 
 
 # --- a batch of keys as a table, in each database's words
@@ -99,11 +101,8 @@ def _locked(batch: Subquery | TableValuedAlias) -> Any:
     )
 
 
-_RENEWAL = {
-    "sqlite": _renewal(_batch_sqlite(), locking=False),
-    "postgresql": _renewal(_batch_postgresql(), locking=True),
-}
-_LOCKED = {"sqlite": _locked(_batch_sqlite()), "postgresql": _locked(_batch_postgresql())}
+_RENEWAL = Prepared(_renewal(_batch_sqlite(), locking=False), postgresql=_renewal(_batch_postgresql(), locking=True))
+_LOCKED = Prepared(_locked(_batch_sqlite()), postgresql=_locked(_batch_postgresql()))
 
 
 # --- rows and structs
@@ -134,7 +133,7 @@ def registration_of(row: Sequence[Any]) -> Registration:
         owner=owner,
         approved_at=approved_at,
         reported=reported,
-        advertised=advertised,
+        advertised=bool(advertised),
         registered_at=registered_at,
         updated_at=updated_at,
         lease=Lease(*lease[:5]),
@@ -157,26 +156,25 @@ def renew(
     Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
     """
     values = _batch_values(connection, batch)
-    rows = connection.execute(_RENEWAL[connection.dialect.name], values | {"now": now})
+    rows = _RENEWAL.run(connection, values | {"now": now})
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
 def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
     """Return the registrations under `keys`, locked until the transaction ends."""
     values = _batch_values(connection, [(dialect, key, None) for dialect, key in sorted(keys)])
-    rows = connection.execute(_LOCKED[connection.dialect.name], values)
+    rows = _LOCKED.run(connection, values)
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
 def count_owned(connection: Connection, dialect: str, owner: str) -> int:
     """Return how many registrations an account owns. Walks through those of the dialect: there is no index for it."""
-    return connection.execute(_COUNT_OWNED, {"_dialect": dialect, "_owner": owner}).scalar_one()
+    return connection.execute(_COUNT_OWNED, {"dialect": dialect, "owner": owner}).scalar_one()
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
     """Remove registrations, with all that hangs on them."""
-    if keys:
-        connection.execute(_REMOVE, [_of(key) for key in keys])
+    _REMOVE.run_each(connection, map(_of, keys))
 
 
 def save(
@@ -192,64 +190,72 @@ def save(
     """
     new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
-    if new:
-        connection.execute(_INSERT, [_row(r) for r in new])
-    if changed:
-        connection.execute(_REPLACE, [_of((r.dialect, r.key)) | _row(r) for r in changed])
-    _save_documents(connection, {key: d for key, d in documents.items() if after[key] is not None}, new)
-    rows = [
-        {"dialect": dialect, "key": key, "version": v.version, "since": v.since}
-        for (dialect, key), history in versions.items()
-        for v in history
-    ]
-    if rows:
-        connection.execute(_INSERT_VERSION, rows)
-
-
-_REPLACE = (
-    update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in RegistrationRow.__table__.c if not c.primary_key})
-)
+    prolonged = {r.key for r in changed if _prolongs(r.lease, before[r.dialect, r.key].lease)}
+    _INSERT.run_each(connection, map(_row, new))
+    _PROLONG.run_each(connection, [_row(r) for r in changed if r.key in prolonged])
+    _REPLACE.run_each(connection, [_row(r) for r in changed if r.key not in prolonged])
+    kept = {key: d for key, d in documents.items() if after[key] is not None}
+    _save_documents(connection, kept, {key: history.written(had) for key, had in versions.items()}, before)
 
 
 def _of(key: Key) -> dict[str, Any]:
-    return {"_dialect": key[0], "_key": key[1]}
+    return {"dialect": key[0], "key": key[1]}
 
 
-def _save_documents(connection: Connection, documents: Mapping[Key, Documents], new: Collection[Registration]) -> None:
-    fresh = {(r.dialect, r.key) for r in new}
-    inserted, replaced, advertised = [], [], []
+def _save_documents(
+    connection: Connection, documents: Mapping[Key, Documents], versions: Mapping[Key, str], before: Container[Key]
+) -> None:
+    rows: dict[Prepared, list[Values]] = {
+        s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _ADD_VERSIONS)
+    }
     for key, d in documents.items():
-        values = {"capabilities": d.capabilities, "offers": written(d.offers or ())}
+        values = _of(key) | {"capabilities": d.capabilities, "offers": written(d.offers or ())}
         if d.document is None:
-            advertised.append(_of(key) | values)
-        elif key in fresh:
-            inserted.append({"dialect": key[0], "key": key[1], "document": d.document} | values)
+            rows[_ADVERTISE].append(values)
         else:
-            replaced.append(_of(key) | {"document": d.document} | values)
-    for statement, rows in ((_INSERT_DOCUMENT, inserted), (_REPLACE_DOCUMENT, replaced), (_ADVERTISE, advertised)):
-        if rows:
-            connection.execute(statement, rows)
+            statement = _REPLACE_DOCUMENT if key in before else _INSERT_DOCUMENT
+            rows[statement].append(values | {"document": d.document, "versions": versions.get(key, "")})
+    for key, more in versions.items():
+        if key not in documents or documents[key].document is None:
+            rows[_ADD_VERSIONS].append(_of(key) | {"versions": more})
+    for statement, of_it in rows.items():
+        statement.run_each(connection, of_it)
 
 
-# Statements are built once: to build one costs more than to run it.
-_INSERT, _INSERT_DOCUMENT, _INSERT_VERSION = insert(R), insert(DocumentRow), insert(VersionRow)
-_REMOVE = delete(R).where(_OF_KEY)
-_COUNT_OWNED = select(func.count()).where(R.dialect == bindparam("_dialect"), R.owner == bindparam("_owner"))
-_ADVERTISE = (
-    update(DocumentRow)
-    .where(DocumentRow.dialect == bindparam("_dialect"), DocumentRow.key == bindparam("_key"))
-    .values(capabilities=bindparam("capabilities"), offers=bindparam("offers"))
-)
-_REPLACE_DOCUMENT = _ADVERTISE.values(document=bindparam("document"))
+_INSERT, _INSERT_DOCUMENT = inserting(R), inserting(DocumentRow)
+
+
+def _prolongs(after: Lease, before: Lease) -> bool:
+    """Tell whether the time to sweep stays as it is: the index it is in is then left alone."""
+    return before.stage == after.stage == 0 and before.expires_at <= after.expires_at
+
+
+def _replacing(*but: str) -> Prepared:
+    columns = [c for c in R.__table__.c if not c.primary_key and c.name not in but]
+    return Prepared(update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in columns}))
+
+
+_REPLACE, _PROLONG = _replacing(), _replacing("stage", "sweep_at")
+_REMOVE = Prepared(delete(R).where(_OF_KEY))
+_COUNT_OWNED = select(func.count()).where(R.dialect == bindparam("dialect"), R.owner == bindparam("owner"))
+_DOCUMENT = update(DocumentRow).where(DocumentRow.dialect == bindparam("dialect"), DocumentRow.key == bindparam("key"))
+_OFFER = _DOCUMENT.values(capabilities=bindparam("capabilities"), offers=bindparam("offers"))
+_MORE = {"versions": DocumentRow.versions + bindparam("versions")}
+_ADVERTISE, _ADD_VERSIONS = Prepared(_OFFER), Prepared(_DOCUMENT.values(_MORE))
+_REPLACE_DOCUMENT = Prepared(_OFFER.values(document=bindparam("document"), **_MORE))
 
 
 # --- reading
 
 
+def _found(batch: Subquery | TableValuedAlias) -> Select[Any]:
+    return _ENTRIES.join(batch, _of_batch(batch))
+
+
 def find(connection: Connection, keys: Collection[Key]) -> dict[Key, Found]:
     """Return the registrations under `keys` with their documents, alive or not; those there are."""
     values = _batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
-    rows = connection.execute(_FIND[connection.dialect.name], values)
+    rows = _FIND.run(connection, values)
     return {(row[0], row[1]): (registration_of(row), row[-2], row[-1]) for row in rows}
 
 
@@ -269,17 +275,10 @@ def find_all(connection: Connection, dialect: str | None, alive_at: float | None
 _ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
-_FIND = {
-    name: _ENTRIES.join(batch, _of_batch(batch))
-    for name, batch in (("sqlite", _batch_sqlite()), ("postgresql", _batch_postgresql()))
-}
+_FIND = Prepared(_found(_batch_sqlite()), postgresql=_found(_batch_postgresql()))
 
 
 def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
     """Return the versions a registration has had, oldest first."""
-    rows = connection.execute(
-        select(VersionRow.version, VersionRow.since)
-        .where(VersionRow.dialect == dialect, VersionRow.key == key)
-        .order_by(VersionRow.id)
-    )
-    return [Version(row.version, row.since) for row in rows]
+    read = select(DocumentRow.versions).where(DocumentRow.dialect == dialect, DocumentRow.key == key)
+    return history.read(connection.execute(read).scalar_one_or_none() or "")

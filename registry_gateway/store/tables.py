@@ -75,8 +75,8 @@ def _belongs_to_registration() -> ForeignKeyConstraint:
 class DocumentRow(Table):
     """What a registration is answered with: bytes as the adapter rendered them, read whole and never searched.
 
-    `offers` are the names of its tools and capabilities, a line each, to be found by. One column and not a table:
-    posting a list of tools is one write, however long it is.
+    `offers` are the names of its tools and capabilities, a line each, to be found by. `versions` are those it has had,
+    a line each, too. Columns and not tables: each table and index that a registration writes to makes it slower.
     """
 
     __tablename__ = "documents"
@@ -87,19 +87,7 @@ class DocumentRow(Table):
     document: Mapped[bytes]
     capabilities: Mapped[bytes | None]
     offers: Mapped[str | None]
-
-
-class VersionRow(Table):
-    """A version a registration has had."""
-
-    __tablename__ = "versions"
-    __table_args__ = (_belongs_to_registration(), Index(None, "dialect", "key"))
-
-    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
-    dialect: Mapped[str]
-    key: Mapped[str]
-    version: Mapped[str]
-    since: Mapped[float]
+    versions: Mapped[str] = mapped_column(server_default="")
 
 
 class SubscriptionRow(Table):

@@ -1,7 +1,7 @@
-"""The limits of a connection: how large the head of a request may be, and how long a client may keep us waiting."""
+"""A connection: how large the head of a request may be, how long a client may keep us waiting, how answers leave."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from registry_gateway import connection
-from registry_gateway.connection import MAX_HEAD_BYTES, Connection
+from registry_gateway.connection import MAX_HEAD_BYTES, Connection, OnePiece
 from registry_gateway.exchange import Answer, Call
 from registry_gateway.settings import Settings
 
@@ -29,12 +29,20 @@ class Hasty(Connection):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the size of the body; to /early before the body is there, to /large with a lot."""
+    """Answer with the size of the body; on /early before it is there, on /large with a lot, on /slow after a while."""
     if scope["path"] == "/early":
         await Answer(401, b"{}").send(send)
         return
     if scope["path"] == "/large":
         await Answer(200, b"x" * 20_000_000).send(send)
+        return
+    if scope["path"] == "/slow":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await go_on.wait()
+        await send({"type": "http.response.body", "body": b"ab"})
+        return
+    if scope["path"] == "/nothing":
+        await Answer(204).send(send)
         return
     scope["settings"] = Settings()
     try:
@@ -46,6 +54,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 seen: list[Exception] = []
+go_on = anyio.Event()
 
 
 class Client:
@@ -229,6 +238,85 @@ async def test_what_is_no_http_is_still_a_400(connect: Connect) -> None:
     async with connect() as client:
         await client.send(b"nonsense\r\n\r\n")
         assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+class Recorder(asyncio.Transport):
+    """A transport that keeps what it is given, to be looked at piece by piece; a socket would show the sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep it."""
+        assert not self.closed
+        self.pieces.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Keep them as the one piece they are sent as."""
+        self.write(b"".join(bytes(data) for data in list_of_data))
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self.closed
+
+    def close(self) -> None:
+        """Close."""
+        self.closed = True
+
+
+START = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize("body", [b"ab", b"", b"x" * 100_000])
+async def test_a_head_and_its_body_leave_in_one_piece(body: bytes) -> None:
+    transport = Recorder()
+    in_one_piece = OnePiece(transport, asyncio.get_running_loop())
+    for _ in range(2):
+        in_one_piece.write(START)
+        in_one_piece.write(body)
+        in_one_piece.write(b"more")
+    await anyio.lowlevel.checkpoint()
+    assert transport.pieces == [START + body, b"more"] * 2
+
+
+async def test_a_head_without_a_body_leaves_before_the_connection_is_closed() -> None:
+    transport = Recorder()
+    in_one_piece = OnePiece(transport, asyncio.get_running_loop())
+    in_one_piece.write(START)
+    in_one_piece.close()
+    in_one_piece.write(START)  # to a client that has gone: nobody is told, as with any transport
+    await anyio.lowlevel.checkpoint()
+    assert transport.pieces == [START]
+
+
+async def test_a_head_does_not_wait_for_a_body_that_takes_its_time(connect: Connect) -> None:
+    global go_on
+    go_on = anyio.Event()
+    async with connect() as client:
+        await client.send(b"GET /slow HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        with anyio.fail_after(5):
+            assert (await client.answer(0)).startswith(b"HTTP/1.1 200 OK\r\n")
+        go_on.set()
+        assert await client.reader.readexactly(2) == b"ab"
+
+
+async def test_a_head_that_is_all_there_is_leaves_too(connect: Connect) -> None:
+    async with connect() as client:
+        for _ in range(2):
+            await client.send(b"GET /nothing HTTP/1.1\r\nHost: gateway\r\n\r\n")
+            with anyio.fail_after(5):
+                assert (await client.answer(0)).startswith(b"HTTP/1.1 204 ")
+
+
+async def test_a_client_that_asks_first_whether_to_send_is_told(connect: Connect) -> None:
+    async with connect() as client:
+        await client.send(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        with anyio.fail_after(5):
+            assert await client.answer(0) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await client.send(b"ab")
+        assert (await client.answer(1)).endswith(b"2")
 
 
 def test_the_limits_leave_room_for_the_longest_token() -> None:
