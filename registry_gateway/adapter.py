@@ -8,25 +8,27 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from time import perf_counter
 from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Router
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway.accounts import Accounts
 from registry_gateway.clock import Clock
-from registry_gateway.exchange import NOSNIFF, Answer, request_id
+from registry_gateway.exchange import NOSNIFF, Answer, methods, request_id
 from registry_gateway.keys import Keyrings
 from registry_gateway.lease import LeasePolicy
+from registry_gateway.meters import Requests
 from registry_gateway.operation import Operation
 from registry_gateway.registry import Registry
 from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"
 
-OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "openapi.json"})
+OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "metrics", "openapi.json", "sd"})
 """First path segments no adapter may claim: what the gateway answers there is its own."""
 
 log = logging.getLogger("registry_gateway.requests")
@@ -125,15 +127,20 @@ def open_to_writes(adapters: Sequence[Adapter], configuration: Configuration) ->
 class Mounted:
     """An adapter's routes behind the boundary no exception passes."""
 
-    def __init__(self, name: str, mount: Mount) -> None:
-        """Take the dialect's name and what its adapter built."""
+    def __init__(self, name: str, mount: Mount, requests: Requests) -> None:
+        """Take the dialect's name, what its adapter built, and what counts the requests to it."""
         self.name = name
         self.mount = mount
         self._router = Router(mount.routes, redirect_slashes=False)
         self._fault = mount.fault
+        self._requests = requests
+        self._notes_status = all(isinstance(route, Route) and methods(route) for route in mount.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; whatever a route raises is worded by the adapter and logged."""
+        began = perf_counter()
+        if not self._notes_status:
+            send = _noting(scope, send)
         try:
             if "\x00" in scope["path"]:
                 raise HTTPException(404)  # no key holds NUL: PostgreSQL's text can't
@@ -142,7 +149,20 @@ class Mounted:
             answer = self._fault(error, scope)
             answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
             _log(self.name, error, answer.status, scope)
+            scope["status"] = answer.status
             await answer.send(send)
+        self._requests.answered(scope, perf_counter() - began)
+
+
+def _noting(scope: Scope, send: Send) -> Send:
+    """Return `send` for routes that were not made by `resource`: the status goes into the scope."""
+
+    async def noted(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            scope["status"] = message["status"]
+        await send(message)
+
+    return noted
 
 
 def _log(dialect: str, error: Exception, status: int, scope: Scope) -> None:

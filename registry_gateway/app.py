@@ -11,15 +11,17 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, catalogue, migrate, settings
+from registry_gateway import admin, catalogue, migrate, openapi, prometheus, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
+from registry_gateway.figures import Figures
 from registry_gateway.hangup import on_hangup
 from registry_gateway.keys import Keyrings
+from registry_gateway.meters import Meters
 from registry_gateway.own_operations import OPERATIONS
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
@@ -37,7 +39,7 @@ class Gateway:
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
         own = Mount(self._routes(), _fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
-        self._own = Mounted("gateway", own)
+        self._own = _mounted(core, "gateway", own)
         self.mounts = {m.name: m.mount for m in (*mounts.values(), self._own)}
         self._pages.publish(self.mounts)
         self._lifespan = Router(lifespan=self._run)
@@ -85,44 +87,63 @@ class Gateway:
         core = self.core
         await core.registry.resume()
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
+        published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")
         core.keyrings.report()
         try:
             with on_hangup(core.keyrings.reload):
                 yield
         finally:
             house.cancel()
-            await asyncio.wait([house])
+            published.cancel()
+            await asyncio.wait([house, published])
             await core.registry.close()
 
 
-def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock: Clock | None = None) -> Gateway:
+def create_app(
+    configuration: Configuration,
+    adapters: Sequence[Adapter],
+    clock: Clock | None = None,
+    figures: Figures | None = None,
+) -> Gateway:
     """Build the gateway from its settings and the adapters that are installed. Opens nothing yet.
+
+    `figures` is where the numbers behind /metrics are kept; None: in this process alone.
 
     Raises:
         SettingsError: A dialect can't work with its settings, or is open where credentials are required.
     """
     speaking = adapters_module.chosen(adapters, configuration.gateway)
     _require_auth(configuration, speaking)
-    core, store = open_core(configuration, speaking, clock)
-    mounts = {admin.SEGMENT: Mounted(admin.SEGMENT, admin.mount(core, [a.name for a in speaking]))}
+    core, store = open_core(configuration, speaking, clock, figures)
+    mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core, [a.name for a in speaking]))}
     for adapter in speaking:
-        mounted = Mounted(adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
+        mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
     closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
     protected = core.settings.protect_catalog or closed
-    mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store, protected=protected))
+    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", catalogue.mount(core, store, protected=protected))
+    watched = _mounted(core, "prometheus", prometheus.mount(core, store, protected=protected))
+    mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
     return Gateway(core, store, mounts)
 
 
 def open_core(
-    configuration: Configuration, adapters: Sequence[Adapter], clock: Clock | None = None
+    configuration: Configuration,
+    adapters: Sequence[Adapter],
+    clock: Clock | None = None,
+    figures: Figures | None = None,
 ) -> tuple[Core, Store]:
     """Build the core, with the lease policies of `adapters`, and the database below it. Opens nothing yet."""
     own = configuration.gateway
     clock = clock or SystemClock()
-    store = Store(own.database_url, synchronous=own.sqlite_synchronous)
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
-    return Core(Registry(store, policies, clock), Accounts(store, clock), Keyrings(), own, clock), store
+    meters = Meters(policies, figures)
+    store = Store(own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions)
+    return Core(Registry(store, policies, clock, meters), Accounts(store, clock), Keyrings(), own, clock), store
+
+
+def _mounted(core: Core, name: str, mount: Mount) -> Mounted:
+    return Mounted(name, mount, core.registry.meters.mount(name, openapi.names(mount)))
 
 
 def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> None:
@@ -139,7 +160,8 @@ def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> 
 def from_environment() -> Gateway:
     """Build the gateway from the environment alone: what each worker process of `serve` does."""
     adapters = adapters_module.installed()
-    gateway = create_app(settings.load(adapters, os.environ), adapters)
+    figures = Figures.of_process(os.environ)
+    gateway = create_app(settings.load(adapters, os.environ), adapters, figures=figures)
     # What is there now stays. Under load the collector would walk all of it several times a second, and every
     # heartbeat wait for 60 ms.
     gc.collect()

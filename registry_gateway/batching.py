@@ -33,6 +33,7 @@ class Batching(Generic[Asked, Answered]):
         *,
         batch: int = BATCH,
         queue: int = QUEUE,
+        observe: Callable[[int], None] | None = None,
     ) -> None:
         """Take the function that works on a batch.
 
@@ -41,8 +42,10 @@ class Batching(Generic[Asked, Answered]):
                 belongs to. If it raises, every caller of that batch gets the error, and no other.
             batch: Most items in one batch.
             queue: Most items waiting.
+            observe: Told the size of each batch that is taken.
         """
         self._work = work
+        self._observe = observe
         self._batch = batch
         self._queue_limit = queue
         self._waiting: list[tuple[Asked, asyncio.Future[Answered]]] = []
@@ -69,6 +72,11 @@ class Batching(Generic[Asked, Answered]):
         """Whether nobody waits and nothing is worked on."""
         return self._worker is None and not self._waiting
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait for their batch."""
+        return len(self._waiting)
+
     async def drain(self) -> None:
         """Return when everything taken so far is done and answered."""
         while self._worker is not None:
@@ -79,6 +87,8 @@ class Batching(Generic[Asked, Answered]):
             while self._waiting:
                 await self._gather()
                 batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+                if self._observe is not None:
+                    self._observe(len(batch))
                 await self._answer(batch)
         finally:
             self._worker = None

@@ -203,6 +203,7 @@ class _Endpoint:
         if handler is None:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.handlers))})
         answer = await handler(Call(scope, receive))
+        scope["status"] = answer.status  # for what is measured
         await answer.send(send)
 
 

@@ -39,6 +39,18 @@ def endpoints(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield from ((path, method) for method in sorted(answered) if method != "HEAD" or "GET" not in answered)
 
 
+def names(mount: Mount) -> dict[tuple[object, str], str]:
+    """Return what the endpoints of a mount are called, by endpoint and method: as their operation, else `GET /path`."""
+    described: dict[tuple[str, str], str] = {(o.path, o.method): o.name for o in mount.operations}
+    found: dict[tuple[object, str], str] = {}
+    for route in mount.routes:
+        for path, method in endpoints([route]):
+            assert isinstance(route, Route)  # noqa: S101 - the only ones with endpoints
+            name = described.get((path, method), f"{method} {path}")
+            found |= {(route.endpoint, alike): name for alike in ((method, "HEAD") if method == "GET" else (method,))}
+    return found
+
+
 def document(mounts: Mapping[str, Mount], root_path: str = "") -> bytes:
     """Return the document for what is mounted, by name.
 

@@ -25,6 +25,7 @@ from registry_gateway.commands import (
 from registry_gateway.decide import happened, standing
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.lease import REVOKED, LeasePolicy, Policies
+from registry_gateway.meters import Meters
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
 from registry_gateway.store import events, presence, registrations, subscriptions, sweeps
 from registry_gateway.store.engine import Store
@@ -64,14 +65,20 @@ class Registry:
     and have changed nothing then.
     """
 
-    def __init__(self, store: Store, policies: Mapping[str, LeasePolicy], clock: Clock) -> None:
-        """Take the database, the lease policy of each dialect, and the clock."""
+    def __init__(
+        self, store: Store, policies: Mapping[str, LeasePolicy], clock: Clock, meters: Meters | None = None
+    ) -> None:
+        """Take the database, the lease policy of each dialect, the clock, and meters (None: some of its own)."""
         self._store = store
         self._policies = policies
         self.policies = Policies(policies)
         self._clock = clock
-        self._writer: Batching[Command, Outcome] = Batching(self._commit)
-        self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find)
+        self.meters = meters or Meters(policies)
+        batches = self.meters.batches
+        self._writer: Batching[Command, Outcome] = Batching(self._commit, observe=batches["write"].observe)
+        self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find, observe=batches["find"].observe)
+        self.meters.queue("write", lambda: self._writer.waiting)
+        self.meters.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(self._moment)
         self._interrupted = False
 
@@ -176,7 +183,7 @@ class Registry:
         policy = self.policies.of(dialect)
         now = self._clock.now()
         added, event = await self._write(_subscribe, policy, dialect, key, subscriber, actor, now)
-        journal.report([event])
+        self._report([event])
         return added
 
     async def unsubscribe(self, number: int, actor: Actor) -> Subscription:
@@ -186,7 +193,7 @@ class Registry:
             NotFound: There is none of that number, or it has ended.
         """
         ended, event = await self._write(_unsubscribe, number, actor, self._clock.now())
-        journal.report([event])
+        self._report([event])
         return ended
 
     async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
@@ -231,10 +238,14 @@ class Registry:
         total = 0
         while True:
             swept = await self._write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
-            journal.report(swept)
+            self._report(swept)
             total += len(swept)
             if len(swept) < CHUNK:
                 return total
+
+    def _report(self, recorded: Sequence[Event]) -> None:
+        journal.report(recorded)
+        self.meters.happened(recorded)
 
     # --- transactions
 
@@ -248,7 +259,8 @@ class Registry:
                 return [error]
             # One of them spoils the statement for all; on its own each gets what it deserves.
             return [outcome for command in commands for outcome in await self._commit([command])]
-        journal.report(recorded)
+        self.meters.committed(commands, outcomes)
+        self._report(recorded)
         return outcomes
 
     async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -67,7 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 60.0
     protect_catalog: Annotated[
         bool,
-        Meta(description="Whether reading the catalogue needs a token with the scope read:catalog or admin:registry."),
+        Meta(
+            description="Whether reading the catalogue, /metrics and /sd/prometheus needs a token with the scope "
+            "read:catalog or admin:registry."
+        ),
     ] = False
     sqlite_synchronous: Annotated[
         Literal["NORMAL", "FULL"],

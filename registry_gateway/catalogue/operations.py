@@ -1,7 +1,8 @@
 """The catalogue's endpoints as /openapi.json has them: the one place that says what each takes and answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from registry_gateway.catalogue.query import Events, Services, parameters
 from registry_gateway.catalogue.wire import Dossier, EventList, ServiceList, Stats
@@ -21,7 +22,8 @@ def _problem(description: str) -> Response:
     return Response(description, Problem, MEDIA_TYPE)
 
 
-def _answers(description: str, body: type, **problems: str) -> Mapping[int, Response]:
+def answers(description: str, body: Any, **problems: str) -> Mapping[int, Response]:
+    """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
     worded = {int(status.removeprefix("p")): _problem(text) for status, text in problems.items()}
     always = {400: _problem("A parameter makes no sense; `parameter` is its name."), 503: _problem("No database.")}
     return {200: Response(description, body, headers={"ETag": "Of the answer."}), **NOT_MODIFIED, **worded, **always}
@@ -36,7 +38,7 @@ _OPERATIONS = (
         description="Filters add up. Pages hold still under change: each goes on behind the last row of the one "
         "before. With `at`, what was alive at that instant.",
         parameters=(*parameters(Services), IF_NONE_MATCH),
-        responses=_answers("A page.", ServiceList, p410="The log of events doesn't reach back so far; see `since`."),
+        responses=answers("A page.", ServiceList, p410="The log of events doesn't reach back so far; see `since`."),
     ),
     Operation(
         method="GET",
@@ -45,7 +47,7 @@ _OPERATIONS = (
         summary="All there is on one service",
         description="Also of one that is gone, from the log of events.",
         parameters=(*_SERVICE, IF_NONE_MATCH),
-        responses=_answers("It.", Dossier, p404="There never was one, as far as is known."),
+        responses=answers("It.", Dossier, p404="There never was one, as far as is known."),
     ),
     Operation(
         method="GET",
@@ -53,7 +55,7 @@ _OPERATIONS = (
         name="events",
         summary="What happened to one service",
         parameters=(*_SERVICE, *parameters(Events), IF_NONE_MATCH),
-        responses=_answers("A page.", EventList, p404="There never was one, as far as is known."),
+        responses=answers("A page.", EventList, p404="There never was one, as far as is known."),
     ),
     Operation(
         method="GET",
@@ -61,14 +63,17 @@ _OPERATIONS = (
         name="stats",
         summary="The registry in figures",
         parameters=(IF_NONE_MATCH,),
-        responses=_answers("They.", Stats),
+        responses=answers("They.", Stats),
     ),
 )
 
 
 def operations(*, protected: bool) -> tuple[Operation, ...]:
     """Return the operations; `protected` ones ask for a token."""
-    if not protected:
-        return _OPERATIONS
+    return guarded(_OPERATIONS) if protected else _OPERATIONS
+
+
+def guarded(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return `operations` as ones that ask for a token with the scope to read."""
     refusals = {401: _problem("No valid token."), 403: _problem("The token lacks the scope.")}
-    return secured([replace(o, responses={**o.responses, **refusals}) for o in _OPERATIONS], SECURITY)
+    return secured([replace(o, responses={**o.responses, **refusals}) for o in operations], SECURITY)

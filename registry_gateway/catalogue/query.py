@@ -59,8 +59,8 @@ class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
-class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What `GET /catalog/v1/services` takes. Filters add up; `status` and `dialect` take several, with commas."""
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which services are asked for."""
 
     dialect: Annotated[tuple[Word, ...], Meta(description="In one of these dialects, separated by commas.")] = ()
     status: Annotated[
@@ -75,6 +75,23 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         Text | None,
         Meta(description="With this in the key, the name or the address; upper and lower case are alike."),
     ] = None
+
+    def wanted(self) -> Wanted:
+        """Return what is looked for."""
+        return Wanted(
+            dialects=self.dialect,
+            statuses=self.status,
+            name=self.name,
+            version=self.version,
+            host=self.host,
+            offer=self.tool,
+            text=self.q or None,
+        )
+
+
+class Services(Filters, frozen=True, kw_only=True):
+    """What `GET /catalog/v1/services` takes. Filters add up; `status` and `dialect` take several, with commas."""
+
     at: Annotated[
         Annotated[datetime, Meta(tz=True)] | UnsetType,
         Meta(
@@ -90,18 +107,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     limit: Annotated[Limit, Meta(description="Most services on a page.")] = 100
     cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
-
-    def wanted(self) -> Wanted:
-        """Return what is looked for."""
-        return Wanted(
-            dialects=self.dialect,
-            statuses=self.status,
-            name=self.name,
-            version=self.version,
-            host=self.host,
-            offer=self.tool,
-            text=self.q or None,
-        )
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):

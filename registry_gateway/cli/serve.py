@@ -1,11 +1,14 @@
 """`registry-gateway serve`: from settings to a listening server."""
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import signal
 import socket
 import ssl
+import tempfile
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
@@ -16,7 +19,7 @@ import uvicorn
 from sqlalchemy import inspect
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from registry_gateway import adapter, log, migrate, settings
+from registry_gateway import adapter, figures, log, migrate, settings
 from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
 from registry_gateway.cli.program import NAME
@@ -89,7 +92,7 @@ def serve(
     create_app(configuration, adapters)  # finds the settings that only make no sense together, before anything is done
     own = configuration.gateway
     database_url = given[f"{PREFIX}DATABASE_URL"]
-    with _listen(own.host, own.port) as listener:
+    with _listen(own.host, own.port) as listener, _shared_figures(workers):
         asyncio.run(_prepare_database(own, migrating, upgrade_command(database_url)))
         scheme = "http" if ssl_certfile is None else "https"
         port: int = listener.getsockname()[1]
@@ -205,6 +208,17 @@ async def _prepare_database(own: Settings, migrating: bool, remedy: str) -> None
             click.echo(f"Migrated the database to {migrate.head()}.\n")
     finally:
         await store.close()
+
+
+@contextlib.contextmanager
+def _shared_figures(workers: int) -> Iterator[None]:
+    """Give several workers a directory for what /metrics answers with, so that each can answer for all."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{NAME}-") as directory:
+        os.environ[figures.DIRECTORY] = directory
+        yield
 
 
 def _is_empty(connection: Any) -> bool:

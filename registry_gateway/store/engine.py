@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,6 +13,8 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry_gateway.errors import StoreUnavailable, Unstorable
+from registry_gateway.figures import Figures
+from registry_gateway.meters import Transactions
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 
 log = logging.getLogger("registry_gateway.store")
@@ -76,14 +79,18 @@ class Store:
     through a pool of asyncio connections.
     """
 
-    def __init__(self, url: str, *, synchronous: str = "NORMAL", pool_size: int = 5) -> None:
+    def __init__(
+        self, url: str, *, synchronous: str = "NORMAL", pool_size: int = 5, transactions: Transactions | None = None
+    ) -> None:
         """Prepare the engines; nothing is opened yet.
 
         Args:
             url: A SQLAlchemy URL; the driver in it is ignored.
             synchronous: SQLite's `synchronous` pragma: NORMAL survives a killed process, FULL a power cut.
             pool_size: Connections of the pool.
+            transactions: What measures them; None: a meter of its own.
         """
+        self._transactions = transactions or Transactions(Figures())
         self.url = async_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         pool: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": BUSY_TIMEOUT}
@@ -118,15 +125,15 @@ class Store:
         Raises:
             StoreUnavailable: The database can't be reached or refuses.
         """
-        return await self._attempt(functools.partial(_pooled, self.engine), work)
+        return await self._attempt("read", functools.partial(_pooled, self.engine), work)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is short: look-ups by key."""
-        return await self._attempt(self._finder.run, work)
+        return await self._attempt("find", self._finder.run, work)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is long: whole lists."""
-        return await self._attempt(self._scanner.run, work)
+        return await self._attempt("scan", self._scanner.run, work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; run it again if it lost a race against another process.
@@ -138,10 +145,10 @@ class Store:
         """
         for _ in range(ATTEMPTS - 1):
             try:
-                return await self._attempt(self._writer.run, work)
+                return await self._attempt("write", self._writer.run, work)
             except LostRace:
                 continue
-        return await self._attempt(self._writer.run, work)
+        return await self._attempt("write", self._writer.run, work)
 
     def write_later(self, work: Callable[[Connection], object]) -> None:
         """Do what `write` does while nobody waits for it: for what is nice to know. If it fails, the log says so."""
@@ -165,12 +172,17 @@ class Store:
             self._plain.dispose()
         await self.engine.dispose()
 
-    @staticmethod
-    async def _attempt(run: Run[T], work: Callable[[Connection], T]) -> T:
+    async def _attempt(self, lane: str, run: Run[T], work: Callable[[Connection], T]) -> T:
+        began = perf_counter()
         try:
-            return await run(work)
+            answer = await run(work)
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            meaning = translated(error)
+            if type(meaning) is StoreUnavailable:  # not a lost race, nor values it does not take: it works
+                self._transactions.failed(lane)
+            raise meaning from error
+        self._transactions.done(lane, perf_counter() - began)
+        return answer
 
 
 async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:

@@ -1,0 +1,29 @@
+"""What Prometheus asks for: the gateway's figures at `/metrics`, and services as targets at `/sd/prometheus`.
+
+Both are read as the catalogue is, through the pool of connections and under the same rule of access.
+"""
+
+from registry_gateway.adapter import Core, Mount
+from registry_gateway.catalogue.operations import guarded
+from registry_gateway.problem import fault
+from registry_gateway.prometheus.collector import Collector
+from registry_gateway.prometheus.discovery import Discovery
+from registry_gateway.prometheus.operations import OPERATIONS
+from registry_gateway.prometheus.routes import Prometheus
+from registry_gateway.store.engine import Store
+
+SEGMENTS = ("metrics", "sd")
+"""The first path segments."""
+
+
+def mount(core: Core, store: Store, *, protected: bool) -> Mount:
+    """Build the routes; `protected` asks readers for a token."""
+    policies, clock = core.registry.policies, core.clock
+    routes = Prometheus(
+        core.accounts,
+        Collector(core.registry.meters, store, policies, clock),
+        Discovery(store, policies, clock),
+        protected=protected,
+    ).routes()
+    operations = guarded(OPERATIONS) if protected else OPERATIONS
+    return Mount(routes, fault, operations, "The gateway's figures, and services as targets, for Prometheus.")
