@@ -169,7 +169,8 @@ class Registry:
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
     ) -> Sequence[Event]:
         """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it."""
-        return await self._read(events.read, after=after, dialect=dialect, key=key, limit=limit)
+        run = self._store.read if after is None else self._store.find  # what is new is asked for often, and is little
+        return await self._transact(run, events.read, after=after, dialect=dialect, key=key, limit=limit)
 
     # --- subscriptions
 

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from gateway_runspec import export, translate
 from gateway_runspec.faults import BadKey, NoSuchTool
+from gateway_runspec.inventory import Inventory
 from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
@@ -42,14 +43,6 @@ class Anything(Convertor[str]):
 register_url_convertor("runspec_text", Anything())  # Starlette keeps these for the process; hence the prefix
 
 
-class Kept(NamedTuple):
-    """A list that need not be rendered again before another event than `event` or the time `until`."""
-
-    rendered: Rendered
-    event: int
-    until: float
-
-
 class Runspec:
     """The runspec endpoints over a registry."""
 
@@ -62,7 +55,7 @@ class Runspec:
         self._entries = Shared(self._read)
         self._instances = Shared(self._render_instances)
         self._tools = Shared(self._render_tools)
-        self._kept: dict[bool, Kept] = {}
+        self._inventories = {live: Inventory(registry, DIALECT, live_only=live) for live in (True, False)}
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.
@@ -164,14 +157,7 @@ class Runspec:
         return Rendered(translate.instances(await self._read(live_only)))
 
     async def _render_tools(self, live_only: bool) -> Rendered:
-        """Return the tools as they were rendered before, as long as nothing has changed them."""
-        moment = await self._registry.moment()
-        kept = self._kept.get(live_only)
-        if kept is None or kept.event != moment.event or moment.now >= kept.until:
-            entries = await self._read(live_only)
-            kept = Kept(Rendered(translate.tools(entries)), moment.event, translate.stands_until(entries, live_only))
-            self._kept[live_only] = kept
-        return kept.rendered
+        return await self._inventories[live_only].rendered()
 
     def _live_only(self, call: Call) -> bool:
         """Return which instances a list is to be made of, once the reader may ask."""

@@ -14,9 +14,9 @@ Five lines a tool: its name, what the hosts share, what neither shares nor runs,
 comma or the end. A line break can't be part of a JSON string, and those between tokens are taken out before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -123,21 +123,39 @@ def _spliced(entry: Entry) -> bytes:
     )
 
 
-def tools(entries: Sequence[Entry]) -> bytes:
+class Part(NamedTuple):
+    """What an instance adds to the list of tools. In their order the newest registration is first."""
+
+    age: float
+    key: str
+    tools: list[tuple[bytes, bytes, bytes]]
+    """Each tool's name, what it begins with where this is its first host, and this host's element of `hosts`."""
+
+
+def part(entry: Entry) -> Part:
+    """Return what an instance adds to the list of tools."""
+    host = _host(entry)
+    lines = (entry.capabilities or b"").split(b"\n")
+    found = [
+        (name, b'%s%s,"hosts":[' % (name, shared), host + execution)
+        for name, shared, execution in zip(lines[1::_LINES], lines[2::_LINES], lines[4::_LINES], strict=True)
+    ]
+    return Part(-entry.registration.lease.granted_at, entry.registration.key, found)
+
+
+def tools(parts: Iterable[Part]) -> bytes:
     """Return every tool, by name, with the hosts that have it: the newest registration first.
 
     Clients take the first entry of a host; description and schema are the newest registration's too.
     """
     groups: dict[bytes, list[bytes]] = {}
-    for entry in _newest_first(entries):
-        host = _host(entry)
-        lines = (entry.capabilities or b"").split(b"\n")
-        for name, shared, execution in zip(lines[1::_LINES], lines[2::_LINES], lines[4::_LINES], strict=True):
+    for _, _, found in sorted(parts):
+        for name, start, host in found:
             group = groups.get(name)
             if group is None:
-                groups[name] = [b'%s%s,"hosts":[%s%s' % (name, shared, host, execution)]
+                groups[name] = [start + host]
             else:
-                group.append(host + execution)
+                group.append(host)
     names = sorted(groups, key=lambda name: name[:-1])  # without the quote at the end, which sorts above a space
     return b"[%s]" % b",".join(b",".join(groups[name]) + b"]}" for name in names)
 

@@ -18,10 +18,7 @@ Values = dict[str, Any]
 
 
 class Prepared:
-    """A statement of SQLAlchemy Core with at least two values.
-
-    What it returns comes as the driver gives it: SQLite's booleans are integers.
-    """
+    """A statement of SQLAlchemy Core. What it returns comes as the driver gives it: SQLite's booleans are integers."""
 
     def __init__(self, statement: ClauseElement, *, postgresql: ClauseElement | None = None) -> None:
         """Take the statement, all its values bound by name, and the one for PostgreSQL if that is another."""
@@ -55,7 +52,8 @@ def _in_order(compiled: SQLCompiler) -> Callable[[Values], tuple[Any, ...]]:
     """Return what makes a row of values a tuple, together with the constants that are part of the statement."""
     names = compiled.positiontup or []
     constants = {name: value for name, value in compiled.params.items() if value is not None}
-    getter = itemgetter(*names)
+    getter: Callable[[Values], tuple[Any, ...]]
+    getter = itemgetter(*names) if len(names) > 1 else lambda values: tuple(values[name] for name in names)
     if constants:
         return lambda values: getter(constants | values)
     return getter

@@ -264,17 +264,23 @@ def find_all(connection: Connection, dialect: str | None, alive_at: float | None
 
     With `alive_at`, only those whose lease runs at that time.
     """
-    statement = _ENTRIES.order_by(R.dialect, R.key)
-    if dialect is not None:
-        statement = statement.where(R.dialect == dialect)
-    if alive_at is not None:
-        statement = statement.where(R.stage == 0, R.expires_at > alive_at)
-    return [(registration_of(row), row[-2], row[-1]) for row in connection.execute(statement)]
+    statement = _FIND_ALL[dialect is not None, alive_at is not None]
+    rows = statement.run(connection, {"dialect": dialect, "now": alive_at})
+    return [(registration_of(row), row[-2], row[-1]) for row in rows]
 
 
 _ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
+_IN_ORDER = _ENTRIES.order_by(R.dialect, R.key)
+_ALIVE = and_(R.stage == 0, R.expires_at > bindparam("now", type_=R.expires_at.type))
+_OF_DIALECT = R.dialect == bindparam("dialect")
+_FIND_ALL = {
+    (False, False): Prepared(_IN_ORDER),
+    (False, True): Prepared(_IN_ORDER.where(_ALIVE)),
+    (True, False): Prepared(_IN_ORDER.where(_OF_DIALECT)),
+    (True, True): Prepared(_IN_ORDER.where(_OF_DIALECT, _ALIVE)),
+}
 _FIND = Prepared(_found(_batch_sqlite()), postgresql=_found(_batch_postgresql()))
 
 

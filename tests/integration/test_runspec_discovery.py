@@ -1,13 +1,15 @@
 """What readers of the runspec registry are answered: tools by name, hosts, any id in a path."""
 
 import json
+import random
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from gateway_runspec import inventory, translate
 from tests.conftest import GatewayFactory, ManualClock
-from tests.integration.runspec_agent import AGENT, RESTART, ROTATE, beat, ids, post_tools, register
+from tests.integration.runspec_agent import AGENT, RESTART, ROTATE, beat, ids, post_tools, register, registry_of
 
 pytestmark = pytest.mark.anyio
 
@@ -261,3 +263,38 @@ async def test_a_kept_list_of_tools_knows_of_every_change(
         assert await hosts() == ["first"]
         await client.delete("/instances/kept")
         assert await hosts() == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens, in whatever order, through whichever gateway; with parts kept or too many of them."""
+    monkeypatch.setattr(inventory, "FEW", 6)
+    monkeypatch.setattr(inventory, "LARGE", 2 if seed == 3 else 100)
+    choose = random.Random(seed)
+    async with start_gateway(database_url) as client, start_gateway(database_url) as other:
+        registry = registry_of(client)
+        for step in range(60):
+            writer, key = choose.choice((client, other)), f"agent-{choose.randrange(5)}"
+            for _ in range(choose.choice((0, 1, 1, 5))):
+                match choose.randrange(7):
+                    case 0 | 1:
+                        await writer.post("/instances", json=AGENT | {"instance_id": key, "host": f"host-{step}"})
+                    case 2 | 3:
+                        tools = [{"name": name, "description": str(step)} for name in choose.sample("abcd", 2)]
+                        await writer.post(f"/instances/{key}/tools", json={"tools": tools})
+                    case 4:
+                        await writer.post(f"/instances/{key}/heartbeat")
+                    case 5:
+                        await writer.delete(f"/instances/{key}")
+                    case _:
+                        await registry.expire()
+            clock.advance(choose.choice((0, 0, 20, 89, 91)))
+            if step % 10 == 9:
+                await registry_of(other).resume()
+            for live_only in (True, False):
+                entries = await registry.list("runspec", alive=live_only)
+                expected = translate.tools(map(translate.part, entries))
+                answer = await client.get("/tools", params={"active": str(live_only)})
+                assert answer.content == expected, (step, live_only)

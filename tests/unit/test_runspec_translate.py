@@ -89,7 +89,7 @@ def test_tools_are_turned_inside_out(agents: list[tuple[str, list[dict[str, Any]
         for n, (host, tools, ascii_only) in enumerate(agents)
     ]
     expected = grouped([(host, tools) for host, tools, _ in agents])
-    assert sorted(json.loads(translate.tools(entries)), key=lambda t: str(t["name"])) == sorted(
+    assert sorted(json.loads(translate.tools(map(translate.part, entries))), key=lambda t: str(t["name"])) == sorted(
         expected, key=lambda t: str(t["name"])
     )
     for tool in expected:
@@ -101,7 +101,7 @@ def test_tools_are_turned_inside_out(agents: list[tuple[str, list[dict[str, Any]
 
 def test_an_agent_that_never_posted_tools_has_none() -> None:
     silent = entry("a", None)
-    assert translate.tools([silent]) == b"[]"
+    assert translate.tools([translate.part(silent)]) == b"[]"
     assert translate.tool([silent], "x") is None
     assert json.loads(translate.instance(silent))["tools"] == []
     assert translate.hosts([silent])[0].tool_count == 0
