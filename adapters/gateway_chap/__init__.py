@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway_chap.faults import fault
+from gateway_chap.faults import KEY, fault
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
 from registry_gateway import keys
@@ -14,9 +14,7 @@ from registry_gateway.adapter import Adapter, Core, Mount
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings
-
-KEY = "SERVICEKIT_REGISTRATION_KEY"
-"""The setting with the keys, called as the reference server calls it."""
+from registry_gateway.unasked import Unasked
 
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +60,7 @@ def mount(core: Core, own: ChapSettings) -> Mount:
     chap = Chap(
         core.registry,
         keyring=core.keyrings.open("chap", KEY, own.registration_key, own.registration_key_file),
+        unasked=Unasked(KEY),
         missing_key_status=own.missing_key_status,
         ttl=own.ttl_seconds,
         absolute=own.ping_url == "absolute",

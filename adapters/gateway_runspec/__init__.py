@@ -14,6 +14,7 @@ from registry_gateway.adapter import Adapter, Core, Mount
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings, SettingsError
+from registry_gateway.unasked import Unasked
 
 MISSES = 3
 """How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""
@@ -66,6 +67,7 @@ def mount(core: Core, own: RunspecSettings) -> Mount:
     runspec = Runspec(
         core.registry,
         keyring=core.keyrings.open("runspec", KEY, own.api_key, own.api_key_file),
+        unasked=Unasked(KEY),
         protect_reads=own.protect_reads,
         ttl=MISSES * own.heartbeat_interval,
     )
