@@ -6,6 +6,8 @@ import msgspec
 
 from registry_gateway.catalogue.wire import Dossier, Ending, LeaseView, Service, Stats
 from registry_gateway.decide import lapse
+from registry_gateway.doctor import diagnose
+from registry_gateway.doctor.finding import Finding
 from registry_gateway.exchange import EmptyBody, decode
 from registry_gateway.lease import Health, LeasePolicy, Policies
 from registry_gateway.model import Event, Registration
@@ -58,16 +60,16 @@ def picked(service: Service, members: Sequence[str]) -> Service:
 def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | None:
     """Return all there is on a service; None if there never was one, as far as is known."""
     if known.found is None:
-        return None if known.last is None else _of_the_log(known.last, known.ended)
+        return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, capabilities = known.found
-    lease = registration.lease
+    lease, now_is = registration.lease, status(registration, policy, now)
     return Dossier(
         dialect=registration.dialect,
         key=registration.key,
         name=registration.name,
         version=registration.version,
         address=registration.address,
-        status=status(registration, policy, now),
+        status=now_is,
         health=lease.health(policy, now),
         reported=registration.reported,
         owner=registration.owner,
@@ -86,12 +88,13 @@ def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | 
         tools=list(known.offers),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
+        findings=diagnose(None if now_is is Status.GONE else registration, known.recent, now),
         document=_spliced(document),
         capabilities=_NULL if capabilities is None else _spliced(capabilities),
     )
 
 
-def _of_the_log(last: Event, ended: Event | None) -> Dossier:
+def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> Dossier:
     return Dossier(
         dialect=last.dialect,
         key=last.key,
@@ -101,6 +104,7 @@ def _of_the_log(last: Event, ended: Event | None) -> Dossier:
         status=Status.GONE,
         health=Health.GONE,
         ended=None if ended is None else _ending(ended),
+        findings=findings,
         document=_NULL,
         capabilities=_NULL,
     )
