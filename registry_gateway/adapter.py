@@ -76,6 +76,8 @@ class Adapter:
         closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
         open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
             it, or None. Leave it out for a dialect that is never open, or always is on purpose.
+        write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
+            as they are written.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Adapter:
     welcome: Callable[[str, Any], Sequence[str]]
     open_writes: Callable[[Any], str | None] = lambda _own: None
     closed_reads: Callable[[Any], bool] = lambda _own: False
+    write_only: Sequence[str] = ()
 
 
 def installed() -> tuple[Adapter, ...]:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway_chap.faults import KEY, fault
+from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
 from registry_gateway import keys
@@ -92,4 +93,5 @@ adapter = Adapter(
     mount=mount,
     welcome=welcome,
     open_writes=open_writes,
+    write_only=(REGISTER,),
 )

@@ -9,10 +9,7 @@ from registry_gateway.doctor.finding import Finding, error, warning
 _CONTAINER = re.compile(r"[0-9a-f]{12}\Z")
 """The host name Docker gives a container: the start of its id."""
 
-_ADVERTISE = (
-    "Have the service register under a name others reach it by (servicekit: SERVICEKIT_HOST; runspec: the machine's "
-    "host name; else where it says its URL)"
-)
+_ADVERTISE = "Have the service register under a name or address that others reach it by"
 
 
 def host_of(address: str) -> str | None:

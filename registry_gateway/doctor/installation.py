@@ -23,8 +23,15 @@ def of_settings(own: Settings, open_dialects: Mapping[str, str]) -> list[Finding
         return _of_public_url(own)
     found = _of_public_url(own)
     for name, setting in open_dialects.items():
+        advice = f"Set {setting}, here and in the services. Options given to `serve` can't be seen from here."
         summary = f"Anybody who reaches {own.host} may register and remove {name} services"
-        found.append(warning("open_writes", summary, f"Set {setting}, here and in the services."))
+        found.append(
+            warning(
+                "open_writes",
+                summary,
+                advice,
+            )
+        )
     if "*" in own.forwarded_allow_ips.split(","):
         summary = "Any client may say from where and by which scheme it comes: X-Forwarded-* is believed from all"
         advice = f"Name the proxies' addresses in {PREFIX}FORWARDED_ALLOW_IPS, unless only they reach the port."
