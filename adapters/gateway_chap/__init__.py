@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway_chap import translate
 from gateway_chap.faults import KEY, fault
 from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
 from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
+from registry_gateway.importing import Importer
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings
@@ -94,4 +96,7 @@ adapter = Adapter(
     welcome=welcome,
     open_writes=open_writes,
     write_only=(REGISTER,),
+    importer=Importer(
+        "/v2/services", "X-Service-Key", lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)
+    ),
 )

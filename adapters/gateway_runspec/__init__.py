@@ -6,11 +6,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway_runspec import translate
 from gateway_runspec.faults import fault
 from gateway_runspec.openapi import API_KEY, DESCRIPTION, READS, WRITES
 from gateway_runspec.routes import Runspec
 from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
+from registry_gateway.importing import Importer
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings, SettingsError
@@ -100,4 +102,9 @@ adapter = Adapter(
     welcome=welcome,
     open_writes=open_writes,
     closed_reads=lambda own: own.protect_reads,
+    importer=Importer(
+        "/instances?active=true",
+        "X-API-Key",
+        lambda body, own, actor: translate.listing(body, MISSES * own.heartbeat_interval, actor),
+    ),
 )
