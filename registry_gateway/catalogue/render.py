@@ -9,7 +9,7 @@ from registry_gateway.decide import lapse
 from registry_gateway.doctor import diagnose
 from registry_gateway.doctor.finding import Finding
 from registry_gateway.exchange import EmptyBody, decode
-from registry_gateway.lease import Health, LeasePolicy, Policies
+from registry_gateway.lease import Health, Lease, LeasePolicy, Policies
 from registry_gateway.model import Event, Registration
 from registry_gateway.status import Status, status
 from registry_gateway.store import catalogue as found
@@ -76,21 +76,26 @@ def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | 
         registered_at=registration.registered_at,
         updated_at=registration.updated_at,
         approved_at=registration.approved_at,
-        lease=LeaseView(
-            alive=lease.alive(now),
-            ttl=lease.ttl,
-            granted_at=lease.granted_at,
-            heartbeat_at=lease.heartbeat_at,
-            last_seen=lease.last_seen,
-            expires_at=lease.expires_at,
-        ),
+        lease=lease_view(lease, now),
         ended=_ended(registration, known.ended, now),
         tools=list(known.offers),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
         findings=diagnose(None if now_is is Status.GONE else registration, known.recent, now),
-        document=_spliced(document),
-        capabilities=_NULL if capabilities is None else _spliced(capabilities),
+        document=spliced(document),
+        capabilities=_NULL if capabilities is None else spliced(capabilities),
+    )
+
+
+def lease_view(lease: Lease, now: float) -> LeaseView:
+    """Return a lease as it stands at `now`."""
+    return LeaseView(
+        alive=lease.alive(now),
+        ttl=lease.ttl,
+        granted_at=lease.granted_at,
+        heartbeat_at=lease.heartbeat_at,
+        last_seen=lease.last_seen,
+        expires_at=lease.expires_at,
     )
 
 
@@ -123,7 +128,7 @@ def _ending(event: Event) -> Ending:
     return Ending(at=event.at, kind=event.kind.value, actor=event.actor, reason=event.reason)
 
 
-def _spliced(stored: bytes) -> msgspec.Raw:
+def spliced(stored: bytes) -> msgspec.Raw:
     """Return stored bytes as JSON in one line: as they are, or, from a dialect that stores something else, as a string.
 
     A line break in JSON stands between tokens, so it can go.

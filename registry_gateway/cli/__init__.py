@@ -8,6 +8,7 @@ from registry_gateway.cli.config import config
 from registry_gateway.cli.db import db
 from registry_gateway.cli.doctor import doctor
 from registry_gateway.cli.events import events
+from registry_gateway.cli.export import export
 from registry_gateway.cli.imports import import_
 from registry_gateway.cli.program import NAME, Program
 from registry_gateway.cli.serve import serve
@@ -17,7 +18,7 @@ from registry_gateway.cli.subscriptions import subscriptions
 
 @click.group(
     cls=Program,
-    commands=[serve, db, accounts, services, subscriptions, events, doctor, import_, config],
+    commands=[serve, db, accounts, services, subscriptions, events, doctor, import_, export, config],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name=NAME)
