@@ -12,7 +12,6 @@ import msgspec
 
 from registry_gateway.commands import Advertise, Register
 from registry_gateway.errors import AlreadyRegistered
-from registry_gateway.exchange import EmptyBody
 from registry_gateway.model import Actor
 from registry_gateway.registry import Registry
 from registry_gateway.validation import REFUSED, detail
@@ -98,7 +97,7 @@ def entries(body: bytes, kind: type[Any]) -> Any:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise NotAListing(f"it has another shape: {str(error)[:1].lower()}{str(error)[1:]}") from None
-    except (msgspec.DecodeError, EmptyBody, RecursionError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError):
         raise NotAListing("it is no JSON") from None
 
 

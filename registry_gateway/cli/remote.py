@@ -64,7 +64,7 @@ class Remote:
             raise Unreachable(f"{shown(url)} does not answer") from None
         except httpx.RemoteProtocolError as error:
             raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
-        except httpx.RequestError as error:
+        except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may lead to what is no URL
             raise Unreachable(f"can't reach {shown(url)}: {error or type(error).__name__}") from None
 
     async def _get(self, url: str) -> Reply:
@@ -79,8 +79,18 @@ class Remote:
 
 def shown(url: str) -> str:
     """Return a URL without what could be secret in it: user, password and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no URL"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def same_server(asked: str, found: str) -> bool:
+    """Tell whether what was meant for `asked` may go to `found`: the same host and port, and not less safely."""
+    one, other = urlsplit(asked), urlsplit(found)
+    downgraded = one.scheme == "https" and other.scheme != "https"
+    return (one.hostname, one.port) == (other.hostname, other.port) and not downgraded
 
 
 def check_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:

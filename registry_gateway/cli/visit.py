@@ -13,7 +13,7 @@ import msgspec
 
 from registry_gateway.adapter import Adapter
 from registry_gateway.cli.checkup import Diagnosis, Report, about_gateway, diagnosed_hosts
-from registry_gateway.cli.remote import Remote, Reply, Unreachable, shown
+from registry_gateway.cli.remote import Remote, Reply, Unreachable, same_server, shown
 from registry_gateway.doctor import installation
 from registry_gateway.doctor.finding import Finding, error, warning
 
@@ -48,10 +48,13 @@ async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Rep
     Raises:
         Unreachable: There is no gateway, or it doesn't answer to the end.
     """
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    async with Remote() as stranger:  # the token is for the gateway, once it is known where that is
+    async with Remote() as stranger:
         base, found, health = await _find(stranger, _without_endpoint(url, adapters))
-    async with Remote(headers) as remote:
+    if token is not None and not same_server(url, base):
+        summary = f"The token was not sent: it is for {shown(url)}, and the gateway is at {shown(base)}"
+        found.append(warning("token_not_sent", summary, "Give the URL the gateway is at, to have it sent there."))
+        token = None
+    async with Remote({} if token is None else {"Authorization": f"Bearer {token}"}) as remote:
         found += _of_clock(health)
         ready = await remote.get(f"{base}/health/ready")
         if _member(ready.body, "status") not in ("ready", "unavailable"):
@@ -92,7 +95,7 @@ async def _find(remote: Remote, url: str) -> tuple[str, list[Finding], "_Health"
         url, health = await _by_other_scheme(remote, url, unreachable)
         found.append(_wrong_scheme(url))
     if 300 <= health.reply.status < 400:
-        target = urljoin(f"{url}/health", health.reply.headers.get("location", ""))
+        target = _target(f"{url}/health", health.reply.headers.get("location", ""))
         summary = f"{shown(url)} redirects to {shown(target)}. {_FOLLOWS_NONE}"
         url = target.partition("?")[0].rstrip("/").removesuffix("/health")
         found.append(error("redirect", summary, f"Give them {shown(url)}, or have the proxy answer instead."))
@@ -104,6 +107,13 @@ async def _find(remote: Remote, url: str) -> tuple[str, list[Finding], "_Health"
         found.append(error("wrong_prefix", summary, advice))
         url = above
     return url, found, health
+
+
+def _target(asked: str, location: str) -> str:
+    try:
+        return urljoin(asked, location)
+    except ValueError:
+        raise Unreachable(f"{shown(asked)} redirects to what is no URL") from None
 
 
 class _Health(msgspec.Struct):
@@ -213,6 +223,8 @@ def _closed(reply: Reply) -> Finding:
 
 
 async def _of_services(remote: Remote, base: str, listed: Sequence[_Listed]) -> list[Diagnosis]:
+    if len(listed) > PAGE:
+        click.echo(f"Asking about {len(listed)} services …", err=True)  # some 200 a second: it takes a while
     limit = anyio.Semaphore(ASKING)
     found: dict[int, list[Finding]] = {}
 

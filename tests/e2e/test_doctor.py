@@ -112,6 +112,14 @@ def test_a_proxy_that_redirects(gateway: Gateway, proxy: Proxy) -> None:
     assert f"Give them {gateway.url}" in done.stdout
 
 
+def test_a_token_goes_nowhere_but_where_it_was_meant_for(gateway: Gateway, proxy: Proxy) -> None:
+    assert codes(gateway.url.replace("http", "https"), "--token", "t") == ["wrong_scheme", "token_not_sent"]
+    proxy.moved_to = gateway.url
+    assert codes(proxy.url, "--token", "t") == ["redirect", "token_not_sent"]
+    proxy.moved_to = "http://["
+    assert "redirects to what is no URL" in complaint(proxy.url)
+
+
 def test_a_proxy_that_loses_the_dollar(proxy: Proxy) -> None:
     proxy.lost = "$register"
     assert codes(proxy.url) == ["path_changed"]

@@ -103,6 +103,11 @@ def test_a_source_that_does_not_list(sqlite_url: str, source: Source, status: in
     assert refusal(sqlite_url, source, "runspec") == f"{source.url}/instances can't be read: {expected}"
 
 
+def test_a_redirect_to_nowhere(sqlite_url: str, source: Source) -> None:
+    source.status, source.location = 302, "http://["
+    assert refusal(sqlite_url, source, "chap").endswith("it redirects to what is no URL; give the URL it is at")
+
+
 def test_a_list_without_end(sqlite_url: str, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "MOST_BYTES", 2**20)
     source.body = b" " * (2**20 + 1)
