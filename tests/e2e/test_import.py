@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from tests.e2e.child import Child
-from tests.e2e.clients import RUNSPEC_REGISTRY
+from tests.e2e.clients import RUNSPEC_LATEST, RUNSPEC_REGISTRY
 from tests.e2e.gateway import Gateway, running_gateway, unused_port
 from tests.e2e.polling import wait_until
+from tests.e2e.runspec_agent import launch
 
 KEY = "the-old-registry's-key"
 ROTATE = {
@@ -29,9 +30,9 @@ ROTATE = {
 
 
 @contextmanager
-def published_registry(directory: Path) -> Iterator[httpx.Client]:
+def published_registry(directory: Path, port: int | None = None) -> Iterator[httpx.Client]:
     """runspec-registry 0.1.1 as a process, with a key for writes; a client of it that has the key."""
-    port = unused_port()
+    port = unused_port() if port is None else port
     options = ["--host", "127.0.0.1", "--port", str(port), "--api-key", KEY]
     program = RUNSPEC_REGISTRY.executable("runspec-registry")
     child = Child([program, *options], log=directory / "peer.log", directory=directory)
@@ -108,6 +109,32 @@ def test_agents_of_the_published_registry_move_without_a_restart(gateway: Gatewa
         again = gateway.command("import", "--from", "runspec", url, "--json")
         assert outcomes(again) == dict.fromkeys(theirs, "skipped")
         gateway.secrets.add(KEY)  # looked for in log and database when the gateway ends
+
+
+def test_a_real_agent_does_not_notice(tmp_path: Path) -> None:
+    settings = {"REGISTRY_GATEWAY_RUNSPEC_API_KEY": KEY}
+    (tmp_path / "agent").mkdir()
+    gateway = Gateway(tmp_path, settings)  # not started yet: the old registry has its port
+    agent = None
+    try:
+        with published_registry(tmp_path, gateway.port) as old:
+            agent = launch(RUNSPEC_LATEST, gateway, tmp_path / "agent", "mover", KEY, heartbeat_data=["system"])
+            theirs = wait_until(
+                lambda: next((i for i in old.get("/instances").json() if i["tools"]), None), "the agent has its tools"
+            )
+            gateway.command("db", "upgrade")
+            assert gateway.command("import", "--from", "runspec", gateway.url).startswith("Imported 1 of 1 ")
+        gateway.start()
+        [ours] = gateway.listed("/instances")
+        assert {**ours, "last_seen": 0} == {**theirs, "last_seen": 0}
+        agent.wait_for_a_heartbeat()
+        assert agent.listed()["tools"] == theirs["tools"]
+        actors = {json.loads(event)["actor"] for event in gateway.command("events", "--json").splitlines()}
+        assert actors == {f"import from 127.0.0.1:{gateway.port}"}  # and not the agent: it had no need to register
+    finally:
+        if agent is not None:
+            agent.child.close()
+        gateway.close()
 
 
 def test_what_left_here_is_not_brought_back(gateway: Gateway, tmp_path: Path) -> None:
