@@ -62,14 +62,14 @@ def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | 
     if known.found is None:
         return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, capabilities = known.found
-    lease, now_is = registration.lease, status(registration, policy, now)
+    lease, stands = registration.lease, status(registration, policy, now)
     return Dossier(
         dialect=registration.dialect,
         key=registration.key,
         name=registration.name,
         version=registration.version,
         address=registration.address,
-        status=now_is,
+        status=stands,
         health=lease.health(policy, now),
         reported=registration.reported,
         owner=registration.owner,
@@ -81,7 +81,7 @@ def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | 
         tools=list(known.offers),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
-        findings=diagnose(None if now_is is Status.GONE else registration, known.recent, now),
+        findings=diagnose(None if stands is Status.GONE else registration, known.recent, now),
         document=spliced(document),
         capabilities=_NULL if capabilities is None else spliced(capabilities),
     )

@@ -77,7 +77,7 @@ def _print(report: Report) -> None:
     alike: dict[tuple[str, str], list[Diagnosis]] = {}
     for diagnosis in report.diagnoses:
         alike.setdefault((diagnosis.finding.severity, diagnosis.finding.code), []).append(diagnosis)
-    for (_, _), several in sorted(alike.items(), key=lambda item: item[0][0]):
+    for _, several in sorted(alike.items(), key=lambda item: item[0][0]):
         _print_alike(several)
     looked = f"{report.checked} with {report.services} live service(s)"
     if report.unasked:

@@ -101,11 +101,13 @@ async def _find(remote: Remote, url: str) -> tuple[str, list[Finding], "_Health"
         found.append(error("redirect", summary, f"Give them {shown(url)}, or have the proxy answer instead."))
         health = await _health(remote, url)
     if not health.well:
-        above, health = await _above(remote, url, health)
-        summary = f"There is no gateway at {shown(url)}, but there is one at {shown(above)}"
-        advice = f"Give the services {shown(above)}, or set REGISTRY_GATEWAY_ROOT_PATH to the prefix of the proxy."
-        found.append(error("wrong_prefix", summary, advice))
-        url = above
+        try:
+            above, health = await _above(remote, url, health)
+            found.append(_wrong_prefix(url, above))
+            url = above
+        except Unreachable as unreachable:  # some proxies answer http at their https port, with a 400
+            url, health = await _by_other_scheme(remote, url, unreachable)
+            found.append(_wrong_scheme(url))
     return url, found, health
 
 
@@ -158,6 +160,12 @@ def _wrong_scheme(url: str) -> Finding:
     if speaks == "http":
         advice += ", or give the gateway a certificate (--ssl-certfile)"
     return error("wrong_scheme", summary, f"{advice}.")
+
+
+def _wrong_prefix(url: str, above: str) -> Finding:
+    summary = f"There is no gateway at {shown(url)}, but there is one at {shown(above)}"
+    advice = f"Give the services {shown(above)}, or set REGISTRY_GATEWAY_ROOT_PATH to the prefix of the proxy."
+    return error("wrong_prefix", summary, advice)
 
 
 async def _above(remote: Remote, url: str, health: _Health) -> tuple[str, _Health]:

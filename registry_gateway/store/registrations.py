@@ -258,7 +258,7 @@ def find_all(connection: Connection, dialect: str | None, alive_at: float | None
 
     With `alive_at`, only those whose lease runs at that time.
     """
-    statement = ENTRIES.order_by(R.dialect, R.key)
+    statement = _ENTRIES.order_by(R.dialect, R.key)
     if dialect is not None:
         statement = statement.where(R.dialect == dialect)
     if alive_at is not None:
@@ -266,11 +266,11 @@ def find_all(connection: Connection, dialect: str | None, alive_at: float | None
     return [(registration_of(row), row[-2], row[-1]) for row in connection.execute(statement)]
 
 
-ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
+_ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
 _FIND = {
-    name: ENTRIES.join(batch, _of_batch(batch))
+    name: _ENTRIES.join(batch, _of_batch(batch))
     for name, batch in (("sqlite", _batch_sqlite()), ("postgresql", _batch_postgresql()))
 }
 

@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_gateway.model import Event
 from registry_gateway.store.engine import Store, translated
 from registry_gateway.store.events import event_of
-from registry_gateway.store.registrations import ENTRIES, Found, registration_of
-from registry_gateway.store.tables import EventRow, RegistrationRow
+from registry_gateway.store.registrations import COLUMNS, Found, registration_of
+from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
+
+R = RegistrationRow
+D = DocumentRow
 
 CHUNK = 500
 """Rows read at a time."""
@@ -42,9 +45,10 @@ async def registrations(connection: AsyncConnection, dialect: str | None) -> Asy
     Raises:
         StoreUnavailable: The database has gone.
     """
-    statement = ENTRIES.order_by(RegistrationRow.dialect, RegistrationRow.key)
+    of_it = and_(D.dialect == R.dialect, D.key == R.key)
+    statement = select(*COLUMNS, D.document, D.capabilities).join(D, of_it).order_by(R.dialect, R.key)
     if dialect is not None:
-        statement = statement.where(RegistrationRow.dialect == dialect)
+        statement = statement.where(R.dialect == dialect)
     async for row in _rows(connection, statement):
         yield registration_of(row), row[-2], row[-1]
 
