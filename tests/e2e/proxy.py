@@ -1,8 +1,10 @@
 """A reverse proxy that does to requests what badly configured ones do."""
 
+import socket
+import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -50,3 +52,39 @@ class Proxy:
             server.shutdown()
             thread.join()
             server.server_close()
+
+
+@contextmanager
+def answering_http_with_400(tls_port: int) -> Iterator[int]:
+    """Pass TLS on to a port and answer plain HTTP with a 400, as nginx does; yield the port this listens on."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if self.request.recv(1, socket.MSG_PEEK) != b"\x16":
+                self.request.recv(65_536)
+                self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", tls_port)) as behind:
+                back = threading.Thread(target=_pass_on, args=(behind, self.request))
+                back.start()
+                _pass_on(self.request, behind)
+                back.join()
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.child import clean_environment
 from tests.e2e.gateway import Gateway, Tls, running_gateway, unused_port
-from tests.e2e.proxy import Proxy
+from tests.e2e.proxy import Proxy, answering_http_with_400
 from tests.e2e.test_tls import tls
 
 __all__ = ["tls"]  # a fixture; its module has the tests of HTTPS
@@ -99,6 +99,8 @@ def test_http_asked_of_a_tls_port(tls: Tls, tmp_path: Path) -> None:
         assert codes(gateway.url, SSL_CERT_FILE=tls.authority) == []
         assert codes(gateway.url.replace("https", "http"), SSL_CERT_FILE=tls.authority) == ["wrong_scheme"]
         assert "CERTIFICATE_VERIFY_FAILED" in complaint(gateway.url)
+        with answering_http_with_400(gateway.port) as port:
+            assert codes(f"http://127.0.0.1:{port}", SSL_CERT_FILE=tls.authority) == ["wrong_scheme"]
 
 
 def test_a_path_too_long(gateway: Gateway) -> None:
