@@ -19,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from registry_gateway.accounts import Accounts
 from registry_gateway.clock import Clock
 from registry_gateway.exchange import NOSNIFF, Answer, methods, request_id
+from registry_gateway.importing import Importer
 from registry_gateway.keys import Keyrings
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.meters import Requests
@@ -78,6 +79,9 @@ class Adapter:
         closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
         open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
             it, or None. Leave it out for a dialect that is never open, or always is on purpose.
+        write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
+            as they are written.
+        importer: How it takes over what another registry of its kind lists, if it can.
     """
 
     name: str
@@ -88,6 +92,8 @@ class Adapter:
     welcome: Callable[[str, Any], Sequence[str]]
     open_writes: Callable[[Any], str | None] = lambda _own: None
     closed_reads: Callable[[Any], bool] = lambda _own: False
+    write_only: Sequence[str] = ()
+    importer: Importer | None = None
 
 
 def installed() -> tuple[Adapter, ...]:

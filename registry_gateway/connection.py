@@ -7,6 +7,7 @@ parser), and a request that never ends holds its connection for ever. Here a loo
 """
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -25,6 +26,11 @@ that it is they who close it, and no request meets a connection that is just bei
 
 COPIED_BYTES = 16_384
 """Most bytes of a body that are copied behind its head; with more, a list of two costs less than the copy."""
+
+_HANDSHAKE = b"\x16"
+"""What TLS begins with (RFC 8446, 5.1: a record of the type handshake), and no method of HTTP."""
+
+log = logging.getLogger("registry_gateway.connection")
 
 
 class Connection(HttpToolsProtocol):
@@ -55,6 +61,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on; refuse a head that is too large before its end, too, so that it takes no memory."""
         self._now = len(data)
+        if data.startswith(_HANDSHAKE) and not self._has_begun():
+            self._refuse_tls()
+            return
         super().data_received(data)
         if self._has_head():
             self._earlier = 0
@@ -82,6 +91,17 @@ class Connection(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
+    def _refuse_tls(self) -> None:
+        """Say what came. The answer is plain text: TLS clients call that a "wrong version number", which can be
+        looked up; an alert of TLS's own would look like a matter of versions or ciphers.
+        """
+        client = self.client[0] if self.client else None
+        log.warning(
+            "TLS spoken to a plain HTTP port: give the client an http:// URL, or serve with --ssl-certfile",
+            extra={"client": client},
+        )
+        self._refuse(HTTPStatus.BAD_REQUEST)
+
     # --- how long
 
     def _look(self) -> None:
@@ -105,6 +125,9 @@ class Connection(HttpToolsProtocol):
         # Bytes between two requests that begin none put uvicorn's own timer off for ever.
         idle = self.cycle.response_complete and self.timeout_keep_alive_task is None
         return self.scope if idle else None
+
+    def _has_begun(self) -> bool:
+        return "type" in self.scope  # set at the first byte of the first request
 
     def _has_head(self) -> bool:
         return "method" in self.scope  # where uvicorn puts it last

@@ -5,6 +5,7 @@ request only what they ask for; Starlette's own Request and Response cost more t
 is free to use those instead.
 """
 
+import logging
 from array import array
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
@@ -19,10 +20,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway.model import Actor
-from registry_gateway.settings import Settings
+from registry_gateway.settings import PREFIX, Settings
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Header of what a browser may be shown: whatever a service has registered, the answer is what its type says."""
+
+log = logging.getLogger("registry_gateway.requests")
 
 _encode = msgspec.json.encode
 _PROCESS = token_hex(8)
@@ -167,6 +170,8 @@ class Call:
         settings = self._settings
         if settings.public_url is not None:
             return settings.public_url.rstrip("/")
+        if self.scope["scheme"] == "http" and self.header(b"x-forwarded-proto") == "https":
+            _warn_of_proxy(self.scope.get("client"))
         host = self.header(b"host") or f"localhost:{settings.port}"  # HTTP/1.0 needs to send none
         return f"{self.scope['scheme']}://{host}{settings.root_path}"
 
@@ -174,6 +179,25 @@ class Call:
     def _settings(self) -> Settings:
         settings: Settings = self.scope["settings"]
         return settings
+
+
+_MOST_PROXIES = 100
+_untrusted: set[str] = set()
+
+
+def _warn_of_proxy(client: tuple[str, int] | None) -> None:
+    """Say that a proxy offers HTTPS and is not believed: once for each address, as anybody can send that header."""
+    address = client[0] if client else "-"
+    if address in _untrusted or len(_untrusted) >= _MOST_PROXIES:
+        return
+    _untrusted.add(address)
+    log.warning(
+        "a proxy says that clients come by https, and is not trusted: the URLs handed out begin with http; "
+        "set %sPUBLIC_URL, or name the proxy in %sFORWARDED_ALLOW_IPS",
+        PREFIX,
+        PREFIX,
+        extra={"client": address},
+    )
 
 
 def _tags(if_none_match: str) -> set[str]:

@@ -6,17 +6,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway_chap.faults import fault
+from gateway_chap import translate
+from gateway_chap.faults import KEY, fault
+from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
 from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
+from registry_gateway.importing import Importer
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings
-
-KEY = "SERVICEKIT_REGISTRATION_KEY"
-"""The setting with the keys, called as the reference server calls it."""
+from registry_gateway.unasked import Unasked
 
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,7 @@ def mount(core: Core, own: ChapSettings) -> Mount:
     chap = Chap(
         core.registry,
         keyring=core.keyrings.open("chap", KEY, own.registration_key, own.registration_key_file),
+        unasked=Unasked(KEY),
         missing_key_status=own.missing_key_status,
         ttl=own.ttl_seconds,
         absolute=own.ping_url == "absolute",
@@ -93,4 +95,8 @@ adapter = Adapter(
     mount=mount,
     welcome=welcome,
     open_writes=open_writes,
+    write_only=(REGISTER,),
+    importer=Importer(
+        "/v2/services", "X-Service-Key", lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)
+    ),
 )

@@ -3,9 +3,15 @@
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from gateway_chap.misdirected import advice
 from registry_gateway.errors import NotRegistered, StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
 from registry_gateway.validation import REFUSED, unprocessable
+
+KEY = "SERVICEKIT_REGISTRATION_KEY"
+"""Where a service has its key, and the gateway the keys: both are called as the reference calls them."""
+
+_SEND_KEY = f"the registry asks for a key; set {KEY} in the service, which sends it as X-Service-Key"
 
 
 class MissingKey(Exception):
@@ -22,17 +28,17 @@ class WrongKey(Exception):
 
     def __init__(self) -> None:
         """Say so."""
-        super().__init__("Invalid service key")
+        super().__init__(f"Invalid service key: the service's {KEY} is not one of the registry's")
 
 
-def fault(error: Exception, _scope: Scope) -> Answer:
+def fault(error: Exception, scope: Scope) -> Answer:
     """Word `error` for a CHAP client."""
     match error:
         case MissingKey(status=401):
-            return json_answer(401, {"detail": "Missing X-Service-Key header"})
+            return json_answer(401, {"detail": f"Missing X-Service-Key header: {_SEND_KEY}"})
         case MissingKey():
-            missing = {"type": "missing", "loc": ["header", "X-Service-Key"], "msg": "Field required"}
-            return json_answer(422, {"detail": [missing]})
+            flaw = {"type": "missing", "loc": ["header", "X-Service-Key"], "msg": f"Field required: {_SEND_KEY}"}
+            return json_answer(422, {"detail": [flaw]})
         case WrongKey():
             return json_answer(401, {"detail": str(error)})
         case NotRegistered():
@@ -43,7 +49,9 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             detail = "The registry is temporarily unavailable; try again shortly"
             return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
         case HTTPException():
-            return json_answer(error.status_code, {"detail": error.detail}, error.headers)
+            instead = advice(scope["method"], scope["path"]) if error.status_code in (404, 405) else None
+            detail = error.detail if instead is None else f"{error.detail}: {instead}"
+            return json_answer(error.status_code, {"detail": detail}, error.headers)
     if isinstance(error, REFUSED):
         return unprocessable(error)
     return json_answer(500, {"detail": "Internal server error"})

@@ -14,6 +14,7 @@ from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resou
 from registry_gateway.keys import Keyring
 from registry_gateway.model import Actor
 from registry_gateway.registry import Registry
+from registry_gateway.unasked import Unasked
 
 DIALECT = "chap"
 
@@ -22,13 +23,21 @@ class Chap:
     """The CHAP endpoints over a registry."""
 
     def __init__(
-        self, registry: Registry, *, keyring: Keyring | None, missing_key_status: int, ttl: float, absolute: bool
+        self,
+        registry: Registry,
+        *,
+        keyring: Keyring | None,
+        unasked: Unasked,
+        missing_key_status: int,
+        ttl: float,
+        absolute: bool,
     ) -> None:
-        """Take the registry, the service keys (None: open), the status when missing, the TTL in seconds, and
-        whether ping URLs are absolute.
+        """Take the registry, the service keys (None: open), whom to tell of keys that come nevertheless, the status
+        when one is missing, the TTL in seconds, and whether ping URLs are absolute.
         """
         self._registry = registry
         self._keyring = keyring
+        self._unasked = unasked
         self._missing_key_status = missing_key_status
         self._ttl = ttl
         self._absolute = absolute
@@ -62,6 +71,8 @@ class Chap:
     async def register(self, call: Call) -> Answer:
         """POST /v2/services/$register: 200; the latest registration wins."""
         actor = self._authenticate(call)
+        if self._keyring is None:
+            self._unasked.notice(call, b"x-service-key")
         command = translate.register(await call.body(), self._ttl, actor)
         outcome = await self._registry.register(command)
         base = call.base_url() if self._absolute else ""

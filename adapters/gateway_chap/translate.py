@@ -9,6 +9,7 @@ import msgspec
 from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
 from registry_gateway.commands import Register, Registered
 from registry_gateway.exchange import decode
+from registry_gateway.importing import Foreign, Listing, entries, read_each
 from registry_gateway.model import Actor, Entry, Registration
 
 ML_DEFAULTS: Mapping[str, msgspec.Raw] = {
@@ -49,6 +50,22 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
         mode="replace",
         actor=actor,
     )
+
+
+class _Listing(msgspec.Struct):
+    """The answer to GET /v2/services, of a registry of whichever make."""
+
+    services: list[msgspec.Raw]
+
+
+def listing(body: bytes, ttl: float, actor: Actor) -> Listing:
+    """Return what another CHAP registry lists. An element has what a `$register` body has, and times.
+
+    Raises:
+        NotAListing: It is no answer to GET /v2/services.
+    """
+    listed: list[msgspec.Raw] = entries(body, _Listing).services
+    return read_each(listed, "id", lambda entry: Foreign(register(entry, ttl, actor)))
 
 
 def _completed(sent: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:

@@ -6,14 +6,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway_runspec import translate
 from gateway_runspec.faults import fault
 from gateway_runspec.openapi import API_KEY, DESCRIPTION, READS, WRITES
 from gateway_runspec.routes import Runspec
 from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
+from registry_gateway.importing import Importer
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
 from registry_gateway.settings import Seconds, Settings, SettingsError
+from registry_gateway.unasked import Unasked
 
 MISSES = 3
 """How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""
@@ -66,6 +69,7 @@ def mount(core: Core, own: RunspecSettings) -> Mount:
     runspec = Runspec(
         core.registry,
         keyring=core.keyrings.open("runspec", KEY, own.api_key, own.api_key_file),
+        unasked=Unasked(KEY),
         protect_reads=own.protect_reads,
         ttl=MISSES * own.heartbeat_interval,
     )
@@ -98,4 +102,9 @@ adapter = Adapter(
     welcome=welcome,
     open_writes=open_writes,
     closed_reads=lambda own: own.protect_reads,
+    importer=Importer(
+        "/instances?active=true",
+        "X-API-Key",
+        lambda body, own, actor: translate.listing(body, MISSES * own.heartbeat_interval, actor),
+    ),
 )

@@ -9,11 +9,18 @@ from registry_gateway.validation import REFUSED, unprocessable
 
 
 class BadKey(Exception):
-    """The X-API-Key is missing, or is none of those that are valid. The reference tells neither from the other."""
+    """The X-API-Key is missing, or is none of those that are valid. Both are the same error, as in the reference; only
+    what to do about it differs.
+    """
 
-    def __init__(self) -> None:
-        """Say so."""
-        super().__init__("Invalid or missing API key")
+    def __init__(self, *, missing: bool) -> None:
+        """Take which it is."""
+        cause = (
+            "no X-API-Key came; agents and clients take it as --registry-key"
+            if missing
+            else "the X-API-Key (--registry-key) is not one of the registry's"
+        )
+        super().__init__(f"Invalid or missing API key: {cause}")
 
 
 class NoSuchTool(Exception):

@@ -17,6 +17,7 @@ from registry_gateway.exchange import NOSNIFF, Answer, Call, Rendered, json_answ
 from registry_gateway.keys import Keyring
 from registry_gateway.model import Actor, Entry
 from registry_gateway.registry import Registry
+from registry_gateway.unasked import Unasked
 
 DIALECT = "runspec"
 
@@ -46,10 +47,15 @@ register_url_convertor("runspec_text", Anything())  # Starlette keeps these for 
 class Runspec:
     """The runspec endpoints over a registry."""
 
-    def __init__(self, registry: Registry, *, keyring: Keyring | None, protect_reads: bool, ttl: float) -> None:
-        """Take the registry, the API keys (None: open), whether reads need one too, and the lease in seconds."""
+    def __init__(
+        self, registry: Registry, *, keyring: Keyring | None, unasked: Unasked, protect_reads: bool, ttl: float
+    ) -> None:
+        """Take the registry, the API keys (None: open), whom to tell of keys that come nevertheless, whether reads
+        need one too, and the lease in seconds.
+        """
         self._registry = registry
         self._keyring = keyring
+        self._unasked = unasked
         self._protect_reads = protect_reads
         self._ttl = ttl
         self._entries = Shared(self._read)
@@ -88,6 +94,8 @@ class Runspec:
     async def register(self, call: Call) -> Answer:
         """POST /instances: 201; the latest registration wins, without tools until they are posted."""
         actor = self._authenticate(call)
+        if self._keyring is None:
+            self._unasked.notice(call, b"x-api-key")
         await self._registry.register(translate.register(await call.body(), self._ttl, actor))
         return _CREATED
 
@@ -167,9 +175,10 @@ class Runspec:
     def _authenticate(self, call: Call) -> Actor:
         if self._keyring is None:
             return call.actor("anonymous")
-        holder = self._keyring.holder(call.header(b"x-api-key") or "")
+        given = call.header(b"x-api-key")
+        holder = None if given is None else self._keyring.holder(given)
         if holder is None:
-            raise BadKey
+            raise BadKey(missing=given is None)
         return call.actor(holder)
 
     def _authenticate_reader(self, call: Call) -> None:

@@ -23,6 +23,7 @@ import msgspec
 from gateway_runspec.wire import HeartbeatRequest, Host, RegisterRequest, ToolsAsSent, ToolsRequest
 from registry_gateway.commands import Advertise, Register
 from registry_gateway.exchange import decode
+from registry_gateway.importing import Foreign, Listing, entries, read_each
 from registry_gateway.model import Actor, Entry
 from registry_gateway.validation import Invalid
 
@@ -99,6 +100,34 @@ def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:
 def _tail(members: Mapping[str, msgspec.Raw]) -> bytes:
     """Return members as they follow others in an object."""
     return b"," + _encode(members)[1:-1] if members else b""
+
+
+# --- what another registry lists
+
+
+class _Tools(msgspec.Struct):
+    """How many tools an instance has; to be asked for them again is what one wants that has posted none."""
+
+    tools: list[msgspec.Raw] = []
+
+
+_with_tools: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Tools)
+
+
+def listing(body: bytes, ttl: float, actor: Actor) -> Listing:
+    """Return what another runspec registry lists with GET /instances.
+
+    Raises:
+        NotAListing: It is no answer to that.
+    """
+    listed: list[msgspec.Raw] = entries(body, list[msgspec.Raw])
+    return read_each(listed, "instance_id", lambda entry: _foreign(entry, ttl, actor))
+
+
+def _foreign(entry: bytes, ttl: float, actor: Actor) -> Foreign:
+    command = register(entry, ttl, actor)
+    posted: _Tools = decode(entry, _with_tools)
+    return Foreign(command, advertise(command.key, entry, actor) if posted.tools else None)
 
 
 # --- what readers are answered

@@ -177,4 +177,5 @@ adapter = Adapter(
     policy=policy,
     mount=mount,
     welcome=welcome,
+    write_only=("/api/v1/registry/register",),
 )

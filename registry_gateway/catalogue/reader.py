@@ -8,6 +8,7 @@ from registry_gateway.catalogue import cursor, render
 from registry_gateway.catalogue.query import Events, Services
 from registry_gateway.catalogue.wire import Dossier, EventList, Service, ServiceList, Stats
 from registry_gateway.clock import Clock
+from registry_gateway.doctor import RECENT
 from registry_gateway.lease import Policies
 from registry_gateway.problem import Refused, bad_parameter
 from registry_gateway.status import REGISTERED
@@ -87,7 +88,7 @@ class Reader:
 
     async def service(self, dialect: str, key: str) -> Dossier | None:
         """Return all there is on a service, registered or gone; None if there never was one."""
-        known = await self._store.read(lambda c: present.dossier(c, dialect, key))
+        known = await self._store.read(lambda c: present.dossier(c, dialect, key, RECENT))
         return render.dossier(known, self._policies.of(dialect), self._clock.now())
 
     async def events(self, dialect: str, key: str, query: Events) -> EventList | None:

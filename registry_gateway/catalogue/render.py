@@ -6,8 +6,10 @@ import msgspec
 
 from registry_gateway.catalogue.wire import Dossier, Ending, LeaseView, Service, Stats
 from registry_gateway.decide import lapse
+from registry_gateway.doctor import diagnose
+from registry_gateway.doctor.finding import Finding
 from registry_gateway.exchange import EmptyBody, decode
-from registry_gateway.lease import Health, LeasePolicy, Policies
+from registry_gateway.lease import Health, Lease, LeasePolicy, Policies
 from registry_gateway.model import Event, Registration
 from registry_gateway.status import Status, status
 from registry_gateway.store import catalogue as found
@@ -58,40 +60,46 @@ def picked(service: Service, members: Sequence[str]) -> Service:
 def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | None:
     """Return all there is on a service; None if there never was one, as far as is known."""
     if known.found is None:
-        return None if known.last is None else _of_the_log(known.last, known.ended)
+        return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, capabilities = known.found
-    lease = registration.lease
+    lease, stands = registration.lease, status(registration, policy, now)
     return Dossier(
         dialect=registration.dialect,
         key=registration.key,
         name=registration.name,
         version=registration.version,
         address=registration.address,
-        status=status(registration, policy, now),
+        status=stands,
         health=lease.health(policy, now),
         reported=registration.reported,
         owner=registration.owner,
         registered_at=registration.registered_at,
         updated_at=registration.updated_at,
         approved_at=registration.approved_at,
-        lease=LeaseView(
-            alive=lease.alive(now),
-            ttl=lease.ttl,
-            granted_at=lease.granted_at,
-            heartbeat_at=lease.heartbeat_at,
-            last_seen=lease.last_seen,
-            expires_at=lease.expires_at,
-        ),
+        lease=lease_view(lease, now),
         ended=_ended(registration, known.ended, now),
         tools=list(known.offers),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
-        document=_spliced(document),
-        capabilities=_NULL if capabilities is None else _spliced(capabilities),
+        findings=diagnose(None if stands is Status.GONE else registration, known.recent, now),
+        document=spliced(document),
+        capabilities=_NULL if capabilities is None else spliced(capabilities),
     )
 
 
-def _of_the_log(last: Event, ended: Event | None) -> Dossier:
+def lease_view(lease: Lease, now: float) -> LeaseView:
+    """Return a lease as it stands at `now`."""
+    return LeaseView(
+        alive=lease.alive(now),
+        ttl=lease.ttl,
+        granted_at=lease.granted_at,
+        heartbeat_at=lease.heartbeat_at,
+        last_seen=lease.last_seen,
+        expires_at=lease.expires_at,
+    )
+
+
+def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> Dossier:
     return Dossier(
         dialect=last.dialect,
         key=last.key,
@@ -101,6 +109,7 @@ def _of_the_log(last: Event, ended: Event | None) -> Dossier:
         status=Status.GONE,
         health=Health.GONE,
         ended=None if ended is None else _ending(ended),
+        findings=findings,
         document=_NULL,
         capabilities=_NULL,
     )
@@ -119,7 +128,7 @@ def _ending(event: Event) -> Ending:
     return Ending(at=event.at, kind=event.kind.value, actor=event.actor, reason=event.reason)
 
 
-def _spliced(stored: bytes) -> msgspec.Raw:
+def spliced(stored: bytes) -> msgspec.Raw:
     """Return stored bytes as JSON in one line: as they are, or, from a dialect that stores something else, as a string.
 
     A line break in JSON stands between tokens, so it can go.

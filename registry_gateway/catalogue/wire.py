@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from registry_gateway.doctor.finding import Finding
 from registry_gateway.lease import Health
 from registry_gateway.model import Event, Subscription, Version
 from registry_gateway.status import Status
@@ -88,6 +89,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     tools: list[str] = []
     versions: list[Version] = []
     subscriptions: list[Subscription] = []
+    findings: Annotated[list[Finding], Meta(description="What is probably wrong with it, the worst first.")] = []
     document: msgspec.Raw
     capabilities: msgspec.Raw
 

@@ -5,9 +5,12 @@ import msgspec
 
 from registry_gateway.adapter import Core
 from registry_gateway.cli.events import print_events
+from registry_gateway.cli.findings import print_findings
 from registry_gateway.cli.lookup import NoSuchService, lookup
 from registry_gateway.cli.subscriptions import print_subscriptions
 from registry_gateway.cli.text import age, moment, one_line, print_table
+from registry_gateway.doctor import RECENT, diagnose
+from registry_gateway.doctor.finding import Finding
 from registry_gateway.lease import REVOKED
 from registry_gateway.model import Entry, Event, Registration, Subscription, Version
 
@@ -26,6 +29,7 @@ class Dossier(msgspec.Struct, kw_only=True):
     registration: Registration | None = None
     versions: list[Version] = []
     subscriptions: list[Subscription] = []
+    findings: list[Finding] = []
     document: msgspec.Raw | None = None
     capabilities: msgspec.Raw | None = None
     events: list[Event] = []
@@ -49,14 +53,16 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
     try:
         entry = await lookup(core, key, dialect)
     except NoSuchService:
-        past = await core.registry.events(dialect=dialect, key=key, limit=EVENTS)
+        past = await core.registry.events(dialect=dialect, key=key, limit=RECENT)
         if not past:
             raise NoSuchService(
                 f"{key} is not registered, and there are no events of it (registry-gateway services list shows "
                 "what is registered)"
             ) from None
-        return Dossier(key=key, registered=False, now=now, events=list(past))
+        findings = diagnose(None, past, now)
+        return Dossier(key=key, registered=False, now=now, findings=findings, events=list(past[-EVENTS:]))
     found = entry.registration
+    recent = await core.registry.events(dialect=found.dialect, key=key, limit=RECENT)
     return Dossier(
         key=key,
         registered=True,
@@ -68,7 +74,8 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
         subscriptions=list(await core.registry.subscriptions(found.dialect, key)),
         document=msgspec.Raw(entry.document),
         capabilities=None if entry.capabilities is None else msgspec.Raw(entry.capabilities),
-        events=list(await core.registry.events(dialect=found.dialect, key=key, limit=EVENTS)),
+        findings=diagnose(None if found.lease.stage == REVOKED else found, recent, now),
+        events=list(recent[-EVENTS:]),
     )
 
 
@@ -77,9 +84,11 @@ def print_dossier(dossier: Dossier) -> None:
     if dossier.registration is None:
         click.echo(f"{one_line(dossier.key)} is not registered any more. Its last events:\n")
         print_events(dossier.events)
+        _print_findings(dossier)
         return
     for name, value in _facts(dossier, dossier.registration):
         click.echo(f"{name:<14}{one_line(value)}")
+    _print_findings(dossier)
     _heading("Versions")
     print_table(("VERSION", "SINCE"), [(v.version, moment(v.since)) for v in dossier.versions])
     if dossier.subscriptions:
@@ -92,6 +101,12 @@ def print_dossier(dossier: Dossier) -> None:
                 click.echo(one_line(line))
     _heading(f"Last events (registry-gateway events --service {dossier.key} has all)")
     print_events(dossier.events, whose=False)
+
+
+def _print_findings(dossier: Dossier) -> None:
+    if dossier.findings:
+        _heading("Findings")
+        print_findings(dossier.findings)
 
 
 def _heading(text: str) -> None:

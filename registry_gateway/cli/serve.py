@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import signal
 import socket
@@ -26,6 +25,7 @@ from registry_gateway.cli.program import NAME
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, upgrade_command
 from registry_gateway.cli.text import setting
 from registry_gateway.connection import KEEP_ALIVE_SECONDS, Connection
+from registry_gateway.doctor.addresses import is_loopback
 from registry_gateway.settings import PREFIX, Configuration, Settings, SettingsError, Variable
 from registry_gateway.store.engine import Store
 
@@ -234,20 +234,13 @@ def _reachable(host: str) -> str:
 
 def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter, ...]) -> None:
     own = configuration.gateway
-    if _is_loopback(own.host):
+    if is_loopback(own.host):
         return
     for name, closing in adapter.open_to_writes(adapter.chosen(adapters, own), configuration).items():
         click.echo(
             f"{NAME}: warning: anybody who reaches {own.host} may register and remove {name} services; set {closing}",
             err=True,
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from registry_gateway.lease import KEEP, REVOKED, LeasePolicy, Policies
 from registry_gateway.model import Event, EventKind, Registration, Subscription, Version
 from registry_gateway.status import REGISTERED, UNWELL, Status, silences
+from registry_gateway.store import events as log
 from registry_gateway.store import offers, registrations, subscriptions
 from registry_gateway.store.events import event_of
 from registry_gateway.store.registrations import COLUMNS, Found, Key, registration_of
@@ -43,7 +44,8 @@ _SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is on one service. `found` is None when it is not there any more; `last` is then its last
-    event, and `ended` in any case the last lapse or deregistration on record.
+    event, and `ended` in any case the last lapse or deregistration on record. `recent` are its last events, oldest
+    first.
     """
 
     found: Found | None
@@ -52,6 +54,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     offers: Sequence[str]
     last: Event | None
     ended: Event | None
+    recent: Sequence[Event]
 
 
 # --- status as SQL
@@ -158,8 +161,8 @@ def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]
 # --- one service
 
 
-def dossier(connection: Connection, dialect: str, key: str) -> Dossier:
-    """Return what there is on a service, registered or not."""
+def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Dossier:
+    """Return what there is on a service, registered or not, with up to `recent` of its events."""
     found = registrations.find(connection, [(dialect, key)]).get((dialect, key))
     return Dossier(
         found=found,
@@ -168,6 +171,7 @@ def dossier(connection: Connection, dialect: str, key: str) -> Dossier:
         offers=offered(connection, [(dialect, key)]).get((dialect, key), []),
         last=_last(connection, dialect, key) if found is None else None,
         ended=_last(connection, dialect, key, EventKind.EXPIRED, EventKind.DEREGISTERED),
+        recent=log.read(connection, dialect=dialect, key=key, limit=recent),
     )
 
 

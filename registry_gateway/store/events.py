@@ -86,6 +86,13 @@ def read(
     return [event_of(row) for row in reversed(rows)]
 
 
+def since(connection: Connection, at: float, limit: int) -> list[Event]:
+    """Return the newest `limit` events of services from `at` (epoch seconds) on, oldest first."""
+    statement = select(*EventRow.__table__.c).where(EventRow.at >= at, EventRow.dialect != "")
+    rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
+    return [event_of(row) for row in reversed(rows)]
+
+
 def last(connection: Connection) -> int:
     """Return the id of the last event, 0 if there is none."""
     return connection.execute(_LAST).scalar() or 0

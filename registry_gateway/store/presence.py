@@ -13,6 +13,11 @@ _PRESENT = select(PresenceRow.present_at).with_for_update()
 _SIGN = update(PresenceRow).values(present_at=bindparam("now"))
 
 
+def last(connection: Connection) -> float | None:
+    """Return when the last gateway was last there, in epoch seconds; None if there never was one."""
+    return connection.execute(select(PresenceRow.present_at)).scalar()
+
+
 def resume(connection: Connection, now: float, outage: float) -> int:
     """Say that a gateway is present at `now`; after an absence of more than `outage` seconds, make up for it.
 

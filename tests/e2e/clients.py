@@ -70,6 +70,7 @@ class ClientEnvironment:
 
 RUNSPEC_LATEST = ClientEnvironment("runspec-0.8.8", ("runspec==0.8.8",))
 RUNSPEC_EARLY = ClientEnvironment("runspec-0.4.0", ("runspec==0.4.0",))
+RUNSPEC_REGISTRY = ClientEnvironment("runspec-registry", ("runspec-registry==0.1.1",))
 CHAPKIT = ClientEnvironment("chapkit-2.4.1", ("servicekit==3.0.1", "chapkit==2.4.1"), python="3.13")
 
 

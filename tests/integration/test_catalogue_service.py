@@ -57,7 +57,31 @@ async def test_all_there_is_on_a_service(start_gateway: GatewayFactory, database
                 "extra": [1, {"a": None}],
             },
             "capabilities": None,
+            "findings": [],
         }
+
+
+async def test_what_is_wrong_with_it_is_said(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url) as client:
+        local = {**chap_service.payload(), "url": "http://localhost:8000"}
+        for _ in range(4):
+            await client.post(chap_service.REGISTER, json=local)
+            clock.advance(60)
+        gone = await shown(client, "chap", "my-model")
+        assert (gone["status"], [f["code"] for f in gone["findings"]]) == ("gone", ["no_heartbeats"])
+        await client.post(chap_service.REGISTER, json=local)
+        no_heartbeats, loopback = (await shown(client, "chap", "my-model"))["findings"]
+        assert no_heartbeats["severity"] == "error"
+        assert loopback == {
+            "code": "loopback_address",
+            "severity": "warning",
+            "summary": "Its address is localhost: whoever looks for it from another machine finds itself",
+            "advice": loopback["advice"],
+        }
+        clock.advance(3_600)
+        assert (await shown(client, "chap", "my-model"))["findings"] == []
 
 
 @pytest.mark.parametrize("key", ["a/b c", "ünï/", "a\nb", "%2F", "a?b#c"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from registry_gateway import exchange
 from tests.conftest import GatewayFactory
 from tests.integration.chap_service import (
     REGISTER,
@@ -85,3 +86,24 @@ async def test_a_proxy_may_strip_the_root_path_or_pass_it_on(
     async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_ROOT_PATH": "/registry"}) as client:
         assert (await client.post(f"{prefix}/v2/services/$register", json=payload())).status_code == 200
         assert (await client.put(f"{prefix}/v2/services/my-model/$ping")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proto", "public_url", "told"), [("https", None, 1), ("http", None, 0), ("https", "https://x", 0)]
+)
+async def test_a_proxy_that_is_not_believed_is_told_to_the_log_once(
+    start_gateway: GatewayFactory,
+    sqlite_url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    proto: str,
+    public_url: str | None,
+    told: int,
+) -> None:
+    monkeypatch.setattr(exchange, "_untrusted", set())  # what the process has told already, in another test
+    settings = {} if public_url is None else {"REGISTRY_GATEWAY_PUBLIC_URL": public_url}
+    async with start_gateway(sqlite_url, settings) as client:
+        client.headers["X-Forwarded-Proto"] = proto
+        await register(client)
+        await register(client)
+    assert caplog.text.count("name the proxy in REGISTRY_GATEWAY_FORWARDED_ALLOW_IPS") == told

@@ -31,7 +31,11 @@ async def test_a_missing_key_is_a_422_before_anything_else(
 ) -> None:
     async with start_gateway(sqlite_url, WITH_KEY) as client:
         answer = await client.request(method, path, content="{ not json")
-        detail = {"type": "missing", "loc": ["header", "X-Service-Key"], "msg": "Field required"}
+        words = (
+            "Field required: the registry asks for a key; set SERVICEKIT_REGISTRATION_KEY in the service, which sends "
+            "it as X-Service-Key"
+        )
+        detail = {"type": "missing", "loc": ["header", "X-Service-Key"], "msg": words}
         assert (answer.status_code, answer.json()) == (422, {"detail": [detail]})
 
 
@@ -42,7 +46,8 @@ async def test_a_missing_key_is_a_401_by_setting(
     settings = {**WITH_KEY, "REGISTRY_GATEWAY_CHAP_MISSING_KEY_STATUS": "401"}
     async with start_gateway(sqlite_url, settings) as client:
         answer = await client.request(method, path, content="{ not json")
-        assert (answer.status_code, answer.json()) == (401, {"detail": "Missing X-Service-Key header"})
+        assert answer.status_code == 401
+        assert answer.json()["detail"].startswith("Missing X-Service-Key header: the registry asks for a key; set ")
 
 
 @pytest.mark.parametrize("key", ["", "wrong", KEY + "x", "schlüssel"])
@@ -53,7 +58,8 @@ async def test_a_wrong_key_is_a_401_before_anything_else(
     async with start_gateway(sqlite_url, WITH_KEY) as client:
         headers = {b"X-Service-Key": key.encode("latin-1")}
         answer = await client.request(method, path, content="{ not json", headers=headers)
-        assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid service key"})
+        words = "Invalid service key: the service's SERVICEKIT_REGISTRATION_KEY is not one of the registry's"
+        assert (answer.status_code, answer.json()) == (401, {"detail": words})
         assert (await client.get("/v2/services")).json()["count"] == 0
 
 
@@ -69,11 +75,19 @@ async def test_with_the_key_everything_works_and_reads_are_open(start_gateway: G
         assert {event.actor for event in await registry_of(client).events()} == {"key:chap:1"}
 
 
-async def test_without_a_configured_key_any_is_welcome(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+async def test_without_a_configured_key_any_is_welcome_and_the_log_says_so_once(
+    start_gateway: GatewayFactory, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with start_gateway(sqlite_url) as client:
+        await register(client)
+        assert "none is asked for" not in caplog.text
         client.headers["X-Service-Key"] = "whatever"
         await register(client)
+        await register(client)
         assert (await ping(client)).status_code == 200
+    [told] = [r.getMessage() for r in caplog.records if r.name == "registry_gateway.keys"]
+    assert told == "a key came as x-service-key and none is asked for: set SERVICEKIT_REGISTRATION_KEY"
+    assert "whatever" not in caplog.text
 
 
 # --- paths and methods
@@ -94,8 +108,45 @@ async def test_a_wrong_method(
 ) -> None:
     async with start_gateway(sqlite_url) as client:
         answer = await client.request(method, path)
-        assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
+        assert answer.status_code == 405
+        assert answer.json()["detail"].startswith("Method Not Allowed: ")
         assert answer.headers["allow"] == allow
+
+
+ONE_DOLLAR = "Write one $: $$ is for compose files alone, and a shell needs the URL in single quotes"
+REGISTERS = f"services register with POST {REGISTER}"
+PINGS = "a ping is PUT /v2/services/{id}/$ping"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "detail"),
+    [
+        ("POST", "/v2/services/$$register", f"Method Not Allowed: {REGISTERS}. {ONE_DOLLAR}"),
+        ("POST", "/v2/services/%24%24register", f"Method Not Allowed: {REGISTERS}. {ONE_DOLLAR}"),
+        ("POST", "/v2/services/\\$register", f"Method Not Allowed: {REGISTERS}. {ONE_DOLLAR}"),
+        ("POST", "/v2/services/register", f"Method Not Allowed: {REGISTERS}. {ONE_DOLLAR}"),
+        ("POST", "/v2/$register", f"Not Found: {REGISTERS}. {ONE_DOLLAR}"),
+        ("GET", REGISTER, f"Method Not Allowed: to register, send a POST with a JSON body to {REGISTER}"),
+        ("POST", "/v2/services/my-model", f"Method Not Allowed: {REGISTERS}, with their id in the body, as info.id"),
+        ("PUT", "/v2/services/my-model/$$ping", f"Not Found: {PINGS}. {ONE_DOLLAR}"),
+        ("PUT", "/v2/services/my-model/ping", f"Not Found: {PINGS}. {ONE_DOLLAR}"),
+        ("POST", "/v2/services/my-model/$ping", f"Method Not Allowed: {PINGS}"),
+        (
+            "PUT",
+            "/v2/services/my-model/",
+            f"Method Not Allowed: {PINGS}. A shell or a compose file may have taken $ping for a variable",
+        ),
+        ("PATCH", "/v2/services/my-model", "Method Not Allowed"),
+    ],
+)
+async def test_a_mangled_path_is_told_what_it_should_be(
+    start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str, detail: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.request(method, path, json=payload())
+        assert answer.status_code in (404, 405)
+        assert answer.json() == {"detail": detail}
+        assert (await client.get("/v2/services")).json()["count"] == 0
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/models", "/v2/services/a/b", "/v2/services/a%00"])

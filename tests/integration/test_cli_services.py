@@ -24,6 +24,16 @@ def test_a_service_from_registration_to_removal(database_url: str) -> None:
     assert "is not registered in" in complaint(database_url, "services", "remove", "my-model")
 
 
+def test_show_says_what_is_wrong(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "my-model", address="http://localhost:8000")
+    shown = output(sqlite_url, "services", "show", "my-model")
+    assert re.search(r"^Findings\nwarning +loopback_address\n  Its address is localhost: .*\n  -> Have ", shown, re.M)
+    [finding] = json.loads(output(sqlite_url, "services", "show", "my-model", "--json"))["findings"]
+    assert finding["code"] == "loopback_address"
+    register(sqlite_url, "chap", "well")
+    assert "Findings" not in output(sqlite_url, "services", "show", "well")
+
+
 def test_show_says_what_became_of_a_service_that_is_gone(sqlite_url: str) -> None:
     register(sqlite_url, "chap", "my-model")
     output(sqlite_url, "services", "remove", "my-model", "--reason", "moved away")

@@ -322,3 +322,21 @@ async def test_a_client_that_asks_first_whether_to_send_is_told(connect: Connect
 def test_the_limits_leave_room_for_the_longest_token() -> None:
     assert MAX_HEAD_BYTES >= 2 * 16_384
     assert connection.KEEP_ALIVE_SECONDS > 15
+
+
+async def test_tls_on_a_plain_port_is_called_by_its_name(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    async with connect() as client:
+        await client.send(bytes.fromhex("16030100c8010000c40303") + bytes(100))
+        assert (await client.rest()).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert [r.getMessage() for r in caplog.records] == [
+        "TLS spoken to a plain HTTP port: give the client an http:// URL, or serve with --ssl-certfile"
+    ]
+
+
+async def test_a_body_may_begin_as_tls_does(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    async with connect() as client:
+        await client.send(HEAD + b"Content-Length: 3\r\n\r\n")
+        await anyio.lowlevel.checkpoint()
+        await client.send(b"\x16\x03\x01")
+        assert (await client.answer(1)).endswith(b"3")
+    assert "TLS" not in caplog.text

@@ -13,6 +13,9 @@ pytestmark = pytest.mark.anyio
 
 # --- keys
 
+MISSING = "Invalid or missing API key: no X-API-Key came; agents and clients take it as --registry-key"
+WRONG = "Invalid or missing API key: the X-API-Key (--registry-key) is not one of the registry's"
+
 WRITES = [
     ("POST", "/instances"),
     ("POST", "/instances/a1/heartbeat"),
@@ -38,7 +41,7 @@ async def test_a_write_without_the_key_is_refused_before_anything_else(
     headers = {} if key is None else {b"X-API-Key": key.encode("latin-1")}
     async with start_gateway(sqlite_url, WITH_KEY) as client:
         answer = await client.request(method, path, content="{ not json", headers=headers)
-        assert (answer.status_code, answer.json()) == (403, {"detail": "Invalid or missing API key"})
+        assert (answer.status_code, answer.json()) == (403, {"detail": MISSING if key is None else WRONG})
         assert await ids(client, "/instances?active=false") == []
 
 
@@ -65,10 +68,23 @@ async def test_reads_can_be_protected(start_gateway: GatewayFactory, sqlite_url:
         assert (await client.get(path)).status_code == 200
         client.headers["X-API-Key"] = "wrong"
         answer = await client.get(f"{path}?active=maybe")
-        assert (answer.status_code, answer.json()) == (403, {"detail": "Invalid or missing API key"})
+        assert (answer.status_code, answer.json()) == (403, {"detail": WRONG})
         del client.headers["X-API-Key"]
         assert (await client.get(path)).status_code == 403
         assert (await client.get("/health")).status_code == 200
+
+
+async def test_a_key_nobody_asked_for_is_told_to_the_log_once(
+    start_gateway: GatewayFactory, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await register(client)
+        assert "none is asked for" not in caplog.text
+        client.headers["X-API-Key"] = KEY
+        await register(client)
+        await register(client)
+    assert caplog.text.count("none is asked for: set REGISTRY_GATEWAY_RUNSPEC_API_KEY") == 1
+    assert KEY not in caplog.text
 
 
 async def test_protecting_reads_without_a_key_stops_the_start(start_gateway: GatewayFactory, sqlite_url: str) -> None:

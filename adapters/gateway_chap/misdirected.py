@@ -1,0 +1,33 @@
+"""What a request that reached no CHAP endpoint was probably meant to be. Pure.
+
+The `$` of CHAP's paths is special to shells and to compose files, so it gets lost or doubled on the way.
+"""
+
+REGISTER = "/v2/services/$register"
+PING = "/v2/services/{id}/$ping"
+
+_QUOTING = "Write one $: $$ is for compose files alone, and a shell needs the URL in single quotes"
+
+
+def advice(method: str, path: str) -> str | None:
+    """Return what to do instead of `method` on `path`, None if there is nothing to say.
+
+    `path` is decoded, without the gateway's prefix and without a slash at the end.
+    """
+    *_, last = path.split("/")
+    word = last.strip("$\\{}()").lower()
+    if word == "register":
+        if path == REGISTER:
+            return f"to register, send a POST with a JSON body to {REGISTER}"
+        return f"services register with POST {REGISTER}. {_QUOTING}"
+    if word == "ping":
+        if last == "$ping":
+            return f"a ping is PUT {PING}"
+        return f"a ping is PUT {PING}. {_QUOTING}"
+    if path.count("/") > 3 or not path.startswith("/v2/services"):
+        return None
+    if method == "PUT":
+        return f"a ping is PUT {PING}. A shell or a compose file may have taken $ping for a variable"
+    if method == "POST":
+        return f"services register with POST {REGISTER}, with their id in the body, as info.id"
+    return None

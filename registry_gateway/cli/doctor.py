@@ -1,0 +1,97 @@
+"""`registry-gateway doctor`: what is probably wrong, and what to do about it."""
+
+import asyncio
+
+import click
+import msgspec
+
+from registry_gateway import adapter
+from registry_gateway.cli.checkup import Diagnosis, Report, check
+from registry_gateway.cli.findings import print_finding
+from registry_gateway.cli.remote import check_secret, check_url
+from registry_gateway.cli.session import configured, database_url_option, json_option, upgrade_command
+from registry_gateway.cli.text import print_json
+from registry_gateway.cli.visit import visit
+from registry_gateway.doctor.finding import Finding
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  registry-gateway doctor
+  registry-gateway doctor http://gateway:8765
+  registry-gateway doctor 'http://gateway:8765/v2/services/$register'     as a service has it
+  registry-gateway doctor --json | jq '.findings[] | select(.severity == "error")'
+
+Exit code 0: nothing found. 1: something was. 2: it could not be looked at.
+""",
+)
+@click.argument("url", required=False, callback=check_url)
+@click.option(
+    "--token",
+    envvar="REGISTRY_TOKEN",
+    metavar="TOKEN",
+    callback=check_secret,
+    help="With URL, where reading the catalogue needs one.  [REGISTRY_TOKEN: better set there]",
+)
+@json_option
+@database_url_option
+@click.pass_context
+def doctor(context: click.Context, url: str | None, token: str | None, as_json: bool, database_url: str | None) -> None:
+    """Look for what commonly goes wrong, and say what to do about it.
+
+    Without URL: the settings of this environment, the database (its level, its clock, whether a gateway works on it),
+    and everything registered there. With URL, the gateway that runs there is asked over HTTP: whether it is ready and
+    reached as its clients reach it, by scheme, path and clock, and what its catalogue says of each service. Either
+    way, the hosts of the services are looked up from this machine. Nothing is changed.
+    """
+    if url is None:
+        if token is not None and context.get_parameter_source("token") is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("--token is for a gateway at a URL")
+        configuration, adapters = configured(database_url)
+        report = asyncio.run(check(configuration, adapters, upgrade_command(database_url)))
+    else:
+        if database_url is not None:
+            raise click.UsageError("give a URL or --database-url, not both")
+        report = asyncio.run(visit(url, token, adapter.installed()))
+    if as_json:
+        print_json(_document(report))
+    else:
+        _print(report)
+    context.exit(1 if report.diagnoses else 0)
+
+
+def _document(report: Report) -> dict[str, object]:
+    return {
+        "checked": report.checked,
+        "services": report.services,
+        "findings": [
+            {"dialect": d.dialect, "key": d.key, **msgspec.structs.asdict(d.finding)} for d in report.diagnoses
+        ],
+        "hosts_not_looked_up": report.unasked,
+    }
+
+
+def _print(report: Report) -> None:
+    """Print each kind of finding once, the errors first, however many services have it."""
+    alike: dict[tuple[str, str], list[Diagnosis]] = {}
+    for diagnosis in report.diagnoses:
+        alike.setdefault((diagnosis.finding.severity, diagnosis.finding.code), []).append(diagnosis)
+    for _, several in sorted(alike.items(), key=lambda item: item[0][0]):
+        _print_alike(several)
+    looked = f"{report.checked} with {report.services} live service(s)"
+    if report.unasked:
+        click.echo(f"Not looked up in time: {', '.join(report.unasked[:5])} ({len(report.unasked)} host(s))")
+    if report.diagnoses:
+        click.echo(f"\n{len(report.diagnoses)} finding(s) in {looked}")
+    else:
+        click.echo(f"Nothing found in {looked}")
+
+
+def _print_alike(several: list[Diagnosis]) -> None:
+    of_gateway: list[Finding] = [d.finding for d in several if d.key is None]
+    for finding in of_gateway:
+        print_finding(finding)
+    of_services = [d for d in several if d.key is not None]
+    if of_services:
+        print_finding(of_services[0].finding, [f"{d.dialect}/{d.key}" for d in of_services])

@@ -1,0 +1,75 @@
+"""`registry-gateway export`: the registry as lines of JSON."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from registry_gateway.app import open_core
+from registry_gateway.cli.session import configured, database_url_option, dialect_option, require_level, upgrade_command
+from registry_gateway.exporting import lines
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  registry-gateway export > registry.jsonl
+  registry-gateway export --events --output /backup/registry.jsonl
+  registry-gateway export --dialect chap | jq -r 'select(.status == "up") | .document.url'
+""",
+)
+@click.option(
+    "--output",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to FILE, which is there when all of it is.  [default: standard output]",
+)
+@click.option("--events", is_flag=True, help="The log of events as well, after the registrations.")
+@dialect_option("Only those of a dialect.")
+@database_url_option
+def export(target: Path | None, events: bool, dialect: str | None, database_url: str | None) -> None:
+    """Print everything that is registered, a JSON object a line, ended registrations that are kept included.
+
+    All lines are of one instant; a gateway may run meanwhile. Credentials are not among them. Times are seconds since
+    the epoch. To move a registry to another database there is `db copy`.
+    """
+    configuration, adapters = configured(database_url)
+
+    async def work(file: IO[bytes]) -> None:
+        core, store = open_core(configuration, adapters)
+        try:
+            await require_level(store, upgrade_command(database_url))
+            now = core.clock.now()
+            made = lines(store, core.registry.policies, now, dialect=dialect, events=events)
+            async with aclosing(made):
+                async for line in made:
+                    file.write(line)
+        finally:
+            await core.registry.close()
+
+    with _written(target) as file:
+        asyncio.run(work(file))
+
+
+@contextmanager
+def _written(target: Path | None) -> Iterator[IO[bytes]]:
+    """Open what is written to; a file gets its name at the end, so that half of one is never taken for all."""
+    if target is None:
+        with click.open_file("-", "wb") as out:
+            yield out
+        return
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        with unfinished.open("wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

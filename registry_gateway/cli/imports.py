@@ -1,0 +1,134 @@
+"""`registry-gateway import`: what another registry lists now, taken over."""
+
+import asyncio
+from collections import Counter
+from urllib.parse import urlsplit
+
+import click
+
+from registry_gateway import adapter
+from registry_gateway.adapter import Core
+from registry_gateway.cli.remote import Remote, Unreachable, check_secret, check_url, shown
+from registry_gateway.cli.session import actor, configured, database_url_option, json_option, run
+from registry_gateway.cli.text import one_line, print_json
+from registry_gateway.importing import Imported, Importer, Listing, NotAListing, take_over
+from registry_gateway.model import Actor
+
+NAMED = 20
+"""How many of those that were not imported are named for people."""
+
+
+def _importer(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, Importer]:
+    """Return the name of a dialect with the importer of its adapter."""
+    known = {a.name: a.importer for a in adapter.installed() if a.importer is not None}
+    if value not in known:
+        raise click.BadParameter(f"{value} is none that can be imported from (there are: {', '.join(known)})")
+    return value, known[value]
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Examples:
+  registry-gateway import --from runspec http://old-registry:8765 --dry-run
+  registry-gateway import --from runspec http://old-registry:8765
+  REGISTRY_IMPORT_KEY=… registry-gateway import --from chap https://chap.example.org
+
+Exit code 0: all that is listed there is registered here. 1: some of it was refused, and is named. 2: the list could
+not be read, or the database not be written; it says why.
+""",
+)
+@click.option(
+    "--from",
+    "kind",
+    metavar="DIALECT",
+    required=True,
+    callback=_importer,
+    help="What the other registry speaks: runspec or chap.",
+)
+@click.argument("url", callback=check_url)
+@click.option(
+    "--key",
+    envvar="REGISTRY_IMPORT_KEY",
+    metavar="KEY",
+    callback=check_secret,
+    help="The other registry's key, where reading needs one.  [REGISTRY_IMPORT_KEY: better set there]",
+)
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would be imported, and change nothing.")
+@json_option
+@database_url_option
+@click.pass_context
+def import_(
+    context: click.Context,
+    kind: tuple[str, Importer],
+    url: str,
+    key: str | None,
+    dry: bool,
+    as_json: bool,
+    database_url: str | None,
+) -> None:
+    """Take over what the registry at URL lists now, so that its services need no restart.
+
+    They are registered here with their documents, ids, versions and tools, and a full lease from now. What is
+    registered here already, alive or not, is left as it is; running it again imports what is new. Move the address
+    the services know to this gateway within that lease: from then on their heartbeats keep them.
+    """
+    dialect, importer = kind
+    configuration, _ = configured(database_url)
+    url = url.removesuffix(importer.path.partition("?")[0])
+    whose = Actor(f"import from {urlsplit(url).netloc.rpartition('@')[2]}", actor().address)
+    body = asyncio.run(_fetch(url, dialect, importer, key))
+    try:
+        listing = importer.read(body, configuration.adapters[dialect], whose)
+    except NotAListing as error:
+        raise click.ClickException(
+            f"{shown(url + importer.path)} does not answer as a {dialect} registry does: {error}"
+        ) from None
+
+    async def work(core: Core) -> list[Imported]:
+        return await take_over(core.registry, listing, dry=dry)
+
+    done = run(database_url, work)
+    if as_json:
+        print_json({"source": shown(url), "dialect": dialect, "dry_run": dry, "services": done})
+    else:
+        _print(done, dry=dry, source=shown(url), lease=_lease(listing))
+    context.exit(1 if any(i.outcome == "refused" for i in done) else 0)
+
+
+async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) -> bytes:
+    """Return what the other registry lists.
+
+    Raises:
+        Unreachable: It does not, and why.
+    """
+    target = url + importer.path
+    async with Remote({} if key is None else {importer.key_header: key}) as remote:
+        reply = await remote.get(target)
+    if reply.status == 200:
+        return reply.body
+    if 300 <= reply.status < 400:
+        why = f"it redirects to {one_line(shown(reply.headers.get('location', 'nowhere')))}; give the URL it is at"
+    elif reply.status in (401, 403):
+        why = f"it is answered {reply.status}; " + ("give --key" if key is None else "the key is not one of its own")
+    else:
+        why = f"it is answered {reply.status}; is that a {dialect} registry?"
+    raise Unreachable(f"{shown(target)} can't be read: {why}")
+
+
+def _lease(listing: Listing) -> float | None:
+    return min((service.register.ttl for service in listing.services), default=None)
+
+
+def _print(done: list[Imported], *, dry: bool, source: str, lease: float | None) -> None:
+    """Print how many were imported, and which were not and why."""
+    counts = Counter(i.outcome for i in done)
+    verb = "Would import" if dry else "Imported"
+    click.echo(f"{verb} {counts['imported']} of {len(done)} that {source} lists.")
+    others = [i for i in done if i.outcome != "imported"]
+    for other in sorted(others, key=lambda i: i.outcome)[:NAMED]:
+        click.echo(f"{other.outcome:<8} {one_line(other.key)}: {one_line(other.reason or '')}")
+    if len(others) > NAMED:
+        click.echo(f"… and {len(others) - NAMED} more (--json has all)")
+    if counts["imported"] and lease is not None and not dry:
+        click.echo(f"They live for {lease:g} s from now unless they are heard of: move their address here.")

@@ -1,0 +1,123 @@
+"""Another server, asked over HTTP: what it answers, or one line that says why it doesn't."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+import anyio
+import click
+import httpx
+
+SECONDS = 60.0
+"""How long an answer may take, all of it."""
+
+PATIENCE = httpx.Timeout(10.0)
+"""How long a connection, and each piece of an answer, may take."""
+
+MOST_BYTES = 256 * 2**20
+"""Largest answer that is read: the lists of some hundred thousand services."""
+
+
+class Unreachable(click.ClickException):
+    """There is no answer. The message says why, in one line."""
+
+
+class Reply(NamedTuple):
+    """An answer with its whole body. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Remote:
+    """A server at a URL. Redirects are not followed: the services' clients don't follow them either."""
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        """Take headers that every request to it has; they are never shown."""
+        # Bodies as they are: a compressed one could be of any size.
+        self._client = httpx.AsyncClient(timeout=PATIENCE, headers={"Accept-Encoding": "identity", **(headers or {})})
+
+    async def __aenter__(self) -> Self:
+        """Open it."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def get(self, url: str) -> Reply:
+        """Return the answer to a GET.
+
+        Raises:
+            Unreachable: There is none, or it is too long.
+        """
+        try:
+            with anyio.fail_after(SECONDS):
+                return await self._get(url)
+        except TimeoutError:
+            raise Unreachable(f"{shown(url)} has not answered within {SECONDS:g} s") from None
+        except httpx.TimeoutException:
+            raise Unreachable(f"{shown(url)} does not answer") from None
+        except httpx.RemoteProtocolError as error:
+            raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
+        except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may lead to what is no URL
+            raise Unreachable(f"can't reach {shown(url)}: {error or type(error).__name__}") from None
+
+    async def _get(self, url: str) -> Reply:
+        async with self._client.stream("GET", url) as answer:
+            body = bytearray()
+            async for piece in answer.aiter_raw():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise Unreachable(f"{shown(url)} answers with more than {MOST_BYTES >> 20} MiB")
+            return Reply(answer.status_code, answer.headers, bytes(body))
+
+
+def shown(url: str) -> str:
+    """Return a URL without what could be secret in it: user, password and query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no URL"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def same_server(asked: str, found: str) -> bool:
+    """Tell whether what was meant for `asked` may go to `found`: the same host and port, and not less safely."""
+    one, other = urlsplit(asked), urlsplit(found)
+    downgraded = one.scheme == "https" and other.scheme != "https"
+    return (one.hostname, one.port) == (other.hostname, other.port) and not downgraded
+
+
+def check_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a URL from the command line, without a slash at its end.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        ok = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and value.isprintable()
+        httpx.URL(value)
+    except (ValueError, httpx.InvalidURL):
+        ok = False
+    if not ok:
+        raise click.BadParameter("it must be a URL such as http://gateway:8765")
+    return parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
+
+
+def check_secret(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a key or token from the command line or the environment.
+
+    Raises:
+        click.BadParameter: It can't be sent in a header. It is not repeated.
+    """
+    if value is not None and not (value.isascii() and value.isprintable() and value.strip()):
+        raise click.BadParameter(f"{parameter.opts[0]} must be one line of ASCII, and not empty")
+    return value

@@ -1,0 +1,272 @@
+"""What `registry-gateway doctor URL` finds at a gateway that runs there, by asking it over HTTP."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import anyio
+import click
+import msgspec
+
+from registry_gateway.adapter import Adapter
+from registry_gateway.cli.checkup import Diagnosis, Report, about_gateway, diagnosed_hosts
+from registry_gateway.cli.remote import Remote, Reply, Unreachable, same_server, shown
+from registry_gateway.doctor import installation
+from registry_gateway.doctor.finding import Finding, error, warning
+
+ASKING = 8
+"""How many services are asked about at a time."""
+
+PAGE = 1000
+"""Services in a page of the catalogue."""
+
+_LISTED = {"fields": "dialect,key,address", "status": "pending,up,degraded", "limit": PAGE}
+_FOLLOWS_NONE = "The services' clients follow no redirects"
+
+
+class _Listed(msgspec.Struct):
+    dialect: str
+    key: str
+    address: str | None
+
+
+class _Page(msgspec.Struct):
+    next: str | None
+    services: list[_Listed]
+
+
+class _Dossier(msgspec.Struct):
+    findings: list[Finding] = []
+
+
+async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Report:
+    """Look at the gateway at `url`, and through its catalogue at all that is registered there.
+
+    Raises:
+        Unreachable: There is no gateway, or it doesn't answer to the end.
+    """
+    async with Remote() as stranger:
+        base, found, health = await _find(stranger, _without_endpoint(url, adapters))
+    if token is not None and not same_server(url, base):
+        summary = f"The token was not sent: it is for {shown(url)}, and the gateway is at {shown(base)}"
+        found.append(warning("token_not_sent", summary, "Give the URL the gateway is at, to have it sent there."))
+        token = None
+    async with Remote({} if token is None else {"Authorization": f"Bearer {token}"}) as remote:
+        found += _of_clock(health)
+        ready = await remote.get(f"{base}/health/ready")
+        if _member(ready.body, "status") not in ("ready", "unavailable"):
+            raise Unreachable(f"what answers at {shown(base)} is no registry-gateway: it has no /health/ready")
+        if ready.status == 503:
+            reason = _member(ready.body, "reason") or "it does not say why"
+            found.append(error("not_ready", f"The gateway is not ready: {reason}", "See to its database, and its log."))
+        found += await _of_paths(remote, base, adapters)
+        closed, listed = await _list(remote, base)
+        found += closed
+        diagnoses = await _of_services(remote, base, listed)
+    hosts, unasked = diagnosed_hosts((s.dialect, s.key, s.address) for s in listed)
+    return Report(
+        checked=shown(base),
+        services=len(listed),
+        diagnoses=[*about_gateway(found), *diagnoses, *hosts],
+        unasked=unasked,
+    )
+
+
+# --- where it is
+
+
+def _without_endpoint(url: str, adapters: Sequence[Adapter]) -> str:
+    """Return what a service's URL is below: a service may be told one that ends with an endpoint."""
+    for adapter in adapters:
+        for path in adapter.write_only:
+            url = url.removesuffix(path)
+    return url
+
+
+async def _find(remote: Remote, url: str) -> tuple[str, list[Finding], "_Health"]:
+    """Return the URL a gateway is at, what is wrong with the one that was given, and how it is there."""
+    found: list[Finding] = []
+    try:
+        health = await _health(remote, url)
+    except Unreachable as unreachable:
+        url, health = await _by_other_scheme(remote, url, unreachable)
+        found.append(_wrong_scheme(url))
+    if 300 <= health.reply.status < 400:
+        target = _target(f"{url}/health", health.reply.headers.get("location", ""))
+        summary = f"{shown(url)} redirects to {shown(target)}. {_FOLLOWS_NONE}"
+        url = target.partition("?")[0].rstrip("/").removesuffix("/health")
+        found.append(error("redirect", summary, f"Give them {shown(url)}, or have the proxy answer instead."))
+        health = await _health(remote, url)
+    if not health.well:
+        try:
+            above, health = await _above(remote, url, health)
+            found.append(_wrong_prefix(url, above))
+            url = above
+        except Unreachable as unreachable:  # some proxies answer http at their https port, with a 400
+            url, health = await _by_other_scheme(remote, url, unreachable)
+            found.append(_wrong_scheme(url))
+    return url, found, health
+
+
+def _target(asked: str, location: str) -> str:
+    try:
+        return urljoin(asked, location)
+    except ValueError:
+        raise Unreachable(f"{shown(asked)} redirects to what is no URL") from None
+
+
+class _Health(msgspec.Struct):
+    """The answer to GET /health, with the time it was asked at and the time it was there (epoch seconds)."""
+
+    reply: Reply
+    asked: float
+    there: float
+
+    @property
+    def well(self) -> bool:
+        return self.reply.status == 200 and _member(self.reply.body, "status") == "ok"
+
+
+async def _health(remote: Remote, url: str) -> _Health:
+    asked = time.time()
+    reply = await remote.get(f"{url}/health")
+    return _Health(reply, asked, time.time())
+
+
+async def _by_other_scheme(remote: Remote, url: str, unreachable: Unreachable) -> tuple[str, _Health]:
+    """Return the URL with the other scheme, if it is answered there.
+
+    Raises:
+        Unreachable: It is not; this one is about the first.
+    """
+    scheme, _, rest = url.partition("://")
+    other = f"{'https' if scheme == 'http' else 'http'}://{rest}"
+    try:
+        health = await _health(remote, other)
+    except Unreachable:
+        raise unreachable from None
+    if not health.well:
+        raise unreachable
+    return other, health
+
+
+def _wrong_scheme(url: str) -> Finding:
+    speaks = urlsplit(url).scheme
+    summary = f"The gateway speaks {speaks}, and {'http' if speaks == 'https' else 'https'} was asked for"
+    advice = f"Give the services {shown(url)}"
+    if speaks == "http":
+        advice += ", or give the gateway a certificate (--ssl-certfile)"
+    return error("wrong_scheme", summary, f"{advice}.")
+
+
+def _wrong_prefix(url: str, above: str) -> Finding:
+    summary = f"There is no gateway at {shown(url)}, but there is one at {shown(above)}"
+    advice = f"Give the services {shown(above)}, or set REGISTRY_GATEWAY_ROOT_PATH to the prefix of the proxy."
+    return error("wrong_prefix", summary, advice)
+
+
+async def _above(remote: Remote, url: str, health: _Health) -> tuple[str, _Health]:
+    """Return the nearest URL above `url` at which a gateway answers.
+
+    Raises:
+        Unreachable: There is none.
+    """
+    above = url
+    while urlsplit(above).path:
+        above = above.rpartition("/")[0]
+        if (found := await _health(remote, above)).well:
+            return above, found
+    raise Unreachable(f"there is no registry-gateway at {shown(url)}: GET /health is answered {health.reply.status}")
+
+
+# --- how it is there
+
+
+def _of_clock(health: _Health) -> list[Finding]:
+    try:
+        date = parsedate_to_datetime(health.reply.headers.get("date", ""))
+    except ValueError:
+        return []
+    theirs = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() + 0.5  # its fraction is cut off
+    return installation.of_clock(theirs - (health.asked + health.there) / 2, "the gateway's machine")
+
+
+async def _of_paths(remote: Remote, base: str, adapters: Sequence[Adapter]) -> list[Finding]:
+    """Return which endpoints a GET does not get to: a 405 tells that it does."""
+    described = _member((await remote.get(f"{base}/openapi.json")).body, "paths")
+    spoken = described if isinstance(described, dict) else {}
+    found = []
+    for path in (path for adapter in adapters for path in adapter.write_only if path in spoken):
+        status = (await remote.get(base + path)).status
+        if status != 405:
+            summary = f"{path} can't be reached as it is written: a GET there is answered {status}, and not 405"
+            advice = "Have the proxy before the gateway pass the path on as it comes, without decoding or rewriting it."
+            found.append(error("path_changed", summary, advice))
+    return found
+
+
+async def _list(remote: Remote, base: str) -> tuple[list[Finding], list[_Listed]]:
+    listed: list[_Listed] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = urlencode({**_LISTED, "cursor": cursor} if cursor else _LISTED)
+        reply = await remote.get(f"{base}/catalog/v1/services?{query}")
+        if reply.status != 200:
+            return [_closed(reply)], listed
+        page = _decoded(reply, _Page, base)
+        listed += page.services
+        cursor = page.next
+    return [], listed
+
+
+def _closed(reply: Reply) -> Finding:
+    advice = "See the gateway's log."
+    if reply.status in (401, 403):
+        advice = "Give --token, or REGISTRY_TOKEN, one of an account with the scope read:catalog."
+    reason = _member(reply.body, "detail") or f"it is answered {reply.status}"
+    return warning("catalogue_closed", f"The catalogue can't be read, so no service was looked at: {reason}", advice)
+
+
+async def _of_services(remote: Remote, base: str, listed: Sequence[_Listed]) -> list[Diagnosis]:
+    if len(listed) > PAGE:
+        click.echo(f"Asking about {len(listed)} services …", err=True)  # some 200 a second: it takes a while
+    limit = anyio.Semaphore(ASKING)
+    found: dict[int, list[Finding]] = {}
+
+    async def ask(number: int, service: _Listed) -> None:
+        async with limit:
+            path = f"{quote(service.dialect, safe='')}/{quote(service.key, safe='')}"
+            reply = await remote.get(f"{base}/catalog/v1/services/{path}")
+            # 404: it left meanwhile, or its key can't be asked for.
+            found[number] = _decoded(reply, _Dossier, base).findings if reply.status == 200 else []
+
+    try:
+        async with anyio.create_task_group() as group:
+            for number, service in enumerate(listed):
+                group.start_soon(ask, number, service)
+    except* click.ClickException as several:
+        raise several.exceptions[0] from None
+    return [
+        Diagnosis(dialect=service.dialect, key=service.key, finding=finding)
+        for number, service in enumerate(listed)
+        for finding in found[number]
+    ]
+
+
+def _decoded(reply: Reply, kind: type[Any], base: str) -> Any:
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except msgspec.DecodeError as flaw:
+        raise Unreachable(f"the catalogue at {shown(base)} answers with something unexpected: {flaw}") from None
+
+
+def _member(body: bytes, name: str) -> Any:
+    """Return a member of a JSON object, None if it is no such thing."""
+    try:
+        content = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return None
+    return content.get(name) if isinstance(content, dict) else None

@@ -1,0 +1,29 @@
+"""What commonly goes wrong with a registration, a gateway's settings or its clock, and what to do about it.
+
+All of it is pure: facts go in, findings come out. Who looks facts up (a host's name, another gateway) is the command
+`registry-gateway doctor`; what is answered over HTTP never waits for such.
+"""
+
+from collections.abc import Sequence
+
+from registry_gateway.doctor.addresses import of_address
+from registry_gateway.doctor.finding import Finding
+from registry_gateway.doctor.history import of_history
+from registry_gateway.model import Event, Registration
+
+RECENT = 200
+"""How many of a service's last events are looked at. What goes wrong again and again is among them."""
+
+
+def diagnose(registration: Registration | None, recent: Sequence[Event], now: float) -> list[Finding]:
+    """Return what is the matter with a service, the worst first.
+
+    Args:
+        registration: It as it is registered, None if it is not any more.
+        recent: Its last events, oldest first; those of more than an hour ago are passed over.
+        now: The time in epoch seconds.
+    """
+    found = of_history(recent, now)
+    if registration is not None and registration.address is not None:
+        found += of_address(registration.address)
+    return sorted(found, key=lambda finding: finding.severity)

@@ -1,0 +1,75 @@
+"""Everything there is, row by row, as it stood at one instant: however many rows, a few are in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Select, and_, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry_gateway.model import Event
+from registry_gateway.store.engine import Store, translated
+from registry_gateway.store.events import event_of
+from registry_gateway.store.registrations import COLUMNS, Found, registration_of
+from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
+
+R = RegistrationRow
+D = DocumentRow
+
+CHUNK = 500
+"""Rows read at a time."""
+
+
+@asynccontextmanager
+async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
+    """Open a connection on which all that is read is of one instant, whatever is written meanwhile.
+
+    Raises:
+        StoreUnavailable: The database can't be reached.
+    """
+    connection = store.engine.connect()
+    try:
+        await connection.start()
+    except (SQLAlchemyError, OSError) as error:
+        raise translated(error) from error
+    try:
+        yield connection if store.sqlite else await connection.execution_options(isolation_level="REPEATABLE READ")
+    finally:
+        await connection.close()
+
+
+async def registrations(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[Found]:
+    """Yield the registrations of a dialect (None: of all), those that have ended and are kept included, by key.
+
+    Raises:
+        StoreUnavailable: The database has gone.
+    """
+    of_it = and_(D.dialect == R.dialect, D.key == R.key)
+    statement = select(*COLUMNS, D.document, D.capabilities).join(D, of_it).order_by(R.dialect, R.key)
+    if dialect is not None:
+        statement = statement.where(R.dialect == dialect)
+    async for row in _rows(connection, statement):
+        yield registration_of(row), row[-2], row[-1]
+
+
+async def events(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[Event]:
+    """Yield the events of a dialect (None: all), oldest first.
+
+    Raises:
+        StoreUnavailable: The database has gone.
+    """
+    statement = select(*EventRow.__table__.c).order_by(EventRow.id)
+    if dialect is not None:
+        statement = statement.where(EventRow.dialect == dialect)
+    async for row in _rows(connection, statement):
+        yield event_of(row)
+
+
+async def _rows(connection: AsyncConnection, statement: Select[Any]) -> AsyncIterator[Any]:
+    try:
+        result = await connection.stream(statement.execution_options(yield_per=CHUNK))
+        async for row in result:
+            yield row
+    except (SQLAlchemyError, OSError) as error:
+        raise translated(error) from error

@@ -1,0 +1,150 @@
+"""`registry-gateway doctor URL`, at a gateway in another process: how it is reached, and what it says of services."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.child import clean_environment
+from tests.e2e.gateway import Gateway, Tls, running_gateway, unused_port
+from tests.e2e.proxy import Proxy, answering_http_with_400
+from tests.e2e.test_tls import tls
+
+__all__ = ["tls"]  # a fixture; its module has the tests of HTTPS
+
+REGISTER = "/v2/services/$register"
+
+
+def doctor(url: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it."""
+    return subprocess.run(
+        [sys.executable, "-m", "registry_gateway", "doctor", url, *options],
+        env=clean_environment(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def codes(url: str, *options: str, **environment: str) -> list[str]:
+    """What it finds, with an exit code that says whether it did."""
+    done = doctor(url, "--json", *options, **environment)
+    found = [finding["code"] for finding in json.loads(done.stdout)["findings"]]
+    assert done.returncode == (1 if found else 0), done.stderr
+    return found
+
+
+def complaint(url: str, *options: str) -> str:
+    """The one line it says when it can't look."""
+    done = doctor(url, *options)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway without a service."""
+    with running_gateway(tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def proxy(gateway: Gateway) -> Iterator[Proxy]:
+    """A proxy before the gateway that does nothing wrong yet."""
+    with Proxy(gateway.url).running() as proxy:
+        yield proxy
+
+
+def test_a_gateway_as_it_should_be(gateway: Gateway, proxy: Proxy) -> None:
+    assert codes(gateway.url) == []
+    assert codes(gateway.url + REGISTER) == []  # as a service has it
+    assert codes(proxy.url) == []
+    assert doctor(gateway.url).stdout == f"Nothing found in {gateway.url} with 0 live service(s)\n"
+
+
+def test_services_with_something_wrong(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, {"REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL": "60"}) as gateway:
+        for key, host in (("a/b c", "localhost"), ("ünï", "no-such-host.invalid"), ("well", "192.0.2.7")):
+            body = {"instance_id": key, "name": "n", "version": "1", "host": host}
+            assert gateway.http.post("/instances", json=body).status_code == 201
+        done = doctor(gateway.url, "--json")
+        found = [(f["dialect"], f["key"], f["code"]) for f in json.loads(done.stdout)["findings"]]
+        assert found == [("runspec", "a/b c", "loopback_address"), ("runspec", "ünï", "unresolvable_address")]
+        assert (done.returncode, json.loads(done.stdout)["services"]) == (1, 3)
+
+
+def test_a_catalogue_that_wants_a_token(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, {"REGISTRY_GATEWAY_PROTECT_CATALOG": "true"}) as gateway:
+        token = gateway.token("dashboard", "read:catalog")
+        assert codes(gateway.url) == ["catalogue_closed"]
+        assert codes(gateway.url, REGISTRY_TOKEN=token) == []
+        assert codes(gateway.url, "--token", token) == []
+        done = doctor(gateway.url, "--token", "rgw_not_one")
+        assert (done.returncode, "catalogue_closed" in done.stdout) == (1, True)
+        assert "rgw_not_one" not in done.stdout + done.stderr
+
+
+def test_https_asked_of_a_plain_port(gateway: Gateway) -> None:
+    assert codes(gateway.url.replace("http", "https")) == ["wrong_scheme"]
+    assert "TLS spoken to a plain HTTP port" in gateway.log()
+
+
+def test_http_asked_of_a_tls_port(tls: Tls, tmp_path: Path) -> None:
+    with running_gateway(tmp_path, tls=tls) as gateway:
+        assert codes(gateway.url, SSL_CERT_FILE=tls.authority) == []
+        assert codes(gateway.url.replace("https", "http"), SSL_CERT_FILE=tls.authority) == ["wrong_scheme"]
+        assert "CERTIFICATE_VERIFY_FAILED" in complaint(gateway.url)
+        with answering_http_with_400(gateway.port) as port:
+            assert codes(f"http://127.0.0.1:{port}", SSL_CERT_FILE=tls.authority) == ["wrong_scheme"]
+
+
+def test_a_path_too_long(gateway: Gateway) -> None:
+    assert codes(f"{gateway.url}/registry/v2") == ["wrong_prefix"]
+
+
+def test_a_proxy_that_redirects(gateway: Gateway, proxy: Proxy) -> None:
+    proxy.moved_to = gateway.url
+    done = doctor(proxy.url)
+    assert done.returncode == 1
+    assert f"Give them {gateway.url}" in done.stdout
+
+
+def test_a_token_goes_nowhere_but_where_it_was_meant_for(gateway: Gateway, proxy: Proxy) -> None:
+    assert codes(gateway.url.replace("http", "https"), "--token", "t") == ["wrong_scheme", "token_not_sent"]
+    proxy.moved_to = gateway.url
+    assert codes(proxy.url, "--token", "t") == ["redirect", "token_not_sent"]
+    proxy.moved_to = "http://["
+    assert "redirects to what is no URL" in complaint(proxy.url)
+
+
+def test_a_proxy_that_loses_the_dollar(proxy: Proxy) -> None:
+    proxy.lost = "$register"
+    assert codes(proxy.url) == ["path_changed"]
+
+
+def test_clocks_that_differ(proxy: Proxy) -> None:
+    proxy.date = "Thu, 01 Jan 2026 00:00:00 GMT"
+    assert codes(proxy.url) == ["clock_skew"]
+
+
+def test_a_database_that_is_gone(tmp_path: Path) -> None:
+    with running_gateway(tmp_path) as gateway:
+        gateway.command("db", "downgrade", "0001")
+        assert codes(gateway.url) == ["not_ready"]
+        gateway.command("db", "upgrade")
+
+
+def test_nobody_there(gateway: Gateway) -> None:
+    assert "can't reach" in complaint(f"http://127.0.0.1:{unused_port()}")
+    assert "can't reach" in complaint("http://no-such-host.invalid")
+    with Proxy(gateway.url).running() as proxy:
+        proxy.lost = "/health"
+        assert "there is no registry-gateway at" in complaint(proxy.url)
+    with Proxy(gateway.url).running() as proxy:
+        proxy.lost = "/ready"  # /health alone is what other servers answer too
+        assert "is no registry-gateway" in complaint(proxy.url)

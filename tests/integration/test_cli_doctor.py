@@ -1,0 +1,97 @@
+"""`registry-gateway doctor` on a database: what it says of settings, database and services, and how it ends."""
+
+import json
+
+import anyio
+import pytest
+
+from registry_gateway.cli import resolving
+from registry_gateway.store import presence
+from registry_gateway.store.engine import Store
+from tests.integration.command_line import command, complaint, output, register
+
+LOOPBACK = {"REGISTRY_GATEWAY_HOST": "127.0.0.1"}
+"""Settings in which nothing is wrong."""
+
+
+def doctor(url: str, **settings: str) -> tuple[int, list[tuple[str | None, str]]]:
+    """The exit code, and for each finding whose it is and what."""
+    result = command(url, "doctor", "--json", **LOOPBACK | settings)
+    return result.exit_code, [(f["key"], f["code"]) for f in json.loads(result.stdout)["findings"]]
+
+
+def test_nothing_found(database_url: str) -> None:
+    register(database_url, "chap", "my-model")
+    register(database_url, "runspec", "agent", address="2001:db8::7")
+    said = output(database_url, "doctor", **LOOPBACK)
+    assert said.startswith("Nothing found in ")
+    assert said.endswith(" with 2 live service(s)\n")
+
+
+def test_what_is_wrong_with_services(database_url: str) -> None:
+    register(database_url, "chap", "my-model", address="http://localhost:8000")
+    register(database_url, "runspec", "agent", address="no-such-host.invalid")
+    register(database_url, "runspec", "silent", address="localhost", ttl=0.001)
+    for address in ("http://192.0.2.1", "http://192.0.2.2", "http://192.0.2.1"):
+        register(database_url, "scaicontrol", "twice", address=address)
+    assert doctor(database_url) == (
+        1,
+        [("my-model", "loopback_address"), ("twice", "shared_key"), ("agent", "unresolvable_address")],
+    )
+
+
+def test_many_with_the_same_are_told_of_once(sqlite_url: str) -> None:
+    for number in range(7):
+        register(sqlite_url, "chap", f"m{number}", address="http://localhost:8000")
+    register(sqlite_url, "runspec", "agent", address="0.0.0.0")
+    result = command(sqlite_url, "doctor", **LOOPBACK)
+    assert result.exit_code == 1
+    first, *_ = lines = result.stdout.splitlines()
+    assert first.split() == ["error", "unspecified_address"]  # the worst first
+    [many] = [line for line in lines if "7 services" in line]
+    assert many.startswith("  7 services (chap/m0, chap/m1, chap/m2, chap/m3, chap/m4 and 2 more), such as chap/m0: ")
+    assert lines[-1].startswith("8 finding(s) in sqlite:///")
+
+
+def test_settings_and_secrets(sqlite_url: str) -> None:
+    assert doctor(sqlite_url, REGISTRY_GATEWAY_HOST="0.0.0.0", SERVICEKIT_REGISTRATION_KEY="s" * 20) == (
+        1,
+        [(None, "open_writes")],  # runspec's
+    )
+    url = "postgresql://me:s3cret@127.0.0.1:1/registry?password=s3cret"
+    assert "s3cret" not in complaint(url, "doctor", **LOOPBACK)
+
+
+def test_a_database_that_is_behind(sqlite_url: str) -> None:
+    output(sqlite_url, "db", "downgrade", "0001")
+    result = command(sqlite_url, "doctor", **LOOPBACK)
+    assert result.exit_code == 1
+    assert "database_level" in result.stdout
+    assert "Run: registry-gateway db upgrade." in result.stdout
+
+
+def test_what_can_not_be_looked_at(tmp_path: object) -> None:
+    assert complaint(f"sqlite:///{tmp_path}/none.db", "doctor").startswith("there is no database ")
+    assert "must be a URL" in complaint(f"sqlite:///{tmp_path}/none.db", "doctor", "gateway:8765")
+    assert "not both" in complaint("sqlite:///x", "doctor", "http://x", "--database-url", "sqlite:///y")
+    assert "--token is for" in complaint("sqlite:///x", "doctor", "--token", "t")
+    assert "t\x00ken" not in complaint("sqlite:///x", "doctor", "http://x", "--token", "t\x07ken")
+
+
+def test_a_gateway_that_has_left(database_url: str) -> None:
+    async def leave_a_sign() -> None:
+        store = Store(database_url)
+        await store.write(lambda c: presence.resume(c, 1_700_000_000.0, 2.5))
+        await store.close()
+
+    anyio.run(leave_a_sign)
+    assert doctor(database_url) == (1, [(None, "no_gateway")])
+
+
+@pytest.mark.parametrize("seconds", [10.0, 0.0])
+def test_hosts_are_looked_up_as_long_as_there_is_time(seconds: float) -> None:
+    hosts = {"localhost", "no-such-host.invalid", "x" * 64 + ".example"}
+    lost, unasked = resolving.unresolved(hosts, seconds)
+    assert (lost | unasked) >= hosts - {"localhost"}
+    if seconds:
+        assert (lost, unasked) == (hosts - {"localhost"}, set())
