@@ -15,6 +15,7 @@ from registry_gateway import admin, catalogue, migrate, openapi, prometheus, set
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
+from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
@@ -30,11 +31,12 @@ from registry_gateway.store.engine import Store
 
 
 class Gateway:
-    """The ASGI application. `core`, and `mounts` by their names, are open to whoever embeds it."""
+    """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted]) -> None:
-        """Take the core, its database, and each dialect under the first path segments it answers."""
+    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], watch: Watch) -> None:
+        """Take the core, its database, each dialect under the first path segments it answers, and the watch."""
         self.core = core
+        self.watch = watch
         self._store = store
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
@@ -96,6 +98,7 @@ class Gateway:
             house.cancel()
             published.cancel()
             await asyncio.wait([house, published])
+            await self.watch.close()
             await core.registry.close()
 
 
@@ -121,10 +124,12 @@ def create_app(
         mounts |= dict.fromkeys(adapter.segments, mounted)
     closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
     protected = core.settings.protect_catalog or closed
-    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", catalogue.mount(core, store, protected=protected))
+    mount, watch = catalogue.mount(core, store, protected=protected)
+    core.registry.meters.watchers = lambda: watch.watchers
+    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", mount)
     watched = _mounted(core, "prometheus", prometheus.mount(core, store, protected=protected))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
-    return Gateway(core, store, mounts)
+    return Gateway(core, store, mounts, watch)
 
 
 def open_core(

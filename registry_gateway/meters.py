@@ -63,10 +63,14 @@ class Requests:
         self._other = made[OTHER]
 
     def answered(self, scope: Scope, seconds: float) -> None:
-        """Count a request that took `seconds`; its scope has the `status` it was answered with."""
+        """Count a request that took `seconds`; its scope has the `status` it was answered with.
+
+        One that is `lasting` has no such time: it goes on for as long as the client wants.
+        """
         operation = self._by_endpoint.get((scope.get("endpoint"), scope["method"]), self._other)
         operation.statuses[scope.get("status", 500) // 100] += 1  # the server's own, if an application sent nothing
-        operation.seconds.observe(seconds)
+        if "lasting" not in scope:
+            operation.seconds.observe(seconds)
 
 
 class Transactions:

@@ -81,6 +81,14 @@ class Registry:
         self.meters.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(self._moment)
         self._interrupted = False
+        self._heeders: list[Callable[[], None]] = []
+
+    def heed(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever events of this registry have been committed. It must not block.
+
+        Other processes on the same database record events as well: this only tells of one's own sooner.
+        """
+        self._heeders.append(call)
 
     # --- what services ask for
 
@@ -247,6 +255,9 @@ class Registry:
     def _report(self, recorded: Sequence[Event]) -> None:
         journal.report(recorded)
         self.meters.happened(recorded)
+        if recorded:
+            for call in self._heeders:
+                call()
 
     # --- transactions
 

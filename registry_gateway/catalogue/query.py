@@ -52,6 +52,7 @@ Order = Literal[
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=16_384)]
+EventId = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _CURSOR = "Where to go on: `next` of the page before."
 
 
@@ -115,6 +116,15 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     order: Annotated[Literal["newest", "oldest"], Meta(description="Which come first.")] = "newest"
     limit: Annotated[Limit, Meta(description="Most events on a page.")] = 100
     cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
+
+
+class Watching(Filters, frozen=True, kw_only=True):
+    """What `GET /catalog/v1/events` takes."""
+
+    last_event_id: Annotated[
+        EventId | None,
+        Meta(description="Where to go on: the `id` of the last message you have. The header Last-Event-ID wins."),
+    ] = None
 
 
 def decode(raw: bytes, query: type[Q]) -> Q:

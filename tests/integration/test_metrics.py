@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -23,6 +24,7 @@ from tests.conftest import START, GatewayFactory, ManualClock
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.catalogue_reader import problem
 from tests.integration.prometheus_reader import METRICS, TARGETS, scrape
+from tests.integration.watcher import listening, watching
 
 pytestmark = pytest.mark.anyio
 
@@ -197,11 +199,21 @@ async def test_a_queue_is_as_long_as_it_is(start_gateway: GatewayFactory, sqlite
         assert 0 < most <= 600
 
 
-async def test_watchers_are_whatever_counts_them(start_gateway: GatewayFactory, sqlite_url: str) -> None:
-    async with start_gateway(sqlite_url) as client:
+async def test_watchers_are_counted_and_how_long_they_watch_is_not(
+    start_gateway: GatewayFactory, sqlite_url: str
+) -> None:
+    async with start_gateway(sqlite_url) as client, listening(client) as remote:
         assert (await scrape(client)).value(f"{PREFIX}watchers") == 0
-        gateway_of(client).core.registry.meters.watchers = lambda: 3
-        assert (await scrape(client)).value(f"{PREFIX}watchers") == 3
+        async with watching(remote) as first, watching(remote) as second:
+            await first.snapshot()
+            await second.snapshot()
+            assert (await scrape(client)).value(f"{PREFIX}watchers") == 2
+        with anyio.fail_after(10):
+            while (told := await scrape(client)).value(f"{PREFIX}watchers"):  # noqa: ASYNC110 - nobody is told when the server has noticed
+                await anyio.sleep(0.01)
+        watch = {"dialect": "catalogue", "operation": "watch"}
+        assert told.value(f"{PREFIX}requests_total", status="2xx", **watch) == 2
+        assert told.value(f"{PREFIX}request_duration_seconds_count", **watch) == 0
 
 
 async def test_without_the_database_the_rest_is_told(start_gateway: GatewayFactory, tmp_path: Path) -> None:
