@@ -26,7 +26,7 @@ from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"
 
-OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "openapi.json"})
+OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "openapi.json", "page", "services"})
 """First path segments no adapter may claim: what the gateway answers there is its own."""
 
 log = logging.getLogger("registry_gateway.requests")

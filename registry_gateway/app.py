@@ -21,6 +21,7 @@ from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, r
 from registry_gateway.hangup import on_hangup
 from registry_gateway.keys import Keyrings
 from registry_gateway.own_operations import OPERATIONS
+from registry_gateway.page import Page, Welcome
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
@@ -30,13 +31,14 @@ from registry_gateway.store.engine import Store
 class Gateway:
     """The ASGI application. `core`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted]) -> None:
-        """Take the core, its database, and each dialect under the first path segments it answers."""
+    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], page: Page) -> None:
+        """Take the core, its database, each dialect under the first path segments it answers, and the page at `/`."""
         self.core = core
         self._store = store
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
-        own = Mount(self._routes(), _fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
+        self._page = page
+        own = Mount(self._routes(), self._fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
         self._own = Mounted("gateway", own)
         self.mounts = {m.name: m.mount for m in (*mounts.values(), self._own)}
         self._pages.publish(self.mounts)
@@ -65,6 +67,7 @@ class Gateway:
             resource("/health", GET=self._health),
             resource("/health/ready", GET=self._ready),
             *self._pages.routes(),
+            *self._page.routes(),
         ]
 
     async def _health(self, _call: Call) -> Answer:
@@ -79,6 +82,10 @@ class Gateway:
             return Answer(200, b'{"status":"ready"}')
         headers = {"Retry-After": "1", "X-Request-ID": call.request_id}
         return json_answer(503, {"status": "unavailable", "reason": problem}, headers)
+
+    def _fault(self, error: Exception, scope: Scope) -> Answer:
+        page = self._page.missing(scope) if isinstance(error, HTTPException) and error.status_code == 404 else None
+        return page or _fault(error, scope)
 
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
@@ -111,7 +118,11 @@ def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock:
     closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
     protected = core.settings.protect_catalog or closed
     mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store, protected=protected))
-    return Gateway(core, store, mounts)
+    return Gateway(core, store, mounts, Page(core.settings.root_path, _welcome(configuration, speaking)))
+
+
+def _welcome(configuration: Configuration, speaking: Sequence[Adapter]) -> Welcome:
+    return lambda url: [adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking]
 
 
 def open_core(
