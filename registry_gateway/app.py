@@ -15,6 +15,7 @@ from registry_gateway import admin, catalogue, migrate, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
+from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
@@ -28,11 +29,12 @@ from registry_gateway.store.engine import Store
 
 
 class Gateway:
-    """The ASGI application. `core`, and `mounts` by their names, are open to whoever embeds it."""
+    """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted]) -> None:
-        """Take the core, its database, and each dialect under the first path segments it answers."""
+    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], watch: Watch) -> None:
+        """Take the core, its database, each dialect under the first path segments it answers, and the watch."""
         self.core = core
+        self.watch = watch
         self._store = store
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
@@ -92,6 +94,7 @@ class Gateway:
         finally:
             house.cancel()
             await asyncio.wait([house])
+            await self.watch.close()
             await core.registry.close()
 
 
@@ -110,8 +113,9 @@ def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock:
         mounts |= dict.fromkeys(adapter.segments, mounted)
     closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
     protected = core.settings.protect_catalog or closed
-    mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store, protected=protected))
-    return Gateway(core, store, mounts)
+    mount, watch = catalogue.mount(core, store, protected=protected)
+    mounts[catalogue.SEGMENT] = Mounted("catalogue", mount)
+    return Gateway(core, store, mounts, watch)
 
 
 def open_core(
