@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
@@ -15,13 +16,14 @@ from registry_gateway import admin, catalogue, migrate, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
+from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
 from registry_gateway.hangup import on_hangup
 from registry_gateway.keys import Keyrings
 from registry_gateway.own_operations import OPERATIONS
-from registry_gateway.page import Page, Welcome
+from registry_gateway.page import Page
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
@@ -29,11 +31,12 @@ from registry_gateway.store.engine import Store
 
 
 class Gateway:
-    """The ASGI application. `core`, and `mounts` by their names, are open to whoever embeds it."""
+    """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], page: Page) -> None:
-        """Take the core, its database, each dialect under the first path segments it answers, and the page at `/`."""
+    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], watch: Watch, page: Page) -> None:
+        """Take the core, its database, each dialect under the first path segments it answers, the watch, the page."""
         self.core = core
+        self.watch = watch
         self._store = store
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
@@ -99,6 +102,7 @@ class Gateway:
         finally:
             house.cancel()
             await asyncio.wait([house])
+            await self.watch.close()
             await core.registry.close()
 
 
@@ -117,12 +121,14 @@ def create_app(configuration: Configuration, adapters: Sequence[Adapter], clock:
         mounts |= dict.fromkeys(adapter.segments, mounted)
     closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
     protected = core.settings.protect_catalog or closed
-    mounts[catalogue.SEGMENT] = Mounted("catalogue", catalogue.mount(core, store, protected=protected))
-    return Gateway(core, store, mounts, Page(core.settings.root_path, _welcome(configuration, speaking)))
+    mount, watch = catalogue.mount(core, store, protected=protected)
+    mounts[catalogue.SEGMENT] = Mounted("catalogue", mount)
+    page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
+    return Gateway(core, store, mounts, watch, page)
 
 
-def _welcome(configuration: Configuration, speaking: Sequence[Adapter]) -> Welcome:
-    return lambda url: [adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking]
+def _welcome(configuration: Configuration, speaking: Sequence[Adapter], url: str) -> list[Sequence[str]]:
+    return [adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking]
 
 
 def open_core(

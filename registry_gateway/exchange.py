@@ -83,12 +83,12 @@ class Rendered:
 class Call:
     """A request: its headers, path parameters, query and body, read when asked for."""
 
-    __slots__ = ("_receive", "scope")
+    __slots__ = ("receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         """Take the ASGI scope and the channel the body comes by."""
         self.scope = scope
-        self._receive = receive
+        self.receive = receive
 
     def header(self, name: bytes) -> str | None:
         """Return the first header of that (lower case) name, or None."""
@@ -125,10 +125,10 @@ class Call:
         limit = self._settings.max_body_bytes
         if int(self.header(b"content-length") or 0) > limit:
             raise BodyTooLarge(limit)
-        message = await self._receive()
+        message = await self.receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body", False):
-            message = await self._receive()
+            message = await self.receive()
             body += message.get("body", b"")
             if len(body) > limit:
                 raise BodyTooLarge(limit)

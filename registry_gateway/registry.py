@@ -74,6 +74,14 @@ class Registry:
         self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find)
         self._moments: Shared[None, Moment] = Shared(self._moment)
         self._interrupted = False
+        self._heeders: list[Callable[[], None]] = []
+
+    def heed(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever events of this registry have been committed. It must not block.
+
+        Other processes on the same database record events as well: this only tells of one's own sooner.
+        """
+        self._heeders.append(call)
 
     # --- what services ask for
 
@@ -176,7 +184,7 @@ class Registry:
         policy = self.policies.of(dialect)
         now = self._clock.now()
         added, event = await self._write(_subscribe, policy, dialect, key, subscriber, actor, now)
-        journal.report([event])
+        self._report([event])
         return added
 
     async def unsubscribe(self, number: int, actor: Actor) -> Subscription:
@@ -186,7 +194,7 @@ class Registry:
             NotFound: There is none of that number, or it has ended.
         """
         ended, event = await self._write(_unsubscribe, number, actor, self._clock.now())
-        journal.report([event])
+        self._report([event])
         return ended
 
     async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
@@ -231,7 +239,7 @@ class Registry:
         total = 0
         while True:
             swept = await self._write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
-            journal.report(swept)
+            self._report(swept)
             total += len(swept)
             if len(swept) < CHUNK:
                 return total
@@ -248,8 +256,14 @@ class Registry:
                 return [error]
             # One of them spoils the statement for all; on its own each gets what it deserves.
             return [outcome for command in commands for outcome in await self._commit([command])]
-        journal.report(recorded)
+        self._report(recorded)
         return outcomes
+
+    def _report(self, recorded: Sequence[Event]) -> None:
+        journal.report(recorded)
+        if recorded:
+            for call in self._heeders:
+                call()
 
     async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._transact(self._store.read, work, *args, **kwargs)

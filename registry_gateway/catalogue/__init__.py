@@ -1,4 +1,5 @@
-"""The catalogue over HTTP, under `/catalog/v1`: services of all dialects in one list, with one status and a history.
+"""The catalogue over HTTP, under `/catalog/v1`: services of all dialects in one list, with one status and a history,
+and a stream of what changes.
 
 It reads through the pool of connections, not the lanes, so what people look up never waits in front of a heartbeat.
 """
@@ -7,6 +8,8 @@ from registry_gateway.adapter import Core, Mount
 from registry_gateway.catalogue.operations import operations
 from registry_gateway.catalogue.reader import Reader
 from registry_gateway.catalogue.routes import Catalogue
+from registry_gateway.catalogue.tail import Tail
+from registry_gateway.catalogue.watch import Watch
 from registry_gateway.problem import fault
 from registry_gateway.store.engine import Store
 
@@ -14,10 +17,13 @@ SEGMENT = "catalog"
 """The first path segment."""
 
 
-def mount(core: Core, store: Store, *, protected: bool) -> Mount:
-    """Build the routes; `protected` asks readers for a token."""
+def mount(core: Core, store: Store, *, protected: bool) -> tuple[Mount, Watch]:
+    """Build the routes, and the watch behind one of them, to be closed before the database is.
+
+    `protected` asks readers for a token.
+    """
     reader = Reader(store, core.registry.policies, core.clock, core.settings.retention_days)
-    description = "What is registered in all dialects, and what was."
-    return Mount(
-        Catalogue(core, reader, protected=protected).routes(), fault, operations(protected=protected), description
-    )
+    watch = Watch(reader, Tail(store, core.registry, reader))
+    routes = Catalogue(core, reader, watch, protected=protected).routes()
+    description = "What is registered in all dialects, what was, and what changes."
+    return Mount(routes, fault, operations(protected=protected), description), watch

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from registry_gateway.catalogue.query import Events, Services, parameters
+from registry_gateway.catalogue.query import Changes, EventId, Events, Services, parameters
 from registry_gateway.catalogue.wire import Dossier, EventList, ServiceList, Stats
 from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
 from registry_gateway.problem import MEDIA_TYPE, Problem
@@ -15,6 +15,8 @@ _SERVICE = (
     Parameter("dialect", "Name of the dialect.", example="runspec"),
     Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
 )
+
+_LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browsers send it.", "header", EventId)
 
 
 def _problem(description: str) -> Response:
@@ -54,6 +56,22 @@ _OPERATIONS = (
         summary="What happened to one service",
         parameters=(*_SERVICE, *parameters(Events), IF_NONE_MATCH),
         responses=_answers("A page.", EventList, p404="There never was one, as far as is known."),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/events",
+        name="watch",
+        summary="Watch the services of all dialects",
+        description="A stream of server-sent events that doesn't end. It begins with a `service` for each that "
+        "matches and a `ready` with an `id`; from then on there is a `change` with an `id` for each event. With the "
+        "last `id` it goes on behind that, without a gap and without a snapshot.",
+        parameters=(*parameters(Changes), _LAST_EVENT_ID),
+        responses={
+            200: Response("The stream.", str, "text/event-stream"),
+            400: _problem("A parameter makes no sense; `parameter` is its name."),
+            410: _problem("What followed the id is not kept any longer; start without it."),
+            503: _problem("No database, or as many watchers as one process takes."),
+        },
     ),
     Operation(
         method="GET",

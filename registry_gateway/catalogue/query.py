@@ -52,6 +52,7 @@ Order = Literal[
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=16_384)]
+EventId = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _CURSOR = "Where to go on: `next` of the page before."
 
 
@@ -59,8 +60,8 @@ class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
-class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What `GET /catalog/v1/services` takes. Filters add up; `status` and `dialect` take several, with commas."""
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which services are meant. Filters add up; `status` and `dialect` take several, with commas."""
 
     dialect: Annotated[tuple[Word, ...], Meta(description="In one of these dialects, separated by commas.")] = ()
     status: Annotated[
@@ -75,6 +76,23 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         Text | None,
         Meta(description="With this in the key, the name or the address; upper and lower case are alike."),
     ] = None
+
+    def wanted(self) -> Wanted:
+        """Return what is looked for."""
+        return Wanted(
+            dialects=self.dialect,
+            statuses=self.status,
+            name=self.name,
+            version=self.version,
+            host=self.host,
+            offer=self.tool,
+            text=self.q or None,
+        )
+
+
+class Services(Filters, frozen=True, kw_only=True):
+    """What `GET /catalog/v1/services` takes."""
+
     at: Annotated[
         Annotated[datetime, Meta(tz=True)] | UnsetType,
         Meta(
@@ -91,18 +109,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[Limit, Meta(description="Most services on a page.")] = 100
     cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
 
-    def wanted(self) -> Wanted:
-        """Return what is looked for."""
-        return Wanted(
-            dialects=self.dialect,
-            statuses=self.status,
-            name=self.name,
-            version=self.version,
-            host=self.host,
-            offer=self.tool,
-            text=self.q or None,
-        )
-
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
     """What `GET /catalog/v1/services/{dialect}/{key}/events` takes."""
@@ -110,6 +116,15 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     order: Annotated[Literal["newest", "oldest"], Meta(description="Which come first.")] = "newest"
     limit: Annotated[Limit, Meta(description="Most events on a page.")] = 100
     cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
+
+
+class Changes(Filters, frozen=True, kw_only=True):
+    """What `GET /catalog/v1/events` takes."""
+
+    last_event_id: Annotated[
+        EventId | None,
+        Meta(description="Where to go on: the `id` of the last message you have. The header Last-Event-ID wins."),
+    ] = None
 
 
 def decode(raw: bytes, query: type[Q]) -> Q:

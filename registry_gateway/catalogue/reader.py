@@ -1,26 +1,58 @@
 """What the catalogue asks the database: one transaction a question, and the time from the clock."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from registry_gateway.catalogue import cursor, render
+from registry_gateway.catalogue.changes import Changes
 from registry_gateway.catalogue.query import Events, Services
 from registry_gateway.catalogue.wire import Dossier, EventList, Service, ServiceList, Stats
 from registry_gateway.clock import Clock
 from registry_gateway.lease import Policies
+from registry_gateway.model import Registration
 from registry_gateway.problem import Refused, bad_parameter
 from registry_gateway.status import REGISTERED
 from registry_gateway.store import catalogue as present
-from registry_gateway.store import past
+from registry_gateway.store import events, past
 from registry_gateway.store.engine import Store
-from registry_gateway.store.search import Page
+from registry_gateway.store.search import Page, Wanted
 
 HOUR = 3_600.0
 DAY = 86_400.0
 
+PART = 200
+"""Services or events that are read, and sent to a watcher, at once."""
+
 _PAST_ORDERS = ("key", "name")
 _PAST_MEMBERS = ("dialect", "key", "name", "version", "address", "since")
+
+
+class Log(NamedTuple):
+    """The ids of the first and the last event that are kept."""
+
+    first: int
+    last: int
+
+    def check(self, after: int) -> None:
+        """Return if all events behind the id `after` are kept.
+
+        Raises:
+            Refused: With 410, they are not, or no event of this log ever had that id.
+        """
+        if self.first - 1 <= after <= self.last:
+            return
+        kept = f"{self.first} to {self.last}" if self.last else "none"
+        raise Refused(
+            410,
+            "Not in the log",
+            f"What followed event {after} is not known (events kept: {kept}); start without an id, from a snapshot",
+            last_event_id=after,
+            first=self.first,
+            last=self.last,
+        )
 
 
 class Reader:
@@ -46,13 +78,17 @@ class Reader:
 
         def work(connection: Connection) -> ServiceList:
             found, last = present.search(connection, wanted, page, self._policies, now)
-            keys = [(r.dialect, r.key) for r in found] if "tools" in (query.fields or ("tools",)) else []
-            tools = present.offered(connection, keys)
-            listed = [render.service(r, tools.get((r.dialect, r.key), ()), self._policies, now) for r in found]
+            listed = self._listed(connection, found, now, tools="tools" in (query.fields or ("tools",)))
             total = present.count(connection, wanted, self._policies, now)
             return _list(query, listed, total, cursor.encode(kind, last))
 
         return await self._store.read(work)
+
+    def _listed(
+        self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True
+    ) -> list[Service]:
+        offered = present.offered(connection, [(r.dialect, r.key) for r in found] if tools else [])
+        return [render.service(r, offered.get((r.dialect, r.key), ()), self._policies, now) for r in found]
 
     async def _past(self, query: Services, at: float) -> ServiceList:
         kind, order = f"at:{query.sort}", query.sort.removeprefix("-")
@@ -104,6 +140,37 @@ class Reader:
                 return None
             found, last = present.events(connection, dialect, key, page)
             return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
+
+        return await self._store.read(work)
+
+    async def log(self) -> Log:
+        """Return which events are kept."""
+        return Log(*await self._store.read(events.span))
+
+    async def snapshot(self, wanted: Wanted, after: cursor.Place | None) -> tuple[list[Service], cursor.Place | None]:
+        """Return the next services behind the place `after`, and the last one's place if more follow."""
+        now, page = self._clock.now(), Page(order="key", descending=False, limit=PART, after=after)
+
+        def work(connection: Connection) -> tuple[list[Service], cursor.Place | None]:
+            found, last = present.search(connection, wanted, page, self._policies, now)
+            return self._listed(connection, found, now), last
+
+        return await self._store.read(work)
+
+    async def changes(self, after: int) -> Changes:
+        """Return the next events behind the id `after`, with the services they are about as they are now.
+
+        Raises:
+            Refused: With 410, events behind that id are not kept any longer, or the log never was so long.
+        """
+        now = self._clock.now()
+
+        def work(connection: Connection) -> Changes:
+            Log(*events.span(connection)).check(after)
+            happened = events.read(connection, after=after, limit=PART)
+            found = present.registered(connection, {(e.dialect, e.key) for e in happened})
+            services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
+            return Changes(after, happened, services, limit=PART)
 
         return await self._store.read(work)
 

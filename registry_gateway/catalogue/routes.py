@@ -1,6 +1,7 @@
 """The catalogue's endpoints: may the caller read, decode the query, one question, encode."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, TypeVar
 
 import msgspec
@@ -10,10 +11,11 @@ from starlette.routing import Route
 from registry_gateway.adapter import Core
 from registry_gateway.batching import Shared
 from registry_gateway.catalogue.access import authorize
-from registry_gateway.catalogue.query import Events, Nothing, Services, decode
+from registry_gateway.catalogue.query import Changes, EventId, Events, Nothing, Services, decode
 from registry_gateway.catalogue.reader import Reader
+from registry_gateway.catalogue.watch import Stream, Watch
 from registry_gateway.exchange import Answer, Call, Rendered, resource
-from registry_gateway.problem import Refused
+from registry_gateway.problem import Refused, bad_parameter
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -41,11 +43,12 @@ register_url_convertor(TEXT, Anything())  # Starlette keeps these for the proces
 class Catalogue:
     """The endpoints over what can be read."""
 
-    def __init__(self, core: Core, reader: Reader, *, protected: bool) -> None:
-        """Take the core, for its accounts and settings, and the catalogue."""
+    def __init__(self, core: Core, reader: Reader, watch: Watch, *, protected: bool) -> None:
+        """Take the core, for its accounts and settings, the catalogue, and its watch."""
         self._accounts = core.accounts
         self._protected = protected
         self._reader = reader
+        self._watch = watch
         self._lists = Shared(self._render_list)
         self._stats = Shared(self._render_stats)
 
@@ -54,6 +57,7 @@ class Catalogue:
         return [
             resource("/catalog/v1/services", GET=self.services),
             resource("/catalog/v1/stats", GET=self.stats),
+            resource("/catalog/v1/events", GET=self.watch),
             resource("/catalog/v1/services/{dialect}/{key:catalogue_text}/events", GET=self.events),
             resource("/catalog/v1/services/{dialect}/{key:catalogue_text}", GET=self.service),
         ]
@@ -67,6 +71,12 @@ class Catalogue:
         """GET /catalog/v1/stats: the registry in figures."""
         await self._query(call, Nothing)
         return call.answer(await self._stats.submit(None))
+
+    async def watch(self, call: Call) -> Answer:
+        """GET /catalog/v1/events: what is registered, then each change, for as long as the caller listens."""
+        query = await self._query(call, Changes)
+        allowed = partial(authorize, call, self._accounts) if self._protected else None
+        return Stream(call, self._watch, query.wanted(), _resumed(call, query), allowed)
 
     async def service(self, call: Call) -> Answer:
         """GET /catalog/v1/services/{dialect}/{key}: all there is on a service, or 404 if there never was one."""
@@ -97,6 +107,18 @@ class Catalogue:
 
     async def _render_stats(self, _nothing: None) -> Rendered:
         return Rendered(msgspec.json.encode(await self._reader.stats()))
+
+
+def _resumed(call: Call, query: Changes) -> int | None:
+    """Return the id to go on behind. The header wins: a browser that comes back asks for the same URL again."""
+    sent = call.header(b"last-event-id")
+    if not sent:
+        return query.last_event_id
+    try:
+        number: int = msgspec.convert(sent, EventId, strict=False)
+    except msgspec.ValidationError:
+        raise bad_parameter("Last-Event-ID", "It is not the `id` of a message of this stream") from None
+    return number
 
 
 def _never_was(dialect: str, key: str) -> Refused:

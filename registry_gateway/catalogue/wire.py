@@ -99,6 +99,19 @@ class EventList(msgspec.Struct, frozen=True, kw_only=True):
     events: list[Event]
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Data of a `change`: an event, and its service as it is now; null if it is gone or matches the filters no more."""
+
+    event: Event
+    service: Service | None
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """Data of `ready`. `services` counts those that came before it: none where a stream is resumed."""
+
+    services: int
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """The registry in figures. `services`, the heartbeats and the dialects' figures leave out what is gone, except
     where `gone` says how many of those are still kept.

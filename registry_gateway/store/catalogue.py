@@ -1,6 +1,6 @@
 """The statements of the catalogue on what is there: found by status and content, in pages, counted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -139,6 +139,18 @@ def count(connection: Connection, wanted: Wanted, policies: Policies, now: float
     """Return how many registrations match, on all pages."""
     statement = select(func.count()).select_from(R).where(both(_conditions(wanted, policies, now)))
     return connection.execute(statement).scalar_one()
+
+
+def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
+    """Return the registrations under `keys`; what is not there is left out."""
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    found: dict[Key, Registration] = {}
+    for dialect, of_it in by_dialect.items():
+        rows = connection.execute(select(*COLUMNS).where(R.dialect == dialect, R.key.in_(of_it)))
+        found |= {(dialect, registration.key): registration for registration in map(registration_of, rows)}
+    return found
 
 
 def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:

@@ -56,11 +56,14 @@ def record(connection: Connection, events: Sequence[Event]) -> None:
 
 
 _INSERT = insert(EventRow)
-_TURN = text("SELECT pg_advisory_xact_lock(0x52474556)")
+CHANNEL = "registry_gateway_events"
+"""What PostgreSQL notifies listeners on when events are committed. The message is empty: the log has it all."""
+
+_TURN = text(f"SELECT pg_advisory_xact_lock(0x52474556), pg_notify('{CHANNEL}', '')")
 """Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
 
 Without it event 8 could appear after event 9, and who reads on from 9 would never see it. The lock is taken when
-all else is done, so it is held for little more than the commit.
+all else is done, so it is held for little more than the commit. The notification goes out with the commit.
 """
 
 
@@ -91,6 +94,16 @@ def last(connection: Connection) -> int:
 
 
 _LAST = select(func.max(EventRow.id))
+
+
+def span(connection: Connection) -> tuple[int, int]:
+    """Return the ids of the first and the last event that are kept; (1, 0) if there is none."""
+    first, last = connection.execute(_SPAN).one()
+    return (1, 0) if first is None else (first, last)
+
+
+_SPAN = select(select(func.min(EventRow.id)).scalar_subquery(), select(func.max(EventRow.id)).scalar_subquery())
+# apart, so that each is one step in the index; SQLite would walk the table for both at once
 
 
 def prune(connection: Connection, before: float, limit: int) -> int:

@@ -6,6 +6,7 @@ import { clockTime } from "./text.js";
 const AGES = 15_000; // between two looks at heartbeats, which make no events
 const POLLING = 10_000; // between two looks while there is no stream
 const SILENCE = 40_000; // without even a comment: the connection is dead, whatever TCP thinks
+const STREAM = { Accept: "text/event-stream" };
 const SETTLING = 300; // changes come together; one look is enough for all
 
 /**
@@ -83,7 +84,8 @@ export class Live {
     for (let failures = 0; turn === this.turn; ) {
       let pause = Math.min(1000 * 2 ** failures, 30_000);
       try {
-        const headers = { Accept: "text/event-stream", ...(this.last && { "Last-Event-ID": this.last }) };
+        this.last ??= await this.end();
+        const headers = { ...STREAM, "Last-Event-ID": this.last };
         const response = await ask(`/catalog/v1/events${this.query()}`, { headers, signal: this.controller.signal });
         for await (const message of messages(response.body)) {
           if (turn !== this.turn) return;
@@ -105,6 +107,19 @@ export class Live {
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
+  }
+
+  /** Where the log ends: a stream that nothing matches begins with that. A snapshot of everything could be large. */
+  async end() {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([controller.signal, this.controller.signal]);
+    const response = await ask("/catalog/v1/events?dialect=-", { headers: STREAM, signal });
+    for await (const message of messages(response.body)) {
+      if (message.event !== "ready") continue;
+      controller.abort();
+      return message.id;
+    }
+    throw new Problem(0, "The stream ended before it began");
   }
 
   receive(message, turn) {
@@ -146,7 +161,7 @@ export class Live {
   }
 }
 
-/** The messages of a stream of server-sent events: {event, id, data}; snapshots of services are passed over. */
+/** The messages of a stream of server-sent events: {event, id, data}. */
 async function* messages(body) {
   const chunks = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -157,10 +172,7 @@ async function* messages(body) {
       text += value;
       const blocks = text.split(/\r?\n\r?\n/);
       text = blocks.pop();
-      for (const block of blocks) {
-        const message = parse(block);
-        if (message.event !== "service") yield message;
-      }
+      yield* blocks.map(parse);
     }
   } finally {
     chunks.cancel().catch(() => {});

@@ -18,7 +18,7 @@ export function complaint(service) {
 
 export class Row {
   constructor(service) {
-    this.element = make("tr");
+    this.element = make("tr", { role: "row" });
     this.update(service);
   }
 
@@ -47,20 +47,25 @@ function cells(service, seen) {
   const tools = service.tools ?? [];
   const more = tools.length > TOOLS ? make("span", { className: "more" }, ` +${tools.length - TOOLS}`) : null;
   return [
-    make("td", { className: "status" }, badge(service.status), why && make("span", { className: "why" }, why)),
+    cell("status", badge(service.status), why && make("span", { className: "why" }, why)),
     make(
       "th",
-      { className: "name", scope: "row" },
+      { className: "name", scope: "row", role: "rowheader" },
       linked,
       name === service.key ? null : make("span", { className: "key" }, service.key),
       make("span", { className: "narrow" }, narrow(service)),
     ),
-    make("td", { className: "dialect" }, service.dialect),
-    make("td", { className: "version" }, service.version ?? ""),
-    make("td", { className: "address" }, address(service.address)),
-    make("td", { className: "tools" }, tools.slice(0, TOOLS).join(", "), more),
-    make("td", { className: "seen" }, seen),
+    cell("dialect", service.dialect),
+    cell("version", service.version ?? ""),
+    cell("address", address(service.address)),
+    cell("tools", tools.slice(0, TOOLS).join(", "), more),
+    cell("seen", seen),
   ];
+}
+
+/** Roles are told, too: laid out as on a narrow screen, a table is none to screen readers otherwise. */
+function cell(className, ...children) {
+  return make("td", { className, role: "cell" }, ...children);
 }
 
 /** What a narrow screen has no columns for. */

@@ -1,0 +1,144 @@
+"""The end of the log of events, read once for all who follow it.
+
+Followers hold nothing but the id they have come to. What was read last stays here for a while; who is further back
+reads from the database. So a slow follower costs no memory, and an idle one next to nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Iterator
+
+from registry_gateway.batching import Shared
+from registry_gateway.catalogue.changes import Changes
+from registry_gateway.catalogue.reader import Reader
+from registry_gateway.errors import StoreUnavailable
+from registry_gateway.problem import Refused
+from registry_gateway.registry import Registry
+from registry_gateway.store.engine import Store
+from registry_gateway.store.listening import Listener
+
+POLL_SECONDS = 1.0
+"""How late an event of another process may be noticed if nothing tells of it."""
+
+PAUSE_SECONDS = 0.05
+PAUSE_EACH = 0.0004
+"""Seconds between two looks, and more of them for each follower: telling a thousand takes some 80 ms. What happens
+meanwhile goes out together, so that watchers leave most of the time to heartbeats however much happens.
+"""
+
+KEPT = 2_000
+"""Events that are kept in memory for followers a little behind."""
+
+AT_ONCE = 25
+"""Followers who are woken before others have their turn."""
+
+log = logging.getLogger("registry_gateway.catalogue")
+
+
+class Tail:
+    """What is new in the log. It is looked at only while somebody follows it."""
+
+    def __init__(self, store: Store, registry: Registry, reader: Reader) -> None:
+        """Take the database, the registry whose changes are noticed at once, and what reads events."""
+        self._engine = None if store.sqlite else store.engine
+        self._reader = reader
+        self._behind = Shared(reader.changes)
+        self._look = asyncio.Event()
+        self._position = 0
+        self._recent: deque[Changes] = deque()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self.followers = 0
+        registry.heed(self._look.set)
+
+    @contextlib.contextmanager
+    def followed(self, position: int) -> Iterator[None]:
+        """Be followed, for as long as the context is open, by somebody who knows that the log reaches `position`."""
+        if not self.followers:
+            self._position = position
+            self._recent.clear()
+            self._task = asyncio.create_task(self._follow(), name="tail")
+        self.followers += 1
+        try:
+            yield
+        finally:
+            self.followers -= 1
+            if not self.followers and self._task is not None:
+                self._task.cancel()
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def behind(self, position: int) -> Changes:
+        """Return what comes next behind the id `position`; wait for it if there is nothing yet.
+
+        Raises:
+            Refused: It is not known any longer.
+            StoreUnavailable: It has to be read, and the database can't be reached.
+        """
+        while position >= self._position:
+            await self._news()
+        for changes in self._recent:
+            if changes.after <= position < changes.last:
+                return changes.behind(position)
+        return await self._behind.submit(position)
+
+    async def _news(self) -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            await waiting
+        finally:
+            self._waiting.discard(waiting)
+
+    # --- looking
+
+    async def _follow(self) -> None:
+        listener = None if self._engine is None else Listener(self._engine, self._look.set)
+        try:
+            while True:
+                if listener is not None:
+                    await listener.listen()
+                await self._advance()
+                await asyncio.sleep(PAUSE_SECONDS + PAUSE_EACH * self.followers)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._look.wait()
+        finally:
+            if listener is not None:
+                await listener.close()
+
+    async def _advance(self) -> None:
+        """Read on to the end of the log, and wake who waits for it."""
+        self._look.clear()
+        try:
+            while changes := await self._reader.changes(self._position):
+                self._keep(changes)
+                await self._wake()
+        except StoreUnavailable:
+            pass  # the log has that already, and the next look is soon
+        except Refused:
+            self._recent.clear()  # it was away so long that the log has gone on without it: followers find out
+            self._position = (await self._reader.log()).last
+            await self._wake()
+        except Exception:
+            log.exception("a defect; the next look is in %g s", POLL_SECONDS)
+
+    def _keep(self, changes: Changes) -> None:
+        self._recent.append(changes)
+        self._position = changes.last
+        while len(self._recent) > 1 and self._recent[-1].last - self._recent[0].last > KEPT:
+            self._recent.popleft()
+
+    async def _wake(self) -> None:
+        """Wake all who wait now, some at a time: others are not to wait until the last of a thousand is told."""
+        for number, waiting in enumerate(tuple(self._waiting), 1):
+            if not waiting.done():
+                waiting.set_result(None)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
