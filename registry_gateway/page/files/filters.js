@@ -140,7 +140,6 @@ export function follow(changed) {
     form.elements.q.focus();
     form.elements.q.select();
   });
-  form.hidden = false;
   show();
 }
 

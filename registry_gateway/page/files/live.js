@@ -61,7 +61,8 @@ export class Live {
     try {
       await this.look(light, this.controller.signal);
       if (turn !== this.turn) return "stopped";
-      if (this.state === "disconnected") this.trouble(null);
+      if (this.troubled) this.trouble(null);
+      this.troubled = false;
       if (this.state !== "live") this.show("polling");
       return "seen";
     } catch (error) {
@@ -74,6 +75,7 @@ export class Live {
         return "refused";
       }
       this.show("disconnected");
+      this.troubled = true;
       this.trouble(error);
       return "failed";
     }

@@ -78,6 +78,7 @@ function show({ total, services }, stats) {
   count(stats);
   const nothing = total === 0 && !filtering();
   document.getElementById("first").hidden = !nothing;
+  document.getElementById("filters").hidden = nothing && stats.by_status.gone === 0;
   table.hidden = total === 0;
   further.hidden = services.length >= total;
   further.textContent = `Show ${Math.min(STEP, total - services.length).toLocaleString()} more`;

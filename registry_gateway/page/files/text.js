@@ -89,7 +89,7 @@ export function details(detail) {
       const what = name.slice(4).replaceAll("_", " ") || "version";
       words.push(`${what}: ${value ?? "none"} → ${detail["new" + name.slice(3)] ?? "none"}`);
     } else if (value !== null && name !== "new" && !name.startsWith("new_")) {
-      const shown = name.endsWith("_at") && typeof value === "number" ? moment(value) : value;
+      const shown = /_(at|seen)$/.test(name) && typeof value === "number" ? moment(value) : value;
       words.push(`${name.replaceAll("_", " ")}: ${shown}`);
     }
   }
