@@ -1,7 +1,7 @@
 """The page at `/`: what is registered, for people. It has no data of its own; its scripts ask the catalogue.
 
 The server fills in where the gateway is and how to register a first service, nothing else, so whoever reaches the
-page learns no more from it than from `/docs`. docs/decisions/0008-the-page.md says why it is built like this.
+page learns no more from it than from `/docs`. docs/decisions/0009-the-page.md says why it is built like this.
 """
 
 from collections.abc import Callable, Sequence

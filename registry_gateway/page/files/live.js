@@ -8,6 +8,7 @@ const POLLING = 10_000; // between two looks while there is no stream
 const SILENCE = 40_000; // without even a comment: the connection is dead, whatever TCP thinks
 const STREAM = { Accept: "text/event-stream" };
 const SETTLING = 300; // changes come together; one look is enough for all
+const STORM = 1000; // and where they don't stop coming, there is a pause between two looks
 
 /**
  * Keep a view current while it can be seen.
@@ -22,6 +23,8 @@ export class Live {
     this.shown = document.getElementById("connection");
     this.turn = 0; // of those that run, the last one started is in charge
     this.state = "";
+    this.streaming = false;
+    this.queue = Promise.resolve();
     document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.restart()));
     addEventListener("pagehide", () => this.stop());
     addEventListener("pageshow", (event) => event.persisted && this.restart());
@@ -31,8 +34,7 @@ export class Live {
     this.turn += 1;
     this.controller?.abort();
     clearTimeout(this.timer);
-    clearTimeout(this.settling);
-    this.settling = undefined;
+    this.settling = this.streaming = false;
   }
 
   /** Begin, or begin again with other filters. Resolves after the first look. */
@@ -42,7 +44,7 @@ export class Live {
     this.last = null;
     const turn = this.turn;
     const seen = await this.tryLook(false);
-    if (turn !== this.turn || seen === "refused") return;
+    if (turn !== this.turn || seen === "refused" || document.hidden) return;
     this.schedule(turn);
     this.follow(turn);
   }
@@ -50,20 +52,26 @@ export class Live {
   schedule(turn) {
     clearTimeout(this.timer);
     this.timer = setTimeout(async () => {
-      const seen = await this.tryLook(this.state === "live");
+      const seen = await this.tryLook(this.streaming);
       if (turn === this.turn && seen !== "refused") this.schedule(turn);
-    }, this.state === "live" ? AGES : POLLING);
+    }, this.streaming ? AGES : POLLING);
   }
 
-  /** Look once; say how that went. */
-  async tryLook(light) {
+  /** Look once, after those who wait already; say how that went. */
+  tryLook(light) {
     const turn = this.turn;
+    const looked = this.queue.then(() => (turn === this.turn ? this.lookNow(light, turn) : "stopped"));
+    this.queue = looked.catch(() => {});
+    return looked;
+  }
+
+  async lookNow(light, turn) {
     try {
       await this.look(light, this.controller.signal);
       if (turn !== this.turn) return "stopped";
       if (this.troubled) this.trouble(null);
       this.troubled = false;
-      if (this.state !== "live") this.show("polling");
+      this.show(this.streaming ? "live" : "polling");
       return "seen";
     } catch (error) {
       if (error.name === "AbortError" || turn !== this.turn) return "stopped";
@@ -100,14 +108,15 @@ export class Live {
         failures += 1;
         if (error.status === 401 || error.status === 403) return; // the next look says so
         if (error.status === 404 || error.status === 410) this.last = null;
-        if (error.status >= 400) pause = 60_000;
+        if (error.status === 404) pause = 60_000; // a gateway of a version without
       }
-      if (this.state === "live") {
+      if (this.streaming) {
+        this.streaming = false;
         this.show("polling");
         this.schedule(turn);
         this.soon(turn);
       }
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await sleep(pause);
     }
   }
 
@@ -126,13 +135,11 @@ export class Live {
 
   receive(message, turn) {
     if (message.id) this.last = message.id;
-    if (message.event === "ready" || message.event === "change") {
-      const before = this.state;
+    if (message.event === "ready") {
+      this.streaming = true;
       this.show("live");
-      if (before !== "live") {
-        this.schedule(turn);
-        this.soon(turn); // what changed between the first look and now
-      }
+      this.schedule(turn);
+      this.soon(turn); // what changed between the first look and now
     }
     if (message.event === "change") {
       const { event, service } = JSON.parse(message.data);
@@ -142,10 +149,18 @@ export class Live {
   }
 
   soon(turn) {
-    this.settling ??= setTimeout(async () => {
-      this.settling = undefined;
+    this.due = true;
+    if (!this.settling) this.settle(turn);
+  }
+
+  async settle(turn) {
+    this.settling = true;
+    for (let pause = SETTLING; this.due && turn === this.turn; pause = STORM) {
+      await sleep(pause);
+      this.due = false;
       if (turn === this.turn) await this.tryLook(false);
-    }, SETTLING);
+    }
+    if (turn === this.turn) this.settling = false;
   }
 
   show(state) {
@@ -161,6 +176,10 @@ export class Live {
     this.shown.textContent = words[state];
     this.shown.dataset.state = state;
   }
+}
+
+function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** The messages of a stream of server-sent events: {event, id, data}. */

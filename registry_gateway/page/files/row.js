@@ -11,7 +11,7 @@ export const identity = (service) => JSON.stringify([service.dialect, service.ke
 export function complaint(service) {
   if (service.health !== "healthy" && service.health !== service.status) return service.health;
   if (service.health === "healthy" && service.reported && service.reported !== "healthy") {
-    return `says it is ${service.reported}`;
+    return `says ${service.reported}`;
   }
   return null;
 }

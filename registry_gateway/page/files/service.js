@@ -38,6 +38,7 @@ async function look(light, signal) {
   }
   if (at("service").hidden) notify("");
   show(service);
+  if (service.listed) notify("The catalogue takes its key for another address: its document and its life can't be shown.");
   if (light || service.listed) return;
   const found = await readEvents(`/catalog/v1${path}/events?limit=${EVENTS}`, signal);
   found.events.forEach((event) => life.set(event.id, event));
@@ -64,8 +65,6 @@ function show(service) {
   document.title = `${service.name || service.key} · registry-gateway`;
   at("name").textContent = service.name || service.key;
   at("key").textContent = service.key;
-  at("dialect").textContent = service.dialect;
-  at("dialect").href = `${root}/?${new URLSearchParams({ dialect: service.dialect })}`;
   const why = complaint(service);
   patch(at("status"), badge(service.status), why && make("span", { className: "why" }, why));
   at("approve").hidden = service.status !== "pending";
@@ -219,6 +218,8 @@ function done(text) {
   live.tryLook(false);
 }
 
+at("dialect").textContent = me.dialect;
+at("dialect").href = `${root}/?${new URLSearchParams({ dialect: me.dialect })}`;
 offerToken(restart);
 offerApproval(me, done);
 offerRemoval(me, done);

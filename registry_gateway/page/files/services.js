@@ -134,6 +134,7 @@ function trouble(problem) {
 }
 
 async function refused(problem) {
+  shownCount.textContent = "";
   if (problem.status === 401 || problem.status === 403) {
     notify("The catalogue is protected.", "Give a token", () => refused(problem));
     if (await askForToken("read", problem.status === 403 ? problem.message : "")) restart();
@@ -168,5 +169,6 @@ further.addEventListener("click", async () => {
 });
 follow(restart);
 offerToken(restart);
+shownCount.textContent = "Loading…";
 setInterval(() => tick(now(), body), 1000);
 live.restart();

@@ -14,6 +14,7 @@ const WHY = {
 
 /** Ask for a token. Resolves to whether there is a new one. */
 export function askForToken(purpose, problem = "") {
+  settle(false);
   const [why, scope] = WHY[purpose];
   document.getElementById("token-why").textContent = why;
   document.getElementById("token-how").textContent = `registry-gateway accounts create NAME --scope ${scope}`;
