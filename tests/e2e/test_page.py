@@ -393,6 +393,23 @@ def test_the_keyboard_is_enough(started: Open) -> None:
     expect(focused).to_have_text("Remove…")
 
 
+def test_who_stands_on_a_row_keeps_standing_there(started: Open) -> None:
+    gateway, tab = started()
+    chap(gateway, "dengue")
+    chap(gateway, "malaria")
+    page = tab.open("/")
+    expect_names(page, "Dengue", "Malaria")
+    expect_live(page)
+    page.get_by_role("link", name="Malaria", exact=True).focus()
+    chap(gateway, "cholera")
+    expect_names(page, "Cholera", "Dengue", "Malaria")
+    gateway.http.delete("/v2/services/dengue").raise_for_status()
+    expect_names(page, "Cholera", "Malaria")
+    chap(gateway, "malaria", version="9.9.9")
+    expect(page.locator("#services tbody")).to_contain_text("9.9.9")
+    expect(page.get_by_role("link", name="Malaria", exact=True)).to_be_focused()
+
+
 def test_a_narrow_screen_has_no_sideways_scrolling(started: Open) -> None:
     gateway, tab = started(width=360)
     long = "a-name-without-any-blank-in-it-" * 8

@@ -17,9 +17,8 @@ export function complaint(service) {
 }
 
 export class Row {
-  constructor(service) {
+  constructor() {
     this.element = make("tr", { role: "row" });
-    this.update(service);
   }
 
   /** Show the service as it is now; whoever stands on its link keeps standing there. */

@@ -50,8 +50,8 @@ async function pages(fields, signal) {
 async function look(light, signal) {
   if (light) {
     const found = await pages(LIGHT, signal);
-    const same = found.services.length === rows.size && found.services.every((one) => rows.has(identity(one)));
-    if (same) {
+    const shown = [...rows.keys()];
+    if (found.services.length === shown.length && found.services.every((one, index) => identity(one) === shown[index])) {
       found.services.forEach((one) => rows.get(identity(one)).update(one));
       tick(now(), body);
       return;
@@ -62,18 +62,7 @@ async function look(light, signal) {
 }
 
 function show({ total, services }, stats) {
-  const known = rows;
-  rows = new Map();
-  let place = body.firstChild;
-  for (const service of services) {
-    const id = identity(service);
-    const row = known.get(id) ?? new Row(service);
-    if (known.has(id)) row.update(service);
-    rows.set(id, row);
-    if (row.element === place) place = place.nextSibling;
-    else body.insertBefore(row.element, place);
-  }
-  for (const [id, row] of known) if (!rows.has(id)) row.element.remove();
+  place(services);
   tick(now(), body);
   count(stats);
   const nothing = total === 0 && !filtering();
@@ -85,6 +74,21 @@ function show({ total, services }, stats) {
   shownCount.textContent = nothing ? "" : counted(total, services.length, stats);
   if (asked) announce(shownCount.textContent);
   asked = false;
+}
+
+/** Have a row for each of these, in this order, and no other. Whoever stands on a row that stays keeps standing there. */
+function place(services) {
+  const known = rows;
+  rows = new Map(services.map((service) => [identity(service), known.get(identity(service)) ?? new Row()]));
+  for (const [id, row] of known) if (!rows.has(id)) row.element.remove();
+  services.forEach((service) => rows.get(identity(service)).update(service));
+  const focused = document.activeElement;
+  let next = body.firstChild;
+  for (const { element } of rows.values()) {
+    if (element === next) next = next.nextSibling;
+    else body.insertBefore(element, next);
+  }
+  if (document.activeElement !== focused && body.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 function counted(total, shown, stats) {
