@@ -9,7 +9,7 @@ import pytest
 
 from registry_gateway.catalogue import watch
 from registry_gateway.catalogue.access import READ
-from registry_gateway.catalogue.query import Changes, decode
+from registry_gateway.catalogue.query import Watching, decode
 from tests.conftest import GatewayFactory, ManualClock
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import keys, problem
@@ -73,7 +73,7 @@ async def test_filters_mean_what_they_mean_in_the_list(
         async with watching(remote, None, **query) as watcher:
             assert [service["key"] for service in await watcher.snapshot()] == expected, query
         parameters = urlencode({name: str(value) for name, value in query.items()})
-        sent = changes.messages(decode(parameters.encode(), Changes).wanted())
+        sent = changes.messages(decode(parameters.encode(), Watching).wanted())
         told = [json.loads(line.removeprefix(b"data: ")) for line in sent.splitlines() if line.startswith(b"data: ")]
         assert {change["event"]["key"] for change in told if change["service"] is not None} == set(expected), query
         if "dialect" in query:
