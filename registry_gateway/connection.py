@@ -18,6 +18,9 @@ MAX_HEAD_BYTES = 32_768
 PATIENCE_SECONDS = 20.0
 """What a client keeps us waiting for at two looks, this far apart, is not waited for any longer."""
 
+STOP_PATIENCE_SECONDS = 1.0
+"""The same, once the gateway stops, for a client that reads nothing of its answer."""
+
 KEEP_ALIVE_SECONDS = 20
 """How long a connection without a request stays open: longer than clients keep theirs (httpx 5 s, aiohttp 15 s), so
 that it is they who close it, and no request meets a connection that is just being closed.
@@ -45,6 +48,12 @@ class Connection(HttpToolsProtocol):
         """Stop to watch."""
         self._watch.cancel()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Finish what is being answered, if its reader lets us."""
+        super().shutdown()
+        self._watch.cancel()
+        self._stop()
 
     # --- how large
 
@@ -82,15 +91,27 @@ class Connection(HttpToolsProtocol):
 
     def _look(self) -> None:
         """Drop a client we have been waiting for since the last look, or who has read nothing of its answer since."""
-        unread = self.transport.get_write_buffer_size()
-        if unread and unread == self._unread:
-            self.transport.abort()
+        if self._stands_still():
             return
         request = None if self.transport.is_closing() else self._incomplete()
         if request is not None and request is self._waited_for:
             self._give_up()
-        self._waited_for, self._unread = request, unread
+        self._waited_for = request
         self._watch = self.loop.call_later(self.patience, self._look)
+
+    def _stop(self) -> None:
+        """Look for readers who hold up the stop; for requests that still arrive uvicorn has a patience of its own."""
+        if not self._stands_still():
+            self._watch = self.loop.call_later(STOP_PATIENCE_SECONDS, self._stop)
+
+    def _stands_still(self) -> bool:
+        """Drop a client who has read nothing of its answer since the last look, and tell whether it was one."""
+        unread, before = self.transport.get_write_buffer_size(), self._unread
+        self._unread = unread
+        if unread and unread == before:
+            self.transport.abort()
+            return True
+        return False
 
     def _incomplete(self) -> object:
         """Return what tells the request that is not all here from any other; None if nothing is waited for."""

@@ -18,6 +18,11 @@ from registry_gateway.store.search import Wanted
 
 Key = tuple[str, str]
 
+FILTERS = 16
+"""Different filters for which what is sent is kept: anybody may come with some of their own."""
+
+_WEIGHT = 10
+
 
 def message(kind: str, data: object, number: int | None = None) -> bytes:
     """Return a message of a stream: its `event`, its `data` as JSON, and the `id` to resume from behind it."""
@@ -28,6 +33,7 @@ def message(kind: str, data: object, number: int | None = None) -> bytes:
 class Changes:
     """Events that follow each other in the log, `after` the id that was asked for up to the id `last`.
 
+    `weight` is what they take in memory, in some hundred bytes: mostly the names of what services offer.
     The gateway's own events (accounts, its absence) are left out: they are about no service.
     """
 
@@ -52,6 +58,8 @@ class Changes:
     def _take(self, after: int, changes: "list[_Change]") -> None:
         self.after = after
         self.last = changes[-1].event.id if changes else after
+        services = (change.service for change in changes)
+        self.weight = _WEIGHT * len(changes) + sum(len(service.tools or ()) for service in services if service)
         self._changes = changes
         self._sent: dict[Wanted, bytes] = {}
 
@@ -74,7 +82,8 @@ class Changes:
             filters = _Filters(wanted)
             concerning = [change for change in self._changes if change.event.dialect and filters.concern(change)]
             sent = b"".join(change.message(shown=filters.show(change.service)) for change in concerning)
-            self._sent[wanted] = sent
+            if len(self._sent) < FILTERS:
+                self._sent[wanted] = sent
         return sent
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from registry_gateway.catalogue.query import Changes, EventId, Events, Services, parameters
+from registry_gateway.catalogue.query import EventId, Events, Services, Watching, parameters
 from registry_gateway.catalogue.wire import Dossier, EventList, ServiceList, Stats
 from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
 from registry_gateway.problem import MEDIA_TYPE, Problem
@@ -65,7 +65,7 @@ _OPERATIONS = (
         description="A stream of server-sent events that doesn't end. It begins with a `service` for each that "
         "matches and a `ready` with an `id`; from then on there is a `change` with an `id` for each event. With the "
         "last `id` it goes on behind that, without a gap and without a snapshot.",
-        parameters=(*parameters(Changes), _LAST_EVENT_ID),
+        parameters=(*parameters(Watching), _LAST_EVENT_ID),
         responses={
             200: Response("The stream.", str, "text/event-stream"),
             400: _problem("A parameter makes no sense; `parameter` is its name."),

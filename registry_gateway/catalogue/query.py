@@ -118,7 +118,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
 
 
-class Changes(Filters, frozen=True, kw_only=True):
+class Watching(Filters, frozen=True, kw_only=True):
     """What `GET /catalog/v1/events` takes."""
 
     last_event_id: Annotated[

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from registry_gateway.adapter import Core
 from registry_gateway.batching import Shared
 from registry_gateway.catalogue.access import authorize
-from registry_gateway.catalogue.query import Changes, EventId, Events, Nothing, Services, decode
+from registry_gateway.catalogue.query import EventId, Events, Nothing, Services, Watching, decode
 from registry_gateway.catalogue.reader import Reader
 from registry_gateway.catalogue.watch import Stream, Watch
 from registry_gateway.exchange import Answer, Call, Rendered, resource
@@ -74,7 +74,7 @@ class Catalogue:
 
     async def watch(self, call: Call) -> Answer:
         """GET /catalog/v1/events: what is registered, then each change, for as long as the caller listens."""
-        query = await self._query(call, Changes)
+        query = await self._query(call, Watching)
         allowed = partial(authorize, call, self._accounts) if self._protected else None
         return Stream(call, self._watch, query.wanted(), _resumed(call, query), allowed)
 
@@ -109,7 +109,7 @@ class Catalogue:
         return Rendered(msgspec.json.encode(await self._reader.stats()))
 
 
-def _resumed(call: Call, query: Changes) -> int | None:
+def _resumed(call: Call, query: Watching) -> int | None:
     """Return the id to go on behind. The header wins: a browser that comes back asks for the same URL again."""
     sent = call.header(b"last-event-id")
     if not sent:

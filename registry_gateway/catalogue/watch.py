@@ -17,8 +17,8 @@ from starlette.types import Send
 from registry_gateway.batching import Shared
 from registry_gateway.catalogue.changes import Changes, message
 from registry_gateway.catalogue.cursor import Place
-from registry_gateway.catalogue.reader import Reader
-from registry_gateway.catalogue.tail import Tail
+from registry_gateway.catalogue.reader import Log, Reader
+from registry_gateway.catalogue.tail import Behind, Tail
 from registry_gateway.catalogue.wire import Ready
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, Call
@@ -61,6 +61,7 @@ class Watch:
         self.tail = tail
         self.watchers = 0
         self._parts: Shared[tuple[Wanted, Place | None], Part] = Shared(self._part)
+        self._logs: Shared[None, Log] = Shared(self._log)
 
     @contextlib.contextmanager
     def seat(self) -> Iterator[None]:
@@ -85,6 +86,13 @@ class Watch:
     async def _part(self, asked: tuple[Wanted, Place | None]) -> Part:
         services, last = await self.reader.snapshot(*asked)
         return b"".join([message("service", service) for service in services]), len(services), last
+
+    async def log(self) -> Log:
+        """Return which events are kept; shared as well."""
+        return await self._logs.submit(None)
+
+    async def _log(self, _asked: None) -> Log:
+        return await self.reader.log()
 
     async def close(self) -> None:
         """Stop looking at the log."""
@@ -115,12 +123,12 @@ class Stream(Answer):
             StoreUnavailable: Before anything is sent: the database can't be reached.
         """
         with self._watch.seat():
-            known = await self._watch.reader.log()
+            known = await self._watch.log()
             if self._resumed is not None:
                 known.check(self._resumed)
-            with self._watch.tail.followed(known.last):
+            with self._watch.tail.followed(known.last) as behind:
                 response = EventSourceResponse(
-                    self._messages(known.last if self._resumed is None else self._resumed),
+                    self._messages(behind, known.last if self._resumed is None else self._resumed),
                     headers={"X-Content-Type-Options": "nosniff"},
                     ping=PING_SECONDS,
                     ping_message_factory=lambda: _PING,
@@ -131,7 +139,7 @@ class Stream(Answer):
                     # The server stops, which cut the stream off: it is ended in order.
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _messages(self, position: int) -> AsyncIterator[bytes]:
+    async def _messages(self, behind: Behind, position: int) -> AsyncIterator[bytes]:
         """Yield all that is sent but the comments in between, in pieces of whole messages."""
         yield _BEGIN
         try:
@@ -141,7 +149,7 @@ class Stream(Answer):
                     services += count
                     yield part
             yield message("ready", Ready(services=services), position)
-            async for part in self._changes(position):
+            async for part in self._changes(behind, position):
                 yield part
         except Refused as refusal:  # the token is worthless by now, or the client so slow that the log has gone on
             yield ServerSentEvent(comment=str(refusal), sep="\n").encode()
@@ -157,10 +165,10 @@ class Stream(Answer):
             more = place is not None
             yield part, count
 
-    async def _changes(self, position: int) -> AsyncIterator[bytes]:
+    async def _changes(self, behind: Behind, position: int) -> AsyncIterator[bytes]:
         told = position
         while True:
-            changes = await self._next(position)
+            changes = await self._next(behind, position)
             await self._recheck()
             if changes is None:
                 continue
@@ -172,11 +180,11 @@ class Stream(Answer):
                 told = position
                 yield sent
 
-    async def _next(self, position: int) -> Changes | None:
+    async def _next(self, behind: Behind, position: int) -> Changes | None:
         """Return what comes next; None if it is time to look at the token before anything does."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if self._allowed is None else RECHECK_SECONDS):
-                return await _patiently(partial(self._watch.tail.behind, position))
+                return await _patiently(partial(behind, position))
         return None
 
     async def _recheck(self) -> None:

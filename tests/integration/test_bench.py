@@ -65,3 +65,12 @@ def test_unknown_id() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--list" in done.stderr
+
+
+def test_watchers() -> None:
+    """Watchers come, are told of everything, and leave."""
+    command = [sys.executable, "-m", "bench.watchers", "--watchers=20", "--seconds=0.5"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "20 come in" in done.stdout
+    assert "changing:" in done.stdout

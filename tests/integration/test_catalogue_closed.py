@@ -14,5 +14,5 @@ async def test_closing_the_reads_of_a_dialect_closes_the_catalogue(
     async with start_gateway(sqlite_url) as client:
         assert (await client.get("/catalog/v1/services")).status_code == 200
     async with start_gateway(sqlite_url, closed) as client:
-        for path in ("services", "services/runspec/agent", "services/runspec/agent/events", "stats"):
+        for path in ("services", "services/runspec/agent", "services/runspec/agent/events", "stats", "events"):
             assert (await client.get(f"/catalog/v1/{path}")).status_code == 401, path
