@@ -156,6 +156,24 @@ def test_filters_are_in_the_address_and_back_goes_back(started: Open) -> None:
     expect_names(page, "portal")
 
 
+def test_what_is_typed_is_one_step_and_nothing_typed_is_lost(started: Open) -> None:
+    gateway, tab = started()
+    chap(gateway, "malaria")
+    runspec(gateway, "malaria/01", name="mal agent")
+    page = tab.open("/")
+    expect_names(page, "Malaria", "mal agent")
+    page.get_by_role("searchbox").press_sequentially("malaria", delay=200)
+    page.get_by_role("searchbox").press_sequentially("/")
+    page.get_by_role("checkbox", name="runspec").press("Space")
+    expect_names(page, "mal agent")
+    assert page.url == f"{gateway.url}/?q=malaria%2F&dialect=runspec"
+    page.go_back()
+    assert page.url in (f"{gateway.url}/?q=malaria", f"{gateway.url}/?q=malaria%2F")  # was the / in time for this step?
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    assert page.url == f"{gateway.url}/"
+
+
 def test_a_wrong_filter_says_so(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)

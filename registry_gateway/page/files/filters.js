@@ -93,43 +93,44 @@ function chip(group, name, value, number) {
   label.querySelector(".number").textContent = number.toLocaleString();
 }
 
+/** The filters with what stands in the form, be it in the address bar yet or not. */
+function written() {
+  return { ...filters(), ...Object.fromEntries(TEXTS.map((name) => [name, form.elements[name].value])) };
+}
+
 /** Follow what the reader does with them; `changed` is called when they have others. */
 export function follow(changed) {
-  let typing; // while somebody types, it is one step in the history
-  const typed = () => {
-    const chosen = filters();
-    for (const name of TEXTS) chosen[name] = form.elements[name].value;
-    go(chosen, { replace: typing !== undefined });
+  let timer; // after a letter was typed
+  let stepped = false; // what is typed in one go is one step in the history
+  const choose = (chosen, options) => {
+    clearTimeout(timer);
+    go({ ...written(), ...chosen }, options);
     changed();
   };
   form.addEventListener("input", (event) => {
-    if (event.target.type === "checkbox") {
-      const chosen = filters();
-      const name = event.target.name;
-      chosen[name] = [...form.querySelectorAll(`input[name=${name}]:checked`)].map((box) => box.value);
-      go(chosen);
-      changed();
+    const { name, type } = event.target;
+    clearTimeout(timer);
+    if (type === "checkbox") {
+      choose({ [name]: [...form.querySelectorAll(`input[name=${name}]:checked`)].map((box) => box.value) });
       return;
     }
-    clearTimeout(typing?.timer);
-    const timer = setTimeout(() => {
-      typed();
-      typing = { timer };
+    timer = setTimeout(() => {
+      choose({}, { replace: stepped });
+      stepped = true;
     }, PAUSE);
-    if (typing) typing.timer = timer;
   });
-  form.addEventListener("focusout", () => (typing = undefined));
+  form.addEventListener("focusin", () => (stepped = false));
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const button of document.querySelectorAll("button[data-sort]")) {
     button.addEventListener("click", () => {
       const { first, sort } = button.dataset;
       const other = first === sort ? `-${sort}` : sort;
-      go({ ...filters(), sort: filters().sort === first ? other : first });
-      changed();
+      choose({ sort: filters().sort === first ? other : first });
     });
   }
   addEventListener("popstate", () => {
-    typing = undefined;
+    clearTimeout(timer);
+    stepped = false;
     show();
     changed();
   });
