@@ -254,6 +254,8 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     page.get_by_role("link", name="restart").click()
     expect_names(page, "portal")
     assert page.url == f"{gateway.url}/?tool=restart"
+    tab.open("/services/runspec/%FF")
+    expect(page.get_by_role("alert").first).to_contain_text("There is no service %FF in the dialect runspec")
     tab.open("/services/runspec/nobody")
     expect(page.get_by_role("alert").first).to_contain_text("There is no service nobody in the dialect runspec")
 

@@ -91,13 +91,14 @@ export function servicePath(dialect, key) {
   return DOTS.has(key) ? null : `/services/${encodeURIComponent(dialect)}/${inPath(key)}`;
 }
 
-/** Dialect and key of this page's own address. */
+/** Dialect and key of this page's own address; as they stand there, if that is not UTF-8. */
 export function addressed() {
   const path = location.pathname.slice(location.pathname.startsWith(root + "/services/") ? root.length : 0);
-  const [dialect, ...key] = path.replace(/^\/services\//, "").split("/");
+  const [dialect, ...rest] = path.replace(/^\/services\//, "").split("/");
+  const key = rest.join("/");
   try {
-    return { dialect: decodeURIComponent(dialect), key: decodeURIComponent(key.join("/")) };
+    return { dialect: decodeURIComponent(dialect), key: decodeURIComponent(key) };
   } catch {
-    throw new Problem(404, "This address is not UTF-8");
+    return { dialect, key };
   }
 }
