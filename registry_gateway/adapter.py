@@ -29,7 +29,7 @@ from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"
 
-OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "metrics", "openapi.json", "sd"})
+OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "metrics", "openapi.json", "page", "sd", "services"})
 """First path segments no adapter may claim: what the gateway answers there is its own."""
 
 log = logging.getLogger("registry_gateway.requests")

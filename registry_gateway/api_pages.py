@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from registry_gateway import openapi
 from registry_gateway.adapter import Mount
+from registry_gateway.browsers import for_browsers
 from registry_gateway.exchange import Answer, Call, Rendered, resource
 from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 
@@ -122,14 +123,14 @@ class ApiPages:
 
     async def docs(self, call: Call) -> Answer:
         """GET /docs."""
-        return _browsed(call.answer(self._page), b"text/html; charset=utf-8")
+        return for_browsers(call.answer(self._page), b"text/html; charset=utf-8", HEADERS)
 
     async def file(self, call: Call) -> Answer:
         """GET /docs/{file}: 200 or 404."""
         name = call.param("file")
         if name not in _MEDIA:
             raise HTTPException(404)
-        return _browsed(call.answer(_file(name)), _MEDIA[name])
+        return for_browsers(call.answer(_file(name)), _MEDIA[name], HEADERS)
 
 
 @cache
@@ -137,11 +138,3 @@ def _file(name: str) -> Rendered:
     if name == "start.js":
         return Rendered(_START)
     return Rendered(files("registry_gateway").joinpath("swagger_ui", name).read_bytes())
-
-
-def _browsed(answer: Answer, media_type: bytes) -> Answer:
-    """Return an answer as one for browsers, with all they need to be told."""
-    kept = [header for header in answer.headers if header[0] != b"content-type"]
-    added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-    answer.headers = [*kept, (b"content-type", media_type), *added]
-    return answer

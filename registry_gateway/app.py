@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
@@ -24,6 +25,7 @@ from registry_gateway.hangup import on_hangup
 from registry_gateway.keys import Keyrings
 from registry_gateway.meters import Meters
 from registry_gateway.own_operations import OPERATIONS
+from registry_gateway.page import Page
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
@@ -33,14 +35,15 @@ from registry_gateway.store.engine import Store
 class Gateway:
     """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], watch: Watch) -> None:
-        """Take the core, its database, each dialect under the first path segments it answers, and the watch."""
+    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], watch: Watch, page: Page) -> None:
+        """Take the core, its database, each dialect under the first path segments it answers, the watch, the page."""
         self.core = core
         self.watch = watch
         self._store = store
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
-        own = Mount(self._routes(), _fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
+        self._page = page
+        own = Mount(self._routes(), self._fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
         self._own = _mounted(core, "gateway", own)
         self.mounts = {m.name: m.mount for m in (*mounts.values(), self._own)}
         self._pages.publish(self.mounts)
@@ -69,6 +72,7 @@ class Gateway:
             resource("/health", GET=self._health),
             resource("/health/ready", GET=self._ready),
             *self._pages.routes(),
+            *self._page.routes(),
         ]
 
     async def _health(self, _call: Call) -> Answer:
@@ -83,6 +87,10 @@ class Gateway:
             return Answer(200, b'{"status":"ready"}')
         headers = {"Retry-After": "1", "X-Request-ID": call.request_id}
         return json_answer(503, {"status": "unavailable", "reason": problem}, headers)
+
+    def _fault(self, error: Exception, scope: Scope) -> Answer:
+        page = self._page.missing(scope) if isinstance(error, HTTPException) and error.status_code == 404 else None
+        return page or _fault(error, scope)
 
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
@@ -129,7 +137,12 @@ def create_app(
     mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", mount)
     watched = _mounted(core, "prometheus", prometheus.mount(core, store, protected=protected))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
-    return Gateway(core, store, mounts, watch)
+    page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
+    return Gateway(core, store, mounts, watch, page)
+
+
+def _welcome(configuration: Configuration, speaking: Sequence[Adapter], url: str) -> list[Sequence[str]]:
+    return [adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking]
 
 
 def open_core(

@@ -6,6 +6,7 @@ import msgspec
 
 from registry_gateway import api_pages
 from registry_gateway.operation import Operation, Response
+from registry_gateway.page import operations as page
 
 
 class Well(msgspec.Struct):
@@ -44,4 +45,5 @@ OPERATIONS = (
         responses={200: Response("It can.", Ready), 503: Response("It can't.", Unready)},
     ),
     *api_pages.OPERATIONS,
+    *page.OPERATIONS,
 )

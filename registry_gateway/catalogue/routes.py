@@ -34,7 +34,10 @@ class Anything(Convertor[str]):
         return value
 
 
-register_url_convertor("catalogue_text", Anything())  # Starlette keeps these for the process; hence the prefix
+TEXT = "catalogue_text"
+"""What routes call that kind of parameter."""
+
+register_url_convertor(TEXT, Anything())  # Starlette keeps these for the process; hence the prefix
 
 
 class Catalogue:

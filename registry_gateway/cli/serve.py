@@ -250,7 +250,8 @@ def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound:
     for dialect in adapter.chosen(adapters, own):
         for line in dialect.welcome(url, configuration.adapters[dialect.name]):
             click.echo(line)
-    click.echo(f"\nHealth       {url}/health, {url}/health/ready\nStop         Ctrl-C\n")
+    click.echo(f"\nPage         {url}/")
+    click.echo(f"Health       {url}/health, {url}/health/ready\nStop         Ctrl-C\n")
 
 
 # --- serving

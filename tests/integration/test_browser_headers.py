@@ -25,6 +25,9 @@ SHOWN = [
     "/openapi.json",
     "/docs",
     "/docs/start.js",
+    "/",
+    "/services/runspec/a1",
+    "/page/services.js",
     "/nowhere",
 ]
 

@@ -101,6 +101,7 @@ def test_an_empty_directory_is_enough_and_the_curl_lines_work(tmp_path: Path) ->
                 assert answer.is_success, answer.text
         listed = json.loads(output(url, "services", "list", "--json"))
         assert {service["dialect"] for service in listed} == {"chap", "runspec", "scaicontrol"}
+        assert re.search(r"^Page +http://localhost:[0-9]+/$", gateway.welcome, re.MULTILINE)
         answer = httpx.get(f"{gateway.url}/health", trust_env=False)
         assert "server" not in answer.headers
         assert "date" in answer.headers

@@ -21,7 +21,7 @@ def run(directory: Path, *arguments: str, path: Path | None = None) -> str:
     return done.stdout
 
 
-def test_an_installed_wheel_carries_its_migrations(tmp_path: Path) -> None:
+def test_an_installed_wheel_carries_its_migrations_and_its_page(tmp_path: Path) -> None:
     run(ROOT, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path))
     (wheel,) = tmp_path.glob("registry_gateway-*.whl")
     installed = tmp_path / "installed"
@@ -30,6 +30,8 @@ def test_an_installed_wheel_carries_its_migrations(tmp_path: Path) -> None:
         archive.extractall(installed)
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"registry_gateway", "gateway_chap", "gateway_runspec", "gateway_scaicontrol"}
+    page = ROOT / "registry_gateway" / "page" / "files"
+    assert {f"registry_gateway/page/files/{file.name}" for file in page.iterdir()} <= set(names)
 
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -1,0 +1,150 @@
+// The filters: in the address bar, in the form, and as the query of the catalogue. The address bar has the last word.
+
+import { make } from "./text.js";
+
+const form = document.getElementById("filters");
+const STATUSES = ["up", "degraded", "down", "pending", "gone"];
+const TEXTS = ["q", "tool", "name", "version", "host"];
+const LISTS = ["status", "dialect"];
+const PAUSE = 150; // after a letter was typed
+
+/** The filters of this page's address: {q, status: [], …, sort}. */
+export function filters() {
+  const given = new URLSearchParams(location.search);
+  const found = { sort: given.get("sort") || "key" };
+  for (const name of TEXTS) found[name] = given.get(name) ?? "";
+  for (const name of LISTS) found[name] = given.getAll(name).flatMap((value) => value.split(",")).filter(Boolean);
+  return found;
+}
+
+/** They as query parameters, without those that say nothing. */
+export function parameters({ sort, ...chosen }) {
+  const query = new URLSearchParams();
+  for (const name of TEXTS) if (chosen[name]) query.set(name, chosen[name]);
+  for (const name of LISTS) if (chosen[name].length) query.set(name, chosen[name].join(","));
+  if (sort && sort !== "key") query.set("sort", sort);
+  return query;
+}
+
+/** Tell whether anything is filtered out. */
+export function filtering(chosen = filters()) {
+  return parameters({ ...chosen, sort: "key" }).size > 0;
+}
+
+/** Put other filters into the address bar; `replace` makes no step to go back to. */
+export function go(chosen, { replace = false } = {}) {
+  const query = parameters(chosen).toString().replaceAll("%2C", ",");
+  const url = location.pathname + (query && `?${query}`);
+  if (url === location.pathname + location.search) return;
+  if (replace) history.replaceState(null, "", url);
+  else history.pushState(null, "", url);
+  show();
+}
+
+/** Show the filters of the address bar in the form and in the heads of the columns. */
+function show() {
+  const chosen = filters();
+  for (const name of TEXTS) {
+    const field = form.elements[name];
+    if (field.value !== chosen[name]) field.value = chosen[name];
+  }
+  if (TEXTS.slice(1).some((name) => chosen[name])) document.getElementById("more").open = true;
+  for (const box of form.querySelectorAll("input[type=checkbox]")) {
+    box.checked = chosen[box.name].includes(box.value);
+  }
+  for (const button of document.querySelectorAll("button[data-sort]")) {
+    const sorted = chosen.sort.replace("-", "") === button.dataset.sort;
+    const order = chosen.sort.startsWith("-") ? "descending" : "ascending";
+    if (sorted) button.closest("th").setAttribute("aria-sort", order);
+    else button.closest("th").removeAttribute("aria-sort");
+  }
+  document.getElementById("clear").hidden = !filtering(chosen);
+}
+
+/** Offer the statuses, and the dialects there are, with how many services have each. */
+export function count(stats) {
+  const chosen = filters();
+  const dialects = Object.keys(stats.by_dialect);
+  const counted = chosen.dialect.length ? chosen.dialect : dialects;
+  for (const status of STATUSES) {
+    chip("statuses", "status", status, sum(counted.map((dialect) => stats.by_dialect[dialect]?.[status] ?? 0)));
+  }
+  const wanted = chosen.status.length ? chosen.status : STATUSES.filter((status) => status !== "gone");
+  for (const dialect of new Set([...dialects, ...chosen.dialect])) {
+    const of = stats.by_dialect[dialect] ?? {};
+    chip("dialects", "dialect", dialect, sum(wanted.map((status) => of[status] ?? 0)));
+  }
+}
+
+function sum(numbers) {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
+function chip(group, name, value, number) {
+  const set = document.getElementById(group);
+  let box = [...set.querySelectorAll("input")].find((input) => input.value === value);
+  if (box === undefined) {
+    box = make("input", { type: "checkbox", name, value, checked: filters()[name].includes(value) });
+    const word = make("span", { className: name === "status" ? `badge is-${value}` : "" }, value);
+    set.append(make("label", { className: "chip" }, box, word, " ", make("span", { className: "number" })));
+  }
+  const label = box.closest("label");
+  label.classList.toggle("none", number === 0);
+  label.querySelector(".number").textContent = number.toLocaleString();
+}
+
+/** The filters with what stands in the form, be it in the address bar yet or not. */
+function written() {
+  return { ...filters(), ...Object.fromEntries(TEXTS.map((name) => [name, form.elements[name].value])) };
+}
+
+/** Follow what the reader does with them; `changed` is called when they have others. */
+export function follow(changed) {
+  let timer; // after a letter was typed
+  let stepped = false; // what is typed in one go is one step in the history
+  const choose = (chosen, options) => {
+    clearTimeout(timer);
+    go({ ...written(), ...chosen }, options);
+    changed();
+  };
+  form.addEventListener("input", (event) => {
+    const { name, type } = event.target;
+    clearTimeout(timer);
+    if (type === "checkbox") {
+      choose({ [name]: [...form.querySelectorAll(`input[name=${name}]:checked`)].map((box) => box.value) });
+      return;
+    }
+    timer = setTimeout(() => {
+      choose({}, { replace: stepped });
+      stepped = true;
+    }, PAUSE);
+  });
+  form.addEventListener("focusin", () => (stepped = false));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const button of document.querySelectorAll("button[data-sort]")) {
+    button.addEventListener("click", () => {
+      const { first, sort } = button.dataset;
+      const other = first === sort ? `-${sort}` : sort;
+      choose({ sort: filters().sort === first ? other : first });
+    });
+  }
+  addEventListener("popstate", () => {
+    clearTimeout(timer);
+    stepped = false;
+    show();
+    changed();
+  });
+  document.addEventListener("keydown", (event) => {
+    const elsewhere = event.target.closest("input, textarea, select, dialog, [contenteditable]");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
+    event.preventDefault();
+    form.elements.q.focus();
+    form.elements.q.select();
+  });
+  show();
+}
+
+/** Show everything. */
+export function clear() {
+  go({ ...Object.fromEntries([...TEXTS.map((name) => [name, ""]), ...LISTS.map((name) => [name, []])]), sort: filters().sort });
+}

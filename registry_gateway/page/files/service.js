@@ -1,0 +1,227 @@
+// The page of one service.
+
+import { offerApproval, offerRemoval } from "./administration.js";
+import { addressed, ask, now, Problem, reader, root, servicePath } from "./gateway.js";
+import { Live } from "./live.js";
+import { announce, notify } from "./notice.js";
+import { complaint } from "./row.js";
+import { address, badge, details, happened, make, moment, span, tick, ticking } from "./text.js";
+import { askForToken, offerToken } from "./token.js";
+
+const EVENTS = 50; // on a page of its life
+const TAGS = 100; // tools that are named
+const ALL = "pending,up,degraded,down,gone";
+
+const at = (id) => document.getElementById(id);
+const me = addressed();
+const path = servicePath(me.dialect, me.key);
+const readDossier = reader();
+const readEvents = reader();
+const readList = reader();
+const life = new Map(); // events by id, as far back as was asked for
+let older; // cursor of the events before those; undefined before the first look, null at the beginning
+
+const live = new Live({ query: filter, look, changed, refused, trouble });
+
+function filter() {
+  return `?${new URLSearchParams({ dialect: me.dialect, q: me.key })}`;
+}
+
+// --- what there is
+
+async function look(light, signal) {
+  const service = await find(signal);
+  if (service === null) {
+    at("service").hidden = true;
+    notify(`There is no service ${me.key} in the dialect ${me.dialect}, and the log of events knows of none.`);
+    return;
+  }
+  if (at("service").hidden) notify("");
+  show(service);
+  if (service.listed) notify("The catalogue takes its key for another address: its document and its life can't be shown.");
+  if (light || service.listed) return;
+  const found = await readEvents(`/catalog/v1${path}/events?limit=${EVENTS}`, signal);
+  found.events.forEach((event) => life.set(event.id, event));
+  if (older === undefined) older = found.next;
+  showLife();
+}
+
+/** All there is on it; of one whose key the catalogue takes for something else, what stands in the list. */
+async function find(signal) {
+  try {
+    const found = path === null ? {} : await readDossier(`/catalog/v1${path}`, signal);
+    if (found.dialect === me.dialect && found.key === me.key) return found;
+  } catch (error) {
+    if (error.status === 404 && !me.key.endsWith("/events")) return null;
+    if (error.status !== 404) throw error;
+  }
+  const query = new URLSearchParams({ dialect: me.dialect, q: me.key, status: ALL, limit: 1000 });
+  const list = await readList(`/catalog/v1/services?${query}`, signal);
+  const found = list.services.find((service) => service.key === me.key);
+  return found === undefined ? null : { ...found, listed: true };
+}
+
+function show(service) {
+  document.title = `${service.name || service.key} · registry-gateway`;
+  at("name").textContent = service.name || service.key;
+  at("key").textContent = service.key;
+  const why = complaint(service);
+  patch(at("status"), badge(service.status), why && make("span", { className: "why" }, why));
+  at("approve").hidden = service.status !== "pending";
+  at("remove").hidden = service.status === "gone";
+  showEnding(service);
+  showFindings(service.findings ?? []);
+  patch(at("facts"), ...facts(service));
+  showTools(service.tools ?? []);
+  table("versions", (service.versions ?? []).toReversed(), (one) => [one.version, moment(one.since)]);
+  table("subscriptions", service.subscriptions ?? [], (one) => [one.subscriber, one.state, moment(one.created_at)]);
+  json("document", service.document);
+  json("capabilities", service.capabilities);
+  at("service").hidden = false;
+  tick(now());
+}
+
+function showEnding({ ended, status }) {
+  at("ended").hidden = !ended;
+  if (!ended) return;
+  const what = happened(ended.kind);
+  patch(at("ended-title"), `${what[0].toUpperCase()}${what.slice(1)} `, ticking(ended.at));
+  const reason = ended.reason ? `${ended.reason[0].toUpperCase()}${ended.reason.slice(1)}. ` : "";
+  const kept = status === "gone" ? "" : " It is still registered.";
+  at("ended-text").textContent = `${reason}By ${ended.actor}, ${moment(ended.at)}.${kept}`;
+}
+
+function showFindings(findings) {
+  at("findings").hidden = findings.length === 0;
+  const rows = findings.map(({ severity, summary, advice }) =>
+    make(
+      "li",
+      { className: severity === "error" ? "is-error" : "is-warning" },
+      make("p", {}, make("strong", {}, severity === "error" ? "Error" : "Warning"), ` ${summary}`),
+      advice ? make("p", { className: "advice" }, advice) : null,
+    ),
+  );
+  patch(at("findings").querySelector("ul"), ...rows);
+}
+
+function facts(service) {
+  const { lease } = service;
+  const seen = lease?.last_seen ?? service.last_seen;
+  const end = lease?.expires_at ?? service.expires_at;
+  const rows = [
+    ["Address", address(service.address)],
+    ["Version", service.version],
+    ["Last heartbeat", seen && make("span", {}, ticking(seen), make("span", { className: "aside" }, ` ${moment(seen)}`))],
+    ["Lease", end && make("span", {}, `${span(lease?.ttl ?? service.ttl)}, `, ticking(end, leaseWords))],
+    ["Says of itself", service.reported],
+    ["Account", service.owner],
+    ["Registered", service.registered_at && moment(service.registered_at)],
+    ["Updated", service.updated_at !== service.registered_at && service.updated_at && moment(service.updated_at)],
+    ["Approved", service.status === "pending" ? "not yet" : service.approved_at && moment(service.approved_at)],
+  ];
+  return rows.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+}
+
+function leaseWords(seconds) {
+  return seconds < 0 ? `ends in ${span(-seconds)} unless renewed` : `ended ${span(seconds)} ago`;
+}
+
+function showTools(tools) {
+  at("tools").hidden = tools.length === 0;
+  const named = tools.slice(0, TAGS).map((tool) => make("li", {}, make("a", { href: `${root}/?${new URLSearchParams({ tool })}` }, tool)));
+  const more = tools.length > TAGS ? make("li", {}, `and ${(tools.length - TAGS).toLocaleString()} more`) : null;
+  patch(at("tools").querySelector("ul"), ...named, more);
+}
+
+function table(id, rows, cells) {
+  at(id).hidden = rows.length === 0;
+  patch(at(id).querySelector("tbody"), ...rows.map((row) => make("tr", {}, ...cells(row).map((cell) => make("td", {}, cell)))));
+}
+
+function json(id, content) {
+  at(id).hidden = content === null || content === undefined;
+  const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
+  const code = at(id).querySelector("code");
+  if (!at(id).hidden && code.textContent !== text) code.textContent = text;
+}
+
+/** Make these the children of an element; those that are the same already stay, with the focus they may have. */
+function patch(place, ...children) {
+  const fresh = make("div", {}, ...children);
+  tick(now(), fresh);
+  const there = [...place.childNodes];
+  [...fresh.childNodes].forEach((node, index) => {
+    if (index >= there.length) place.append(node);
+    else if (!there[index].isEqualNode(node)) there[index].replaceWith(node);
+  });
+  there.slice(children.filter((child) => child !== null && child !== undefined).length).forEach((node) => node.remove());
+}
+
+// --- its life
+
+function showLife() {
+  const events = [...life.values()].sort((one, other) => other.id - one.id);
+  patch(at("life"), ...events.map(happening));
+  at("further").hidden = !older;
+}
+
+function happening(event) {
+  const who = [event.actor, event.address].filter(Boolean).join(" from ");
+  return make(
+    "li",
+    { className: `was-${event.kind}` },
+    make("p", { className: "what" }, make("strong", {}, happened(event.kind)), " ", ticking(event.at)),
+    event.reason ? make("p", {}, event.reason) : null,
+    details(event.detail) ? make("p", {}, details(event.detail)) : null,
+    make("p", { className: "aside" }, [moment(event.at), who, event.request_id].filter(Boolean).join(" · ")),
+  );
+}
+
+at("further").addEventListener("click", async () => {
+  try {
+    const query = new URLSearchParams({ limit: EVENTS, cursor: older });
+    const found = await (await ask(`/catalog/v1${path}/events?${query}`)).json();
+    found.events.forEach((event) => life.set(event.id, event));
+    older = found.next;
+    showLife();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    notify(`${error.message}.`);
+  }
+});
+
+// --- what happens, and what is the matter
+
+function changed(event) {
+  if (event.dialect === me.dialect && event.key === me.key) announce(happened(event.kind));
+}
+
+function trouble(problem) {
+  notify(problem && `${problem.message}. Trying again.`);
+}
+
+async function refused(problem) {
+  const tokens = problem.status === 401 || problem.status === 403;
+  notify(tokens ? "The catalogue is protected." : `${problem.message}.`, tokens && "Give a token", () => refused(problem));
+  if (tokens && (await askForToken("read", problem.status === 403 ? problem.message : ""))) restart();
+}
+
+function restart() {
+  notify("");
+  live.restart();
+}
+
+function done(text) {
+  at("done").textContent = text;
+  at("done").hidden = false;
+  at("main").focus();
+  live.tryLook(false);
+}
+
+at("dialect").textContent = me.dialect;
+at("dialect").href = `${root}/?${new URLSearchParams({ dialect: me.dialect })}`;
+offerToken(restart);
+offerApproval(me, done);
+offerRemoval(me, done);
+setInterval(() => tick(now()), 1000);
+live.restart();

@@ -1,0 +1,58 @@
+// The dialog that takes a token, and the button in the header that opens it.
+
+import { token } from "./gateway.js";
+
+const dialog = document.getElementById("token-dialog");
+const field = document.getElementById("token-field");
+const button = document.getElementById("token");
+let settle = () => {};
+
+const WHY = {
+  admin: ["To approve and remove services, a token of an account with the scope admin:registry is needed.", "admin:registry"],
+  read: ["What is registered here is shown to those who have a token with the scope read:catalog.", "read:catalog"],
+};
+
+/** Ask for a token. Resolves to whether there is a new one. */
+export function askForToken(purpose, problem = "") {
+  settle(false);
+  const [why, scope] = WHY[purpose];
+  document.getElementById("token-why").textContent = why;
+  document.getElementById("token-how").textContent = `registry-gateway accounts create NAME --scope ${scope}`;
+  document.getElementById("token-problem").textContent = problem;
+  document.getElementById("token-forget").hidden = !token.get();
+  field.value = "";
+  if (!dialog.open) dialog.showModal();
+  field.focus();
+  return new Promise((resolve) => (settle = resolve));
+}
+
+function done(given) {
+  dialog.close();
+  button.textContent = token.get() ? "Token kept in this tab" : "Token…";
+  const resolve = settle;
+  settle = () => {};
+  resolve(given);
+}
+
+/** Show the button; `changed` is called whenever there is another token, or none any more. */
+export function offerToken(changed) {
+  button.hidden = false;
+  button.textContent = token.get() ? "Token kept in this tab" : "Token…";
+  button.addEventListener("click", async () => (await askForToken("admin")) && changed());
+  document.getElementById("token-cancel").addEventListener("click", () => done(false));
+  document.getElementById("token-forget").addEventListener("click", () => {
+    token.set(null);
+    done(true);
+  });
+  dialog.addEventListener("cancel", () => done(false));
+  dialog.querySelector("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!/^[\x21-\x7e]+$/.test(field.value.trim())) {
+      document.getElementById("token-problem").textContent = "A token has no blanks and no letters beyond ASCII.";
+      return;
+    }
+    token.set(field.value.trim());
+    field.value = "";
+    done(true);
+  });
+}
