@@ -122,7 +122,7 @@ def open_core(
     clock = clock or SystemClock()
     store = Store(own.database_url, synchronous=own.sqlite_synchronous)
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
-    return Core(Registry(store, policies, clock), Accounts(store, clock), Keyrings(), own, clock), store
+    return Core(Registry(store, policies, clock, own.rate()), Accounts(store, clock), Keyrings(), own, clock), store
 
 
 def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> None:

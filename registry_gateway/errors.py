@@ -34,6 +34,17 @@ class TooMany(RegistryError):
     code = "too_many"
 
 
+class RateLimited(RegistryError):
+    """The caller changes things more often than it may. `retry_after` is in whole seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds after which asking again will help."""
+        super().__init__(f"Too many requests; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
 class StillSubscribed(RegistryError):
     """The registration has subscribers and can't be deregistered before they are gone."""
 

@@ -6,7 +6,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from registry_gateway import journal
+from registry_gateway import journal, rate
 from registry_gateway.batch import apply
 from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
@@ -23,7 +23,15 @@ from registry_gateway.commands import (
     Renewal,
 )
 from registry_gateway.decide import happened, standing
-from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable, Unstorable
+from registry_gateway.errors import (
+    AlreadyExists,
+    NotFound,
+    NotRegistered,
+    RateLimited,
+    RegistryError,
+    StoreUnavailable,
+    Unstorable,
+)
 from registry_gateway.lease import REVOKED, LeasePolicy, Policies
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
 from registry_gateway.store import events, presence, registrations, subscriptions, sweeps
@@ -61,11 +69,14 @@ class Registry:
     """Registrations, leases and their history in one SQL database.
 
     Every operation is one transaction. All of them raise `StoreUnavailable` if the database can't be reached,
-    and have changed nothing then.
+    and have changed nothing then. What services change (`register`, `advertise`, `deregister`) raises `RateLimited`
+    if there is a limit to how often, and they have reached it.
     """
 
-    def __init__(self, store: Store, policies: Mapping[str, LeasePolicy], clock: Clock) -> None:
-        """Take the database, the lease policy of each dialect, and the clock."""
+    def __init__(
+        self, store: Store, policies: Mapping[str, LeasePolicy], clock: Clock, limit: rate.Rate | None = None
+    ) -> None:
+        """Take the database, the lease policy of each dialect, the clock, and how often a caller may change things."""
         self._store = store
         self._policies = policies
         self.policies = Policies(policies)
@@ -74,6 +85,7 @@ class Registry:
         self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find)
         self._moments: Shared[None, Moment] = Shared(self._moment)
         self._interrupted = False
+        self._limit = None if limit is None else rate.Limit(limit)
 
     # --- what services ask for
 
@@ -86,7 +98,7 @@ class Registry:
             NotOwner: The key belongs to another account.
             TooMany: The account owns as many as the policy allows, and this would be another one.
         """
-        return cast("Registered", await self._writer.submit(command))
+        return cast("Registered", await self._change(command))
 
     async def renew(self, command: Renew) -> Renewal:
         """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses such) or `Unknown`.
@@ -102,7 +114,7 @@ class Registry:
         Raises:
             NotRegistered: There is none.
         """
-        return cast("Done", await self._writer.submit(command))
+        return cast("Done", await self._change(command))
 
     async def deregister(self, command: Deregister) -> Done:
         """End a registration; the outcome holds it as it was.
@@ -112,7 +124,7 @@ class Registry:
             NotOwner: It belongs to another account.
             StillSubscribed: Somebody depends on it.
         """
-        return cast("Done", await self._writer.submit(command))
+        return cast("Done", await self._change(command))
 
     async def approve(self, command: Approve) -> Done:
         """Approve a pending registration; approving twice is no error.
@@ -121,6 +133,12 @@ class Registry:
             NotRegistered: There is none.
         """
         return cast("Done", await self._writer.submit(command))
+
+    async def _change(self, command: rate.Change) -> Outcome:
+        wait = 0.0 if self._limit is None else self._limit.wait(command, self._clock.now())
+        if wait:
+            raise RateLimited(rate.retry_after(wait))
+        return await self._writer.submit(command)
 
     # --- what readers ask for
 

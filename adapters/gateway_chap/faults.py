@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from registry_gateway.errors import NotRegistered, StoreUnavailable
+from registry_gateway.errors import NotRegistered, RateLimited, StoreUnavailable
 from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
 from registry_gateway.validation import REFUSED, unprocessable
 
@@ -39,6 +39,8 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             return json_answer(404, {"detail": f"Service {error}"})
         case BodyTooLarge():
             return json_answer(413, {"detail": str(error)})
+        case RateLimited():
+            return json_answer(429, {"detail": str(error)}, {"Retry-After": str(error.retry_after)})
         case StoreUnavailable():
             detail = "The registry is temporarily unavailable; try again shortly"
             return json_answer(503, {"detail": detail}, {"Retry-After": "1"})

@@ -14,7 +14,7 @@ from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import NOSNIFF, Answer, Call, Rendered, json_answer, resource
 from registry_gateway.keys import Keyring
-from registry_gateway.model import Actor, Entry
+from registry_gateway.model import ANONYMOUS, Actor, Entry
 from registry_gateway.registry import Registry
 
 DIALECT = "runspec"
@@ -180,7 +180,7 @@ class Runspec:
 
     def _authenticate(self, call: Call) -> Actor:
         if self._keyring is None:
-            return call.actor("anonymous")
+            return call.actor(ANONYMOUS)
         holder = self._keyring.holder(call.header(b"x-api-key") or "")
         if holder is None:
             raise BadKey
