@@ -29,7 +29,7 @@ class NotOwner(RegistryError):
 
 
 class TooMany(RegistryError):
-    """The account has as many registrations as it may have."""
+    """The account, or the dialect, has as many registrations as it may have."""
 
     code = "too_many"
 

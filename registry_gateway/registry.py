@@ -96,7 +96,7 @@ class Registry:
             AlreadyRegistered: In mode `create`, and the key is alive.
             NotRegistered: In mode `update`, and there is none.
             NotOwner: The key belongs to another account.
-            TooMany: The account owns as many as the policy allows, and this would be another one.
+            TooMany: There are as many, of the account or at all, as the policy allows, and this would be another one.
         """
         return cast("Registered", await self._change(command))
 

@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from registry_gateway.errors import NotRegistered, RateLimited, StoreUnavailable
+from registry_gateway.errors import NotRegistered, RateLimited, StoreUnavailable, TooMany
 from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
 from registry_gateway.validation import REFUSED, unprocessable
 
@@ -35,6 +35,8 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             return json_answer(422, {"detail": [missing]})
         case WrongKey():
             return json_answer(401, {"detail": str(error)})
+        case TooMany():
+            return json_answer(403, {"detail": str(error)})
         case NotRegistered():
             return json_answer(404, {"detail": f"Service {error}"})
         case BodyTooLarge():

@@ -66,6 +66,7 @@ _REGISTER = Operation(
     responses={
         200: Response("Registered, for `ttl_seconds` from now.", RegisterResponse),
         401: _REFUSED[401],
+        403: Response("There are as many services as `REGISTRY_GATEWAY_CHAP_MAX_SERVICES` allows.", Detail),
         413: Response("The body is too large.", Detail),
         422: Response("The key is missing, or the body makes no sense.", Unprocessable),
         **_LIMITED,

@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from registry_gateway.errors import NotRegistered, RateLimited, StoreUnavailable
+from registry_gateway.errors import NotRegistered, RateLimited, StoreUnavailable, TooMany
 from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
 from registry_gateway.validation import REFUSED, unprocessable
 
@@ -27,7 +27,7 @@ class NoSuchTool(Exception):
 def fault(error: Exception, _scope: Scope) -> Answer:
     """Word `error` for a runspec agent or client."""
     match error:
-        case BadKey():
+        case BadKey() | TooMany():
             return json_answer(403, {"detail": str(error)})
         case NotRegistered():
             return json_answer(404, {"detail": "Instance not found"})

@@ -67,7 +67,16 @@ WRITES = (
         description="Replaces what was registered under the id and empties its tools. Unknown members are kept.",
         request=RegisterRequest,
         example={"instance_id": "5f0c", "name": "portal", "version": "1.0", "host": "web-01"},
-        responses={201: Response("Registered.", StatusResponse), **_REFUSED, **_BODY, **_LIMITED, **_BROKEN},
+        responses={
+            201: Response("Registered.", StatusResponse),
+            403: Response(
+                "The key is missing or wrong, or there are as many as `REGISTRY_GATEWAY_RUNSPEC_MAX_INSTANCES` allows.",
+                Detail,
+            ),
+            **_BODY,
+            **_LIMITED,
+            **_BROKEN,
+        },
     ),
     Operation(
         method="POST",

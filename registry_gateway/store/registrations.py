@@ -168,8 +168,10 @@ def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registratio
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
-def count_owned(connection: Connection, dialect: str, owner: str) -> int:
-    """Return how many registrations an account owns. Walks through those of the dialect: there is no index for it."""
+def count(connection: Connection, dialect: str, owner: str | None = None) -> int:
+    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect."""
+    if owner is None:
+        return connection.execute(_COUNT, {"_dialect": dialect}).scalar_one()
     return connection.execute(_COUNT_OWNED, {"_dialect": dialect, "_owner": owner}).scalar_one()
 
 
@@ -234,7 +236,8 @@ def _save_documents(connection: Connection, documents: Mapping[Key, Documents], 
 # Statements are built once: to build one costs more than to run it.
 _INSERT, _INSERT_DOCUMENT, _INSERT_VERSION = insert(R), insert(DocumentRow), insert(VersionRow)
 _REMOVE = delete(R).where(_OF_KEY)
-_COUNT_OWNED = select(func.count()).where(R.dialect == bindparam("_dialect"), R.owner == bindparam("_owner"))
+_COUNT = select(func.count()).where(R.dialect == bindparam("_dialect"))
+_COUNT_OWNED = _COUNT.where(R.owner == bindparam("_owner"))
 _ADVERTISE = (
     update(DocumentRow)
     .where(DocumentRow.dialect == bindparam("_dialect"), DocumentRow.key == bindparam("_key"))
