@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from registry_gateway.commands import Lapsed, Renewed
 from registry_gateway.errors import StoreUnavailable
@@ -223,12 +224,13 @@ async def test_whatever_comes_first_after_an_outage_makes_up_for_it(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_connections_that_are_cut_fail_their_callers_once(
-    open_registry: OpenRegistry, clock: ManualClock, postgresql: Callable[[str], str]
+    open_registry: OpenRegistry, clock: ManualClock, database_url: str, postgresql: Callable[[str], str]
 ) -> None:
     registry = open_registry(REVIVES)
     await registry.register(register())
+    name = make_url(database_url).database
     for _ in range(3):
-        postgresql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'registry_%'")
+        postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         outcomes = await asyncio.gather(
             registry.renew(renew()), registry.find(DIALECT, "svc"), registry.events(), return_exceptions=True
         )
