@@ -24,7 +24,7 @@ run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="
 	@exec $(BIN)/registry-gateway serve --migrate $(ARGS)
 
 test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=4 processes)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## Ruff: rules and formatting
 	$(BIN)/ruff check .
