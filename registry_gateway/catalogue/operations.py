@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from registry_gateway.catalogue.query import Events, Services, parameters
-from registry_gateway.catalogue.wire import Dossier, EventList, ServiceList, Stats
+from registry_gateway.catalogue.wire import ServiceDetail, EventList, ServiceList, Stats
 from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
 from registry_gateway.problem import MEDIA_TYPE, Problem
 
@@ -45,7 +45,7 @@ _OPERATIONS = (
         summary="All there is on one service",
         description="Also of one that is gone, from the log of events.",
         parameters=(*_SERVICE, IF_NONE_MATCH),
-        responses=_answers("It.", Dossier, p404="There never was one, as far as is known."),
+        responses=_answers("It.", ServiceDetail, p404="There never was one, as far as is known."),
     ),
     Operation(
         method="GET",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from registry_gateway.catalogue.wire import Dossier, Ending, LeaseView, Service, Stats
+from registry_gateway.catalogue.wire import ServiceDetail, Ending, LeaseView, Service, Stats
 from registry_gateway.decide import lapse
 from registry_gateway.exchange import EmptyBody, decode
 from registry_gateway.lease import Health, LeasePolicy, Policies
@@ -55,13 +55,13 @@ def picked(service: Service, members: Sequence[str]) -> Service:
     return Service(**{name: getattr(service, name) for name in members}) if members else service
 
 
-def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | None:
+def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetail | None:
     """Return all there is on a service; None if there never was one, as far as is known."""
     if known.found is None:
         return None if known.last is None else _of_the_log(known.last, known.ended)
     registration, document, capabilities = known.found
     lease = registration.lease
-    return Dossier(
+    return ServiceDetail(
         dialect=registration.dialect,
         key=registration.key,
         name=registration.name,
@@ -91,8 +91,8 @@ def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | 
     )
 
 
-def _of_the_log(last: Event, ended: Event | None) -> Dossier:
-    return Dossier(
+def _of_the_log(last: Event, ended: Event | None) -> ServiceDetail:
+    return ServiceDetail(
         dialect=last.dialect,
         key=last.key,
         name=last.name,
