@@ -81,10 +81,11 @@ class StoreUnavailable(RegistryError):
     code = "store_unavailable"
 
 
-class Unstorable(StoreUnavailable):
-    """The database works, but takes no values such as these. Nothing was changed.
+class Unstorable(RegistryError):
+    """The database works, but takes no values such as these. Nothing was changed; trying again won't help.
 
-    Adapters keep such values out; this is for the ones they did not think of.
+    Adapters keep such values out; this is for the ones they did not think of. `validation` words it as it does any
+    other bad value.
     """
 
     code = "unstorable"

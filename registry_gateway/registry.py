@@ -152,9 +152,14 @@ class Registry:
         rows = await self._transact(self._store.scan, registrations.find_all, dialect, now if alive else None)
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
 
-    async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | None]:
+    async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | RegistryError | None]:
         now = self._clock.now()
-        rows = await self._transact(self._store.find, registrations.find, keys)
+        try:
+            rows = await self._transact(self._store.find, registrations.find, keys)
+        except Unstorable as error:
+            if len(keys) == 1:
+                return [error]
+            return [found for key in keys for found in await self._find([key])]
         return [self._judged(rows[key], now) if key in rows else None for key in keys]
 
     def _judged(self, row: registrations.Found, now: float) -> Entry | None:
@@ -288,8 +293,6 @@ class Registry:
                 await self._store.write(lambda c: presence.resume(c, self._clock.now(), ABSENCE))
                 self._interrupted = False
             return await run(lambda connection: work(connection, *args, **kwargs))
-        except Unstorable:
-            raise
         except StoreUnavailable:
             self._interrupted = True
             raise

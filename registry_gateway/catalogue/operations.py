@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from registry_gateway.catalogue.query import Events, Services, parameters
-from registry_gateway.catalogue.wire import ServiceDetail, EventList, ServiceList, Stats
+from registry_gateway.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
 from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
 from registry_gateway.problem import MEDIA_TYPE, Problem
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from registry_gateway.catalogue import cursor, render
 from registry_gateway.catalogue.query import Events, Services
-from registry_gateway.catalogue.wire import ServiceDetail, EventList, Service, ServiceList, Stats
+from registry_gateway.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.clock import Clock
 from registry_gateway.lease import Policies
 from registry_gateway.problem import Refused, bad_parameter

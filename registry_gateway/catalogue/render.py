@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from registry_gateway.catalogue.wire import ServiceDetail, Ending, LeaseView, Service, Stats
+from registry_gateway.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, Stats
 from registry_gateway.decide import lapse
 from registry_gateway.exchange import EmptyBody, decode
 from registry_gateway.lease import Health, LeasePolicy, Policies
