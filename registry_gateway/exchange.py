@@ -161,8 +161,8 @@ class Call:
     def base_url(self) -> str:
         """Return the URL this gateway is reached under, without a slash at the end.
 
-        The configured public URL, else the scheme and host as seen by the client: uvicorn has applied the
-        `X-Forwarded-*` headers of trusted proxies by now.
+        The configured public URL, else the scheme and `Host` of the request: uvicorn has applied the
+        `X-Forwarded-Proto` of trusted proxies by now. Nobody looks at `X-Forwarded-Host`.
         """
         settings = self._settings
         if settings.public_url is not None:

@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Path prefix a reverse proxy serves the gateway under, such as /registry.")
     ] = ""
     forwarded_allow_ips: Annotated[
-        str, Meta(description="Proxies whose X-Forwarded-* headers are believed: addresses, networks or *.")
+        str, Meta(description="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks or *.")
     ] = "127.0.0.1"
     require_auth: Annotated[
         bool, Meta(description="Whether the gateway refuses to start while a dialect lets anybody write.")
