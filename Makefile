@@ -11,11 +11,20 @@ JOBS ?= 4
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+# Without PYTHON=... an environment that is there is kept; with it, it must be one of that Python.
+WHICH := 'import sys; print(sys.base_prefix, sys.version)'
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) -c $(WHICH)),$(shell $(BIN)/python -c $(WHICH) 2>&1))
+OTHER := yes
+.PHONY: $(STAMP)
+endif
+endif
+
 install: $(STAMP) ## Create .venv and install the project with its test tools
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("registry-gateway needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	$(if $(OTHER)$(if $(wildcard $(BIN)/pip),,missing),$(PYTHON) -m venv --clear $(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
