@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
 from itertools import accumulate, count
 from secrets import token_hex
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -206,8 +207,28 @@ class _Endpoint:
         await answer.send(send)
 
 
+class Anything(Convertor[str]):
+    """Path parameter of any text, slashes and line breaks included: `{key:anything}`.
+
+    Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `/instances/a`.
+    """
+
+    regex: ClassVar[str] = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+
+register_url_convertor("anything", Anything())  # Starlette keeps these for the process
+
+
 def resource(path: str, **handlers: Handler) -> Route:
-    """Return the route of a path, with a handler for each of its methods: `resource("/x", GET=show)`.
+    """Return the route of a path, with a handler for each of its methods: `resource("/x/{key:anything}", GET=show)`.
 
     HEAD is answered as GET. Any other method raises Starlette's HTTPException 405 with the `Allow` header.
     """

@@ -2,9 +2,8 @@
 
 import contextlib
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from gateway_runspec import export, translate
@@ -23,23 +22,6 @@ _OK = Answer(200, b'{"status":"ok"}')
 _CREATED = Answer(201, b'{"status":"ok"}')
 _ACK = Answer(200, b'{"status":"ack"}')
 _REFRESH = Answer(200, b'{"status":"refresh"}')
-
-
-class Anything(Convertor[str]):
-    """Path parameter of any text. Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `a`."""
-
-    regex: ClassVar[str] = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-
-register_url_convertor("runspec_text", Anything())  # Starlette keeps these for the process; hence the prefix
 
 
 class Kept(NamedTuple):
@@ -70,12 +52,12 @@ class Runspec:
         Ids and tool names may hold slashes: clients put them into the path as they are.
         """
         return [
-            resource("/instances/{id:runspec_text}/heartbeat", POST=self.heartbeat),
-            resource("/instances/{id:runspec_text}/tools", POST=self.advertise),
+            resource("/instances/{id:anything}/heartbeat", POST=self.heartbeat),
+            resource("/instances/{id:anything}/tools", POST=self.advertise),
             resource("/instances", GET=self.instances, POST=self.register),
-            resource("/instances/{id:runspec_text}", GET=self.instance, DELETE=self.deregister),
+            resource("/instances/{id:anything}", GET=self.instance, DELETE=self.deregister),
             resource("/tools", GET=self.tools),
-            resource("/tools/{name:runspec_text}", GET=self.tool),
+            resource("/tools/{name:anything}", GET=self.tool),
             resource("/hosts", GET=self.hosts),
             resource("/export/superputty", GET=self.superputty),
             resource("/export/mobaxterm", GET=self.mobaxterm),

@@ -1,10 +1,9 @@
 """The catalogue's endpoints: may the caller read, decode the query, one question, encode."""
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import msgspec
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
@@ -16,23 +15,6 @@ from registry_gateway.exchange import Answer, Call, Rendered, resource
 from registry_gateway.problem import Refused
 
 Q = TypeVar("Q", bound=msgspec.Struct)
-
-
-class Anything(Convertor[str]):
-    """Path parameter of any text, slashes and line breaks included: services choose their keys."""
-
-    regex: ClassVar[str] = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-
-register_url_convertor("catalogue_text", Anything())  # Starlette keeps these for the process; hence the prefix
 
 
 class Catalogue:
@@ -51,8 +33,8 @@ class Catalogue:
         return [
             resource("/catalog/v1/services", GET=self.services),
             resource("/catalog/v1/stats", GET=self.stats),
-            resource("/catalog/v1/services/{dialect}/{key:catalogue_text}/events", GET=self.events),
-            resource("/catalog/v1/services/{dialect}/{key:catalogue_text}", GET=self.service),
+            resource("/catalog/v1/services/{dialect}/{key:anything}/events", GET=self.events),
+            resource("/catalog/v1/services/{dialect}/{key:anything}", GET=self.service),
         ]
 
     async def services(self, call: Call) -> Answer:
