@@ -148,12 +148,12 @@ class Registry:
 
     async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
         """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are."""
-        now = self._clock.now()
+        now = await self._judging_time()
         rows = await self._transact(self._store.scan, registrations.find_all, dialect, now if alive else None)
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
 
     async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | RegistryError | None]:
-        now = self._clock.now()
+        now = await self._judging_time()
         try:
             rows = await self._transact(self._store.find, registrations.find, keys)
         except Unstorable as error:
@@ -263,9 +263,7 @@ class Registry:
 
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
         try:
-            outcomes, recorded = await self._transact(
-                self._store.write, apply, commands, self._policies, self._clock.now()
-            )
+            outcomes, recorded = await self._write(apply, commands, self._policies, self._clock.now())
         except Unstorable as error:
             if len(commands) == 1:
                 return [error]
@@ -278,6 +276,8 @@ class Registry:
         return await self._transact(self._store.read, work, *args, **kwargs)
 
     async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._interrupted:
+            await self._make_up()
         return await self._transact(self._store.write, work, *args, **kwargs)
 
     async def _transact(
@@ -287,15 +287,32 @@ class Registry:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run a transaction; the first one after an outage of the database makes up for the outage first."""
         try:
-            if self._interrupted:
-                await self._store.write(lambda c: presence.resume(c, self._clock.now(), ABSENCE))
-                self._interrupted = False
             return await run(lambda connection: work(connection, *args, **kwargs))
         except StoreUnavailable:
             self._interrupted = True
             raise
+
+    async def _make_up(self) -> None:
+        """Make up for an outage of the database, as for an absence of the gateway: whatever comes first does it."""
+        await self._transact(self._store.write, presence.resume, self._clock.now(), ABSENCE)
+        self._interrupted = False
+
+    async def _judging_time(self) -> float:
+        """Return the time at which readers judge leases: now, or the end of what is known.
+
+        After an outage the leases are prolonged first. While the database can be read and not written (its disk is
+        full, or another server is about to take over) that fails, and no heartbeat gets through either. What was
+        alive when a gateway was last there then still counts as alive: it will be, once that can be written.
+        """
+        if self._interrupted:
+            try:
+                await self._make_up()
+            except StoreUnavailable:
+                present_at = await self._transact(self._store.find, presence.last)
+                if present_at is not None and self._clock.now() - present_at > ABSENCE:
+                    return present_at
+        return self._clock.now()
 
 
 def _subscribe(

@@ -9,7 +9,8 @@ from registry_gateway.store.tables import PresenceRow, RegistrationRow
 R = RegistrationRow
 
 
-_PRESENT = select(PresenceRow.present_at).with_for_update()
+_LAST = select(PresenceRow.present_at)
+_PRESENT = _LAST.with_for_update()
 _SIGN = update(PresenceRow).values(present_at=bindparam("now"))
 
 
@@ -44,3 +45,8 @@ def resume(connection: Connection, now: float, outage: float) -> int:
     )
     record(connection, [event])
     return extended
+
+
+def last(connection: Connection) -> float | None:
+    """Return when a gateway was last there; None if none ever was."""
+    return connection.execute(_LAST).scalar()
