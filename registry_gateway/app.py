@@ -6,18 +6,17 @@ import gc
 import os
 from collections.abc import AsyncIterator, Sequence
 
-from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, catalogue, migrate, settings
+from registry_gateway import admin, catalogue, detail, migrate, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
-from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.hangup import on_hangup
 from registry_gateway.keys import Keyrings
 from registry_gateway.own_operations import OPERATIONS
@@ -36,7 +35,7 @@ class Gateway:
         self._store = store
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
-        own = Mount(self._routes(), _fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
+        own = Mount(self._routes(), detail.fault, OPERATIONS, "The gateway itself: is it well, and what can it do.")
         self._own = Mounted("gateway", own)
         self.mounts = {m.name: m.mount for m in (*mounts.values(), self._own)}
         self._pages.publish(self.mounts)
@@ -145,11 +144,3 @@ def from_environment() -> Gateway:
     gc.collect()
     gc.freeze()
     return gateway
-
-
-def _fault(error: Exception, _scope: Scope) -> Answer:
-    if isinstance(error, HTTPException):
-        return json_answer(error.status_code, {"detail": error.detail}, error.headers)
-    if isinstance(error, BodyTooLarge):
-        return json_answer(413, {"detail": str(error)})
-    return json_answer(500, {"detail": "Internal server error"})

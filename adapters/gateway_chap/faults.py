@@ -1,11 +1,10 @@
 """CHAP's wording of errors: FastAPI's `{"detail": ...}` throughout."""
 
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from registry_gateway.errors import NotRegistered, RateLimited, StoreUnavailable, TooMany
-from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
-from registry_gateway.validation import REFUSED, unprocessable
+from registry_gateway import detail
+from registry_gateway.errors import NotRegistered
+from registry_gateway.exchange import Answer, json_answer
 
 
 class MissingKey(Exception):
@@ -25,7 +24,7 @@ class WrongKey(Exception):
         super().__init__("Invalid service key")
 
 
-def fault(error: Exception, _scope: Scope) -> Answer:
+def fault(error: Exception, scope: Scope) -> Answer:
     """Word `error` for a CHAP client."""
     match error:
         case MissingKey(status=401):
@@ -35,19 +34,6 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             return json_answer(422, {"detail": [missing]})
         case WrongKey():
             return json_answer(401, {"detail": str(error)})
-        case TooMany():
-            return json_answer(403, {"detail": str(error)})
         case NotRegistered():
             return json_answer(404, {"detail": f"Service {error}"})
-        case BodyTooLarge():
-            return json_answer(413, {"detail": str(error)})
-        case RateLimited():
-            return json_answer(429, {"detail": str(error)}, {"Retry-After": str(error.retry_after)})
-        case StoreUnavailable():
-            detail = "The registry is temporarily unavailable; try again shortly"
-            return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
-        case HTTPException():
-            return json_answer(error.status_code, {"detail": error.detail}, error.headers)
-    if isinstance(error, REFUSED):
-        return unprocessable(error)
-    return json_answer(500, {"detail": "Internal server error"})
+    return detail.fault(error, scope)
