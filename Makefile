@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JOBS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint fmt type migrate bench bench-scale audit clean
@@ -10,11 +11,20 @@ STAMP := $(VENV)/.installed
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+# Without PYTHON=... an environment that is there is kept; with it, it must be one of that Python.
+WHICH := 'import sys; print(sys.base_prefix, sys.version)'
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) -c $(WHICH)),$(shell $(BIN)/python -c $(WHICH) 2>&1))
+OTHER := yes
+.PHONY: $(STAMP)
+endif
+endif
+
 install: $(STAMP) ## Create .venv and install the project with its test tools
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("registry-gateway needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	$(if $(OTHER)$(if $(wildcard $(BIN)/pip),,missing),$(PYTHON) -m venv --clear $(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
@@ -22,8 +32,8 @@ $(STAMP): pyproject.toml
 run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="--port 9000" for options)
 	@exec $(BIN)/registry-gateway serve --migrate $(ARGS)
 
-test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e
-	$(BIN)/python -m pytest $(ARGS)
+test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=4 processes)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## Ruff: rules and formatting
 	$(BIN)/ruff check .

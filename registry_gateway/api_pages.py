@@ -4,7 +4,7 @@ docs/decisions/0006-api-pages.md says why Swagger UI is here as files.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -102,12 +102,16 @@ class ApiPages:
     def __init__(self, root_path: str) -> None:
         """Take the path prefix the gateway is reached under."""
         self._root_path = root_path
-        self._document = Rendered(b"{}")
+        self._mounts: Mapping[str, Mount] = {}
         self._page = Rendered(_PAGE.format(root=escape(root_path)).encode())
 
     def publish(self, mounts: Mapping[str, Mount]) -> None:
-        """Render the document of everything that is mounted."""
-        self._document = Rendered(openapi.document(mounts, self._root_path))
+        """Take everything that is mounted. The document is made when first asked for: most gateways never are."""
+        self._mounts = mounts
+
+    @cached_property
+    def _document(self) -> Rendered:
+        return Rendered(openapi.document(self._mounts, self._root_path))
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""

@@ -12,14 +12,14 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, catalogue, migrate, openapi, prometheus, settings
+from registry_gateway import admin, catalogue, detail, migrate, openapi, prometheus, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
 from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreUnavailable
-from registry_gateway.exchange import Answer, BodyTooLarge, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.figures import Figures
 from registry_gateway.hangup import on_hangup
 from registry_gateway.keys import Keyrings
@@ -90,7 +90,7 @@ class Gateway:
 
     def _fault(self, error: Exception, scope: Scope) -> Answer:
         page = self._page.missing(scope) if isinstance(error, HTTPException) and error.status_code == 404 else None
-        return page or _fault(error, scope)
+        return page or detail.fault(error, scope)
 
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
@@ -157,7 +157,8 @@ def open_core(
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
     meters = Meters(policies, figures)
     store = Store(own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions)
-    return Core(Registry(store, policies, clock, meters), Accounts(store, clock), Keyrings(), own, clock), store
+    registry = Registry(store, policies, clock, own.rate(), meters)
+    return Core(registry, Accounts(store, clock), Keyrings(), own, clock), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:
@@ -185,11 +186,3 @@ def from_environment() -> Gateway:
     gc.collect()
     gc.freeze()
     return gateway
-
-
-def _fault(error: Exception, _scope: Scope) -> Answer:
-    if isinstance(error, HTTPException):
-        return json_answer(error.status_code, {"detail": error.detail}, error.headers)
-    if isinstance(error, BodyTooLarge):
-        return json_answer(413, {"detail": str(error)})
-    return json_answer(500, {"detail": "Internal server error"})

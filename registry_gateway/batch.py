@@ -90,9 +90,10 @@ def _decide_each(
 
 
 class _Room:
-    """How many more registrations accounts may own, where the policy sets a limit. Counted for new ones alone.
+    """How many more registrations there may be, of an account and at all, where the policy sets limits.
 
-    Gateways that count at the same instant may let in a few too many between them: it is a limit against abuse.
+    Counted for new ones alone. Gateways that count at the same instant may let in a few too many between them: these
+    are limits against abuse.
     """
 
     def __init__(
@@ -104,11 +105,14 @@ class _Room:
     ) -> None:
         self._left: dict[tuple[str, str | None], int] = {}
         for c in commands:
-            most = policies[c.dialect].most_owned
-            if most is None or not isinstance(c, Register) or c.owner is None or (c.dialect, c.key) in before:
+            if not isinstance(c, Register) or (c.dialect, c.key) in before:
                 continue
-            if (c.dialect, c.owner) not in self._left:
-                self._left[c.dialect, c.owner] = most - registrations.count_owned(connection, c.dialect, c.owner)
+            policy = policies[c.dialect]
+            if policy.most is not None and (c.dialect, None) not in self._left:
+                self._left[c.dialect, None] = policy.most - registrations.count(connection, c.dialect)
+            if policy.most_owned is not None and c.owner is not None and (c.dialect, c.owner) not in self._left:
+                owned = registrations.count(connection, c.dialect, c.owner)
+                self._left[c.dialect, c.owner] = policy.most_owned - owned
 
     def take(self, registration: Registration) -> None:
         """Take the room of a new registration.
@@ -116,13 +120,17 @@ class _Room:
         Raises:
             TooMany: There is none left.
         """
-        account = (registration.dialect, registration.owner)
-        left = self._left.get(account)
-        if left is None:
-            return
-        if left <= 0:
-            raise TooMany("the account has as many services registered as it may have; deregister one first")
-        self._left[account] = left - 1
+        dialect, owner = registration.dialect, registration.owner
+        limits = [limit for limit in {(dialect, None), (dialect, owner)} if limit in self._left]
+        for limit in limits:
+            if self._left[limit] <= 0:
+                raise TooMany(_FULL if limit[1] is None else _ACCOUNT_FULL)
+        for limit in limits:
+            self._left[limit] -= 1
+
+
+_FULL = "There are as many services registered as there may be; one must be deregistered first"
+_ACCOUNT_FULL = "The account has as many services registered as it may have; deregister one first"
 
 
 def _merged(earlier: Documents | None, later: Documents) -> Documents:

@@ -29,9 +29,20 @@ class NotOwner(RegistryError):
 
 
 class TooMany(RegistryError):
-    """The account has as many registrations as it may have."""
+    """The account, or the dialect, has as many registrations as it may have."""
 
     code = "too_many"
+
+
+class RateLimited(RegistryError):
+    """The caller changes things more often than it may. `retry_after` is in whole seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds after which asking again will help."""
+        super().__init__(f"Too many requests; try again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class StillSubscribed(RegistryError):
@@ -70,10 +81,11 @@ class StoreUnavailable(RegistryError):
     code = "store_unavailable"
 
 
-class Unstorable(StoreUnavailable):
-    """The database works, but takes no values such as these. Nothing was changed.
+class Unstorable(RegistryError):
+    """The database works, but takes no values such as these. Nothing was changed; trying again won't help.
 
-    Adapters keep such values out; this is for the ones they did not think of.
+    Adapters keep such values out; this is for the ones they did not think of. `validation` words it as it does any
+    other bad value.
     """
 
     code = "unstorable"

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
 from itertools import accumulate, count
 from secrets import token_hex
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -164,8 +165,8 @@ class Call:
     def base_url(self) -> str:
         """Return the URL this gateway is reached under, without a slash at the end.
 
-        The configured public URL, else the scheme and host as seen by the client: uvicorn has applied the
-        `X-Forwarded-*` headers of trusted proxies by now.
+        The configured public URL, else the scheme and `Host` of the request: uvicorn has applied the
+        `X-Forwarded-Proto` of trusted proxies by now. Nobody looks at `X-Forwarded-Host`.
         """
         settings = self._settings
         if settings.public_url is not None:
@@ -231,8 +232,28 @@ class _Endpoint:
         await answer.send(send)
 
 
+class Anything(Convertor[str]):
+    """Path parameter of any text, slashes and line breaks included: `{key:anything}`.
+
+    Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `/instances/a`.
+    """
+
+    regex: ClassVar[str] = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+
+register_url_convertor("anything", Anything())  # Starlette keeps these for the process
+
+
 def resource(path: str, **handlers: Handler) -> Route:
-    """Return the route of a path, with a handler for each of its methods: `resource("/x", GET=show)`.
+    """Return the route of a path, with a handler for each of its methods: `resource("/x/{key:anything}", GET=show)`.
 
     HEAD is answered as GET. Any other method raises Starlette's HTTPException 405 with the `Allow` header.
     """

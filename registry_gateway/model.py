@@ -37,6 +37,9 @@ class Actor(msgspec.Struct, frozen=True):
     request_id: str | None = None
 
 
+ANONYMOUS = "anonymous"
+"""Name of an actor who showed no credential, where none is asked for."""
+
 GATEWAY = Actor("gateway")
 """The gateway itself: it records lapses and purges."""
 

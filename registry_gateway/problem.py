@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from registry_gateway import validation
-from registry_gateway.errors import RegistryError, StoreUnavailable
+from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.exchange import Answer, BodyTooLarge, EmptyBody, request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -73,7 +73,7 @@ def fault(error: Exception, scope: Scope) -> Answer:
         case HTTPException():
             title = HTTPStatus(error.status_code).phrase
             return problem(error.status_code, title, f"{title}: {scope['method']} {_path(scope)}", error.headers)
-        case msgspec.DecodeError() | EmptyBody():
+        case msgspec.DecodeError() | EmptyBody() | Unstorable():
             flaw = validation.detail(error)
             return problem(422, "Unprocessable body", str(flaw["msg"]), at=flaw["loc"])
         case RegistryError():

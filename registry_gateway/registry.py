@@ -6,7 +6,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from registry_gateway import journal
+from registry_gateway import journal, rate
 from registry_gateway.batch import apply
 from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
@@ -23,7 +23,15 @@ from registry_gateway.commands import (
     Renewal,
 )
 from registry_gateway.decide import happened, standing
-from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, RegistryError, StoreUnavailable, Unstorable
+from registry_gateway.errors import (
+    AlreadyExists,
+    NotFound,
+    NotRegistered,
+    RateLimited,
+    RegistryError,
+    StoreUnavailable,
+    Unstorable,
+)
 from registry_gateway.lease import REVOKED, LeasePolicy, Policies
 from registry_gateway.meters import Meters
 from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
@@ -62,13 +70,21 @@ class Registry:
     """Registrations, leases and their history in one SQL database.
 
     Every operation is one transaction. All of them raise `StoreUnavailable` if the database can't be reached,
-    and have changed nothing then.
+    and have changed nothing then. What services change (`register`, `advertise`, `deregister`) raises `RateLimited`
+    if there is a limit to how often, and they have reached it.
     """
 
     def __init__(
-        self, store: Store, policies: Mapping[str, LeasePolicy], clock: Clock, meters: Meters | None = None
+        self,
+        store: Store,
+        policies: Mapping[str, LeasePolicy],
+        clock: Clock,
+        limit: rate.Rate | None = None,
+        meters: Meters | None = None,
     ) -> None:
-        """Take the database, the lease policy of each dialect, the clock, and meters (None: some of its own)."""
+        """Take the database, the lease policy of each dialect, the clock, how often a caller may change things (None:
+        as often as it likes), and meters (None: some of its own).
+        """
         self._store = store
         self._policies = policies
         self.policies = Policies(policies)
@@ -81,6 +97,7 @@ class Registry:
         self.meters.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(self._moment)
         self._interrupted = False
+        self._limit = None if limit is None else rate.Limit(limit)
         self._heeders: list[Callable[[], None]] = []
 
     def heed(self, call: Callable[[], None]) -> None:
@@ -99,9 +116,9 @@ class Registry:
             AlreadyRegistered: In mode `create`, and the key is alive.
             NotRegistered: In mode `update`, and there is none.
             NotOwner: The key belongs to another account.
-            TooMany: The account owns as many as the policy allows, and this would be another one.
+            TooMany: There are as many, of the account or at all, as the policy allows, and this would be another one.
         """
-        return cast("Registered", await self._writer.submit(command))
+        return cast("Registered", await self._change(command))
 
     async def renew(self, command: Renew) -> Renewal:
         """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses such) or `Unknown`.
@@ -117,7 +134,7 @@ class Registry:
         Raises:
             NotRegistered: There is none.
         """
-        return cast("Done", await self._writer.submit(command))
+        return cast("Done", await self._change(command))
 
     async def deregister(self, command: Deregister) -> Done:
         """End a registration; the outcome holds it as it was.
@@ -127,7 +144,7 @@ class Registry:
             NotOwner: It belongs to another account.
             StillSubscribed: Somebody depends on it.
         """
-        return cast("Done", await self._writer.submit(command))
+        return cast("Done", await self._change(command))
 
     async def approve(self, command: Approve) -> Done:
         """Approve a pending registration; approving twice is no error.
@@ -137,6 +154,12 @@ class Registry:
         """
         return cast("Done", await self._writer.submit(command))
 
+    async def _change(self, command: rate.Change) -> Outcome:
+        wait = 0.0 if self._limit is None else self._limit.wait(command, self._clock.now())
+        if wait:
+            raise RateLimited(rate.retry_after(wait))
+        return await self._writer.submit(command)
+
     # --- what readers ask for
 
     async def find(self, dialect: str, key: str) -> Entry | None:
@@ -145,13 +168,18 @@ class Registry:
 
     async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
         """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are."""
-        now = self._clock.now()
+        now = await self._judging_time()
         rows = await self._transact(self._store.scan, registrations.find_all, dialect, now if alive else None)
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
 
-    async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | None]:
-        now = self._clock.now()
-        rows = await self._transact(self._store.find, registrations.find, keys)
+    async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | RegistryError | None]:
+        now = await self._judging_time()
+        try:
+            rows = await self._transact(self._store.find, registrations.find, keys)
+        except Unstorable as error:
+            if len(keys) == 1:
+                return [error]
+            return [found for key in keys for found in await self._find([key])]
         return [self._judged(rows[key], now) if key in rows else None for key in keys]
 
     def _judged(self, row: registrations.Found, now: float) -> Entry | None:
@@ -263,9 +291,7 @@ class Registry:
 
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
         try:
-            outcomes, recorded = await self._transact(
-                self._store.write, apply, commands, self._policies, self._clock.now()
-            )
+            outcomes, recorded = await self._write(apply, commands, self._policies, self._clock.now())
         except Unstorable as error:
             if len(commands) == 1:
                 return [error]
@@ -279,6 +305,8 @@ class Registry:
         return await self._transact(self._store.read, work, *args, **kwargs)
 
     async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._interrupted:
+            await self._make_up()
         return await self._transact(self._store.write, work, *args, **kwargs)
 
     async def _transact(
@@ -288,17 +316,32 @@ class Registry:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run a transaction; the first one after an outage of the database makes up for the outage first."""
         try:
-            if self._interrupted:
-                await self._store.write(lambda c: presence.resume(c, self._clock.now(), ABSENCE))
-                self._interrupted = False
             return await run(lambda connection: work(connection, *args, **kwargs))
-        except Unstorable:
-            raise
         except StoreUnavailable:
             self._interrupted = True
             raise
+
+    async def _make_up(self) -> None:
+        """Make up for an outage of the database, as for an absence of the gateway: whatever comes first does it."""
+        await self._transact(self._store.write, presence.resume, self._clock.now(), ABSENCE)
+        self._interrupted = False
+
+    async def _judging_time(self) -> float:
+        """Return the time at which readers judge leases: now, or the end of what is known.
+
+        After an outage the leases are prolonged first. While the database can be read and not written (its disk is
+        full, or another server is about to take over) that fails, and no heartbeat gets through either. What was
+        alive when a gateway was last there then still counts as alive: it will be, once that can be written.
+        """
+        if self._interrupted:
+            try:
+                await self._make_up()
+            except StoreUnavailable:
+                present_at = await self._transact(self._store.find, presence.last)
+                if present_at is not None and self._clock.now() - present_at > ABSENCE:
+                    return present_at
+        return self._clock.now()
 
 
 def _subscribe(

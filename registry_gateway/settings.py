@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_ori
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.rate import Rate, parse
 from registry_gateway.store.engine import async_url
 
 PREFIX = "REGISTRY_GATEWAY_"
@@ -46,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Path prefix a reverse proxy serves the gateway under, such as /registry.")
     ] = ""
     forwarded_allow_ips: Annotated[
-        str, Meta(description="Proxies whose X-Forwarded-* headers are believed: addresses, networks or *.")
+        str, Meta(description="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks or *.")
     ] = "127.0.0.1"
     require_auth: Annotated[
         bool, Meta(description="Whether the gateway refuses to start while a dialect lets anybody write.")
@@ -72,10 +73,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "read:catalog or admin:registry."
         ),
     ] = False
+    rate_limit: Annotated[
+        str | None,
+        Meta(
+            description="Most changes a credential (an address, where none is asked for) may make: 10/s, 600/m, 5000/h "
+            "or a number for so many a minute. Heartbeats and reads don't count, and first registrations always pass. "
+            "Unset: no limit."
+        ),
+    ] = None
     sqlite_synchronous: Annotated[
         Literal["NORMAL", "FULL"],
         Meta(description="SQLite durability: NORMAL survives a killed process, FULL a power cut as well."),
     ] = "NORMAL"
+
+    def rate(self) -> Rate | None:
+        """Return `rate_limit` as a rate.
+
+        Raises:
+            ValueError: It is none.
+        """
+        return None if self.rate_limit is None else parse(self.rate_limit)
 
 
 class HasSettings(Protocol):
@@ -217,6 +234,10 @@ def _check(settings: Settings, adapters: Sequence[HasSettings]) -> None:
         async_url(settings.database_url)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
+    try:
+        settings.rate()
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}RATE_LIMIT: {error}") from None
     if settings.public_url is not None and not settings.public_url.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}PUBLIC_URL: must start with http:// or https://")
     if settings.public_url is not None and "@" in settings.public_url.partition("://")[2].partition("/")[0]:

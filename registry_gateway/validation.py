@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.errors import Unstorable
 from registry_gateway.exchange import Answer, EmptyBody, json_answer
 
 Text = Annotated[str, Meta(max_length=1024, pattern=r"^[^\x00]*\Z")]
@@ -61,6 +62,8 @@ def detail(error: Exception) -> dict[str, Any]:
         return error.detail
     if isinstance(error, EmptyBody):
         return {"type": "missing", "loc": ["body"], "msg": "Field required"}
+    if isinstance(error, Unstorable):
+        return {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}
     if not isinstance(error, msgspec.ValidationError):
         return {"type": "json_invalid", "loc": ["body"], "msg": f"JSON decode error: {error}"}
     problem, path = parted(str(error))
@@ -89,7 +92,7 @@ def unprocessable(error: Exception) -> Answer:
     return json_answer(422, {"detail": [detail(error)]})
 
 
-REFUSED = (Invalid, EmptyBody, msgspec.DecodeError)
+REFUSED = (Invalid, EmptyBody, Unstorable, msgspec.DecodeError)
 """The exceptions `unprocessable` words. `msgspec.ValidationError` is a DecodeError."""
 
 

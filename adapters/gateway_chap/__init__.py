@@ -39,6 +39,10 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     ttl_seconds: Annotated[Seconds, Meta(description="Seconds a CHAP service lives without a ping.")] = 30.0
+    max_services: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Most CHAP services that may be registered at once. Unset: no limit."),
+    ] = None
     missing_key_status: Annotated[
         Literal[422, 401],
         Meta(description="Status for a missing X-Service-Key: 422 as documented, 401 as chap-core from 2.2 on."),
@@ -53,9 +57,9 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         keys.check(KEY, self.registration_key, self.registration_key_file)
 
 
-def policy(_core: Settings, _own: ChapSettings) -> LeasePolicy:
+def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
     """A service is gone at its deadline, and a late ping is refused: only a 404 makes servicekit register again."""
-    return LeasePolicy(late_renewal="refuse", retention=0)
+    return LeasePolicy(late_renewal="refuse", retention=0, most=own.max_services)
 
 
 def mount(core: Core, own: ChapSettings) -> Mount:

@@ -4,9 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from gateway_chap.misdirected import advice
-from registry_gateway.errors import NotRegistered, StoreUnavailable
-from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
-from registry_gateway.validation import REFUSED, unprocessable
+from registry_gateway import detail
+from registry_gateway.errors import NotRegistered
+from registry_gateway.exchange import Answer, json_answer
 
 KEY = "SERVICEKIT_REGISTRATION_KEY"
 """Where a service has its key, and the gateway the keys: both are called as the reference calls them."""
@@ -43,15 +43,8 @@ def fault(error: Exception, scope: Scope) -> Answer:
             return json_answer(401, {"detail": str(error)})
         case NotRegistered():
             return json_answer(404, {"detail": f"Service {error}"})
-        case BodyTooLarge():
-            return json_answer(413, {"detail": str(error)})
-        case StoreUnavailable():
-            detail = "The registry is temporarily unavailable; try again shortly"
-            return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
-        case HTTPException():
-            instead = advice(scope["method"], scope["path"]) if error.status_code in (404, 405) else None
-            detail = error.detail if instead is None else f"{error.detail}: {instead}"
-            return json_answer(error.status_code, {"detail": detail}, error.headers)
-    if isinstance(error, REFUSED):
-        return unprocessable(error)
-    return json_answer(500, {"detail": "Internal server error"})
+        case HTTPException(status_code=404 | 405):
+            instead = advice(scope["method"], scope["path"])
+            if instead is not None:
+                return json_answer(error.status_code, {"detail": f"{error.detail}: {instead}"}, error.headers)
+    return detail.fault(error, scope)

@@ -7,6 +7,7 @@ from gateway_chap.wire import PingResponse, RegisterRequest, RegisterResponse, S
 from registry_gateway.operation import (
     IF_NONE_MATCH,
     NOT_MODIFIED,
+    RETRY_AFTER,
     Detail,
     Operation,
     Parameter,
@@ -37,6 +38,9 @@ _REFUSED: Mapping[int, Response] = {
     401: Response("The key is wrong, or missing where the gateway is set to say so with 401.", Detail),
     422: Response("The key is missing.", Unprocessable),
 }
+_LIMITED: Mapping[int, Response] = {
+    429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", Detail, headers=RETRY_AFTER),
+}
 _NOT_FOUND: Mapping[int, Response] = {404: Response("No such service is alive: register (again).", Detail)}
 
 _REGISTER = Operation(
@@ -62,8 +66,10 @@ _REGISTER = Operation(
     responses={
         200: Response("Registered, for `ttl_seconds` from now.", RegisterResponse),
         401: _REFUSED[401],
+        403: Response("There are as many services as `REGISTRY_GATEWAY_CHAP_MAX_SERVICES` allows.", Detail),
         413: Response("The body is too large.", Detail),
         422: Response("The key is missing, or the body makes no sense.", Unprocessable),
+        **_LIMITED,
         **_BROKEN,
     },
 )
@@ -74,7 +80,7 @@ _DEREGISTER = Operation(
     name="deregister",
     summary="Leave",
     parameters=(ID,),
-    responses={204: Response("It has left."), **_REFUSED, **_NOT_FOUND, **_BROKEN},
+    responses={204: Response("It has left."), **_REFUSED, **_NOT_FOUND, **_LIMITED, **_BROKEN},
 )
 
 WRITES = (

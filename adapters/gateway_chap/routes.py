@@ -12,7 +12,7 @@ from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
 from registry_gateway.keys import Keyring
-from registry_gateway.model import Actor
+from registry_gateway.model import ANONYMOUS, Actor
 from registry_gateway.registry import Registry
 from registry_gateway.unasked import Unasked
 
@@ -104,7 +104,7 @@ class Chap:
 
     def _authenticate(self, call: Call) -> Actor:
         if self._keyring is None:
-            return call.actor("anonymous")
+            return call.actor(ANONYMOUS)
         given = call.header(b"x-service-key")
         if given is None:
             raise MissingKey(self._missing_key_status)

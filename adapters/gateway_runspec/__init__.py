@@ -48,6 +48,13 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_interval: Annotated[
         Seconds, Meta(description="Seconds between two heartbeats of a runspec agent; silent for three, it is stale.")
     ] = 30.0
+    max_instances: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Most runspec instances that may be registered, inactive ones included until their retention "
+            "is over. Unset: no limit."
+        ),
+    ] = None
     protect_reads: Annotated[
         bool, Meta(description="Whether listing instances, tools and hosts needs the runspec API key too.")
     ] = False
@@ -59,9 +66,14 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(f"REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS needs {KEY} as well")
 
 
-def policy(core: Settings, _own: RunspecSettings) -> LeasePolicy:
+def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
     """A silent or deregistered agent stays listed as inactive for the retention, and any heartbeat revives it."""
-    return LeasePolicy(late_renewal="revive", retention=core.retention_days * DAY, keeps_deregistered=True)
+    return LeasePolicy(
+        late_renewal="revive",
+        retention=core.retention_days * DAY,
+        keeps_deregistered=True,
+        most=own.max_instances,
+    )
 
 
 def mount(core: Core, own: RunspecSettings) -> Mount:

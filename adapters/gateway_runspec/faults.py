@@ -1,11 +1,10 @@
 """runspec's wording of errors: FastAPI's `{"detail": ...}` throughout."""
 
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from registry_gateway.errors import NotRegistered, StoreUnavailable
-from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
-from registry_gateway.validation import REFUSED, unprocessable
+from registry_gateway import detail
+from registry_gateway.errors import NotRegistered
+from registry_gateway.exchange import Answer, json_answer
 
 
 class BadKey(Exception):
@@ -31,7 +30,7 @@ class NoSuchTool(Exception):
         super().__init__("Tool not found")
 
 
-def fault(error: Exception, _scope: Scope) -> Answer:
+def fault(error: Exception, scope: Scope) -> Answer:
     """Word `error` for a runspec agent or client."""
     match error:
         case BadKey():
@@ -40,13 +39,4 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             return json_answer(404, {"detail": "Instance not found"})
         case NoSuchTool():
             return json_answer(404, {"detail": str(error)})
-        case BodyTooLarge():
-            return json_answer(413, {"detail": str(error)})
-        case StoreUnavailable():
-            detail = "The registry is temporarily unavailable; try again shortly"
-            return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
-        case HTTPException():
-            return json_answer(error.status_code, {"detail": error.detail}, error.headers)
-    if isinstance(error, REFUSED):
-        return unprocessable(error)
-    return json_answer(500, {"detail": "Internal server error"})
+    return detail.fault(error, scope)

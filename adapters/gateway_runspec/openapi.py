@@ -15,6 +15,7 @@ from gateway_runspec.wire import (
 from registry_gateway.operation import (
     IF_NONE_MATCH,
     NOT_MODIFIED,
+    RETRY_AFTER,
     Detail,
     Operation,
     Parameter,
@@ -49,6 +50,9 @@ _BODY: Mapping[int, Response] = {
     422: Response("The body makes no sense.", Unprocessable),
 }
 _QUERY: Mapping[int, Response] = {422: Response("`active` is no boolean.", Unprocessable)}
+_LIMITED: Mapping[int, Response] = {
+    429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", Detail, headers=RETRY_AFTER),
+}
 _NO_INSTANCE: Mapping[int, Response] = {404: Response("No such instance.", Detail)}
 _NO_TOOL: Mapping[int, Response] = {404: Response("No such tool.", Detail)}
 _ATTACHED = {"Content-Disposition": "A name for the file."}
@@ -63,7 +67,16 @@ WRITES = (
         description="Replaces what was registered under the id and empties its tools. Unknown members are kept.",
         request=RegisterRequest,
         example={"instance_id": "5f0c", "name": "portal", "version": "1.0", "host": "web-01"},
-        responses={201: Response("Registered.", StatusResponse), **_REFUSED, **_BODY, **_BROKEN},
+        responses={
+            201: Response("Registered.", StatusResponse),
+            403: Response(
+                "The key is missing or wrong, or there are as many as `REGISTRY_GATEWAY_RUNSPEC_MAX_INSTANCES` allows.",
+                Detail,
+            ),
+            **_BODY,
+            **_LIMITED,
+            **_BROKEN,
+        },
     ),
     Operation(
         method="POST",
@@ -105,7 +118,14 @@ WRITES = (
                 }
             ]
         },
-        responses={200: Response("Replaced.", StatusResponse), **_REFUSED, **_NO_INSTANCE, **_BODY, **_BROKEN},
+        responses={
+            200: Response("Replaced.", StatusResponse),
+            **_REFUSED,
+            **_NO_INSTANCE,
+            **_BODY,
+            **_LIMITED,
+            **_BROKEN,
+        },
     ),
     Operation(
         method="DELETE",
@@ -114,7 +134,7 @@ WRITES = (
         summary="Leave",
         description="An id that nobody has is no error.",
         parameters=(ID,),
-        responses={200: Response("It is inactive now.", StatusResponse), **_REFUSED, **_BROKEN},
+        responses={200: Response("It is inactive now.", StatusResponse), **_REFUSED, **_LIMITED, **_BROKEN},
     ),
 )
 """The operations that ask for the key where there is one."""

@@ -2,9 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from typing import ClassVar
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from gateway_runspec import export, translate
@@ -15,7 +13,7 @@ from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
 from registry_gateway.exchange import NOSNIFF, Answer, Call, Rendered, json_answer, resource
 from registry_gateway.keys import Keyring
-from registry_gateway.model import Actor, Entry
+from registry_gateway.model import ANONYMOUS, Actor, Entry
 from registry_gateway.registry import Registry
 from registry_gateway.unasked import Unasked
 
@@ -25,23 +23,6 @@ _OK = Answer(200, b'{"status":"ok"}')
 _CREATED = Answer(201, b'{"status":"ok"}')
 _ACK = Answer(200, b'{"status":"ack"}')
 _REFRESH = Answer(200, b'{"status":"refresh"}')
-
-
-class Anything(Convertor[str]):
-    """Path parameter of any text. Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `a`."""
-
-    regex: ClassVar[str] = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-
-register_url_convertor("runspec_text", Anything())  # Starlette keeps these for the process; hence the prefix
 
 
 class Runspec:
@@ -69,12 +50,12 @@ class Runspec:
         Ids and tool names may hold slashes: clients put them into the path as they are.
         """
         return [
-            resource("/instances/{id:runspec_text}/heartbeat", POST=self.heartbeat),
-            resource("/instances/{id:runspec_text}/tools", POST=self.advertise),
+            resource("/instances/{id:anything}/heartbeat", POST=self.heartbeat),
+            resource("/instances/{id:anything}/tools", POST=self.advertise),
             resource("/instances", GET=self.instances, POST=self.register),
-            resource("/instances/{id:runspec_text}", GET=self.instance, DELETE=self.deregister),
+            resource("/instances/{id:anything}", GET=self.instance, DELETE=self.deregister),
             resource("/tools", GET=self.tools),
-            resource("/tools/{name:runspec_text}", GET=self.tool),
+            resource("/tools/{name:anything}", GET=self.tool),
             resource("/hosts", GET=self.hosts),
             resource("/export/superputty", GET=self.superputty),
             resource("/export/mobaxterm", GET=self.mobaxterm),
@@ -174,7 +155,7 @@ class Runspec:
 
     def _authenticate(self, call: Call) -> Actor:
         if self._keyring is None:
-            return call.actor("anonymous")
+            return call.actor(ANONYMOUS)
         given = call.header(b"x-api-key")
         holder = None if given is None else self._keyring.holder(given)
         if holder is None:

@@ -11,6 +11,7 @@ from registry_gateway.errors import (
     AlreadyRegistered,
     NotOwner,
     NotRegistered,
+    RateLimited,
     StillSubscribed,
     StoreUnavailable,
     TooMany,
@@ -26,10 +27,11 @@ CODES = {
     405: "method_not_allowed",
     409: "conflict",
     413: "payload_too_large",
+    429: "rate_limited",
     500: "internal_error",
     503: "unavailable",
 }
-"""Status and code. Those of 405, 413 and 503 are ours: the reference names none."""
+"""Status and code. Those of 405, 413, 429 and 503 are ours: the reference names none."""
 
 
 def fault(error: Exception, scope: Scope) -> Answer:
@@ -51,6 +53,8 @@ def fault(error: Exception, scope: Scope) -> Answer:
             return _refusal(409, f"Service {error}; cancel what depends on it first", scope)
         case BodyTooLarge():
             return _refusal(413, str(error), scope)
+        case RateLimited():
+            return _refusal(429, str(error), scope, {"Retry-After": str(error.retry_after)})
         case StoreUnavailable():
             message = "The registry is temporarily unavailable; try again shortly"
             return _refusal(503, message, scope, {"Retry-After": "1"})

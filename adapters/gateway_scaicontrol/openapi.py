@@ -11,7 +11,7 @@ from gateway_scaicontrol.wire import (
     RegistrationRequest,
     RegistrationResponse,
 )
-from registry_gateway.operation import Operation, Response, Security, Unprocessable, secured
+from registry_gateway.operation import RETRY_AFTER, Operation, Response, Security, Unprocessable, secured
 
 DESCRIPTION = "ScaiLabs services with their service accounts: ScaiControl's service registry."
 
@@ -35,6 +35,9 @@ _REFUSED: Mapping[int, Response] = {
     422: Response("The body makes no sense.", Unprocessable),
     500: Response("A defect of the gateway.", ErrorResponse),
     503: Response("The database, or the token's issuer, is out of reach; nothing was changed.", ErrorResponse),
+}
+_LIMITED: Mapping[int, Response] = {
+    429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", ErrorResponse, headers=RETRY_AFTER),
 }
 _NOT_FOUND: Mapping[int, Response] = {404: Response("The slug is not registered.", ErrorResponse)}
 _EXAMPLE = {
@@ -60,6 +63,7 @@ OPERATIONS = secured(
                 201: Response("Registered.", ApiResponse[RegistrationResponse], headers=_REQUEST_ID),
                 409: Response("The slug is registered and alive: update it with PUT.", ErrorResponse),
                 **_REFUSED,
+                **_LIMITED,
             },
         ),
         Operation(
@@ -74,6 +78,7 @@ OPERATIONS = secured(
                 200: Response("Updated.", ApiResponse[RegistrationResponse], headers=_REQUEST_ID),
                 **_NOT_FOUND,
                 **_REFUSED,
+                **_LIMITED,
             },
         ),
         Operation(
@@ -88,6 +93,7 @@ OPERATIONS = secured(
                 409: Response("There are active subscriptions.", ErrorResponse),
                 **_NOT_FOUND,
                 **_REFUSED,
+                **_LIMITED,
             },
         ),
         Operation(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from registry_gateway.catalogue.query import EventId, Events, Services, Watching, parameters
-from registry_gateway.catalogue.wire import Dossier, EventList, ServiceList, Stats
+from registry_gateway.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
 from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
 from registry_gateway.problem import MEDIA_TYPE, Problem
 
@@ -49,7 +49,7 @@ _OPERATIONS = (
         summary="All there is on one service",
         description="Also of one that is gone, from the log of events.",
         parameters=(*_SERVICE, IF_NONE_MATCH),
-        responses=answers("It.", Dossier, p404="There never was one, as far as is known."),
+        responses=answers("It.", ServiceDetail, p404="There never was one, as far as is known."),
     ),
     Operation(
         method="GET",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from registry_gateway.catalogue import cursor, render
 from registry_gateway.catalogue.changes import Changes
 from registry_gateway.catalogue.query import Events, Services
-from registry_gateway.catalogue.wire import Dossier, EventList, Service, ServiceList, Stats
+from registry_gateway.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.clock import Clock
 from registry_gateway.doctor import RECENT
 from registry_gateway.lease import Policies
@@ -122,7 +122,7 @@ class Reader:
             began = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
             raise Refused(410, "Before the log", f"Events are kept since {began}", parameter="at", since=since)
 
-    async def service(self, dialect: str, key: str) -> Dossier | None:
+    async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all there is on a service, registered or gone; None if there never was one."""
         known = await self._store.read(lambda c: present.dossier(c, dialect, key, RECENT))
         return render.dossier(known, self._policies.of(dialect), self._clock.now())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from registry_gateway.catalogue.wire import Dossier, Ending, LeaseView, Service, Stats
+from registry_gateway.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, Stats
 from registry_gateway.decide import lapse
 from registry_gateway.doctor import diagnose
 from registry_gateway.doctor.finding import Finding
@@ -57,13 +57,13 @@ def picked(service: Service, members: Sequence[str]) -> Service:
     return Service(**{name: getattr(service, name) for name in members}) if members else service
 
 
-def dossier(known: found.Dossier, policy: LeasePolicy, now: float) -> Dossier | None:
+def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetail | None:
     """Return all there is on a service; None if there never was one, as far as is known."""
     if known.found is None:
         return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, capabilities = known.found
     lease, stands = registration.lease, status(registration, policy, now)
-    return Dossier(
+    return ServiceDetail(
         dialect=registration.dialect,
         key=registration.key,
         name=registration.name,
@@ -99,8 +99,8 @@ def lease_view(lease: Lease, now: float) -> LeaseView:
     )
 
 
-def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> Dossier:
-    return Dossier(
+def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> ServiceDetail:
+    return ServiceDetail(
         dialect=last.dialect,
         key=last.key,
         name=last.name,

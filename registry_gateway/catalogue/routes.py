@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import msgspec
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
@@ -18,26 +17,6 @@ from registry_gateway.exchange import Answer, Call, Rendered, resource
 from registry_gateway.problem import Refused, bad_parameter
 
 Q = TypeVar("Q", bound=msgspec.Struct)
-
-
-class Anything(Convertor[str]):
-    """Path parameter of any text, slashes and line breaks included: services choose their keys."""
-
-    regex: ClassVar[str] = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-
-TEXT = "catalogue_text"
-"""What routes call that kind of parameter."""
-
-register_url_convertor(TEXT, Anything())  # Starlette keeps these for the process; hence the prefix
 
 
 class Catalogue:
@@ -58,8 +37,8 @@ class Catalogue:
             resource("/catalog/v1/services", GET=self.services),
             resource("/catalog/v1/stats", GET=self.stats),
             resource("/catalog/v1/events", GET=self.watch),
-            resource("/catalog/v1/services/{dialect}/{key:catalogue_text}/events", GET=self.events),
-            resource("/catalog/v1/services/{dialect}/{key:catalogue_text}", GET=self.service),
+            resource("/catalog/v1/services/{dialect}/{key:anything}/events", GET=self.events),
+            resource("/catalog/v1/services/{dialect}/{key:anything}", GET=self.service),
         ]
 
     async def services(self, call: Call) -> Answer:

@@ -65,7 +65,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
     """All there is on one service.
 
     Of one that is gone and not kept, the log of events has the last state: name, version, address, and how it

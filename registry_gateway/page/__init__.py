@@ -16,7 +16,6 @@ from starlette.types import Scope
 
 from registry_gateway import __version__
 from registry_gateway.browsers import for_browsers
-from registry_gateway.catalogue.routes import TEXT
 from registry_gateway.exchange import Answer, Call, Rendered, resource
 
 HEADERS = {
@@ -49,7 +48,7 @@ class Page:
         """Return the routes."""
         return [
             resource("/", GET=self.services),
-            resource(f"/services/{{dialect}}/{{key:{TEXT}}}", GET=self.service),
+            resource("/services/{dialect}/{key:anything}", GET=self.service),
             resource("/page/{file}", GET=self.file),
         ]
 

@@ -42,7 +42,7 @@ LAST_SEEN = case((R.heartbeat_at > R.granted_at, R.heartbeat_at), else_=R.grante
 _SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
 
 
-class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is on one service. `found` is None when it is not there any more; `last` is then its last
     event, and `ended` in any case the last lapse or deregistration on record. `recent` are its last events, oldest
     first.
@@ -173,10 +173,10 @@ def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]
 # --- one service
 
 
-def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Dossier:
+def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
     """Return what there is on a service, registered or not, with up to `recent` of its events."""
     found = registrations.find(connection, [(dialect, key)]).get((dialect, key))
-    return Dossier(
+    return Known(
         found=found,
         versions=registrations.versions(connection, dialect, key),
         subscriptions=subscriptions.read(connection, dialect, key),

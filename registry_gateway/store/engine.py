@@ -159,7 +159,7 @@ class Store:
     async def _write_quietly(self, work: Callable[[Connection], object]) -> None:
         try:
             await self.write(work)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Unstorable) as error:
             log.warning("not written: %s", error)
 
     async def close(self) -> None:
@@ -194,7 +194,7 @@ class LostRace(StoreUnavailable):
     """Another process changed the same rows first; the transaction was rolled back and may be run again."""
 
 
-def translated(error: Exception) -> StoreUnavailable:
+def translated(error: Exception) -> StoreUnavailable | Unstorable:
     """Return what an error of a driver means to whoever asked: a lost race, bad values, or a database out of use."""
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, IntegrityError) or state in _RACES:

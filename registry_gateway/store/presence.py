@@ -9,13 +9,14 @@ from registry_gateway.store.tables import PresenceRow, RegistrationRow
 R = RegistrationRow
 
 
-_PRESENT = select(PresenceRow.present_at).with_for_update()
+_LAST = select(PresenceRow.present_at)
+_PRESENT = _LAST.with_for_update()
 _SIGN = update(PresenceRow).values(present_at=bindparam("now"))
 
 
 def last(connection: Connection) -> float | None:
     """Return when the last gateway was last there, in epoch seconds; None if there never was one."""
-    return connection.execute(select(PresenceRow.present_at)).scalar()
+    return connection.execute(_LAST).scalar()
 
 
 def resume(connection: Connection, now: float, outage: float) -> int:

@@ -167,8 +167,10 @@ def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registratio
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
-def count_owned(connection: Connection, dialect: str, owner: str) -> int:
-    """Return how many registrations an account owns. Walks through those of the dialect: there is no index for it."""
+def count(connection: Connection, dialect: str, owner: str | None = None) -> int:
+    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect."""
+    if owner is None:
+        return connection.execute(_COUNT, {"dialect": dialect}).scalar_one()
     return connection.execute(_COUNT_OWNED, {"dialect": dialect, "owner": owner}).scalar_one()
 
 
@@ -237,7 +239,8 @@ def _replacing(*but: str) -> Prepared:
 
 _REPLACE, _PROLONG = _replacing(), _replacing("stage", "sweep_at")
 _REMOVE = Prepared(delete(R).where(_OF_KEY))
-_COUNT_OWNED = select(func.count()).where(R.dialect == bindparam("dialect"), R.owner == bindparam("owner"))
+_COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
+_COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
 _DOCUMENT = update(DocumentRow).where(DocumentRow.dialect == bindparam("dialect"), DocumentRow.key == bindparam("key"))
 _OFFER = _DOCUMENT.values(capabilities=bindparam("capabilities"), offers=bindparam("offers"))
 _MORE = {"versions": DocumentRow.versions + bindparam("versions")}

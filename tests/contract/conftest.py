@@ -1,6 +1,6 @@
 """Registries for the contract tests: as many on one database as a test wants."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -8,26 +8,8 @@ from registry_gateway.clock import Clock
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.registry import Registry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.tables import Table
-from tests import conftest
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, OpenRegistry
-
-
-@pytest.fixture(scope="session")
-def contract_database(postgresql: Callable[[str], str], postgresql_template: str) -> Iterator[str]:
-    """URL of the PostgreSQL database that the tests here use one after the other."""
-    postgresql(f"CREATE DATABASE registry_contract TEMPLATE {postgresql_template}")
-    yield conftest._postgresql_url(postgresql, "registry_contract")
-    postgresql("DROP DATABASE registry_contract WITH (FORCE)")
-
-
-@pytest.fixture
-def postgresql_url(postgresql: Callable[[str], str], contract_database: str) -> str:
-    """URL of a migrated, empty PostgreSQL database. Emptying one takes a fraction of the time of making one."""
-    tables = ", ".join(Table.metadata.tables)
-    postgresql(f"\\c registry_contract\nSET lock_timeout = '5s';\nTRUNCATE {tables} RESTART IDENTITY;")
-    return contract_database
 
 
 class _Opener:

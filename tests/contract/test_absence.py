@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from registry_gateway.commands import Lapsed, Renewed
 from registry_gateway.errors import StoreUnavailable
@@ -196,6 +197,40 @@ async def test_an_outage_of_the_database_is_over_without_a_restart(
     await registry.moment()
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_database_that_can_only_be_read_is_read_and_buries_nobody(
+    open_registry: OpenRegistry, clock: ManualClock, database_url: str, postgresql: Callable[[str], str]
+) -> None:
+    """As when a disk is full, or a standby is asked before it takes over."""
+    name = make_url(database_url).database
+
+    def read_only(on: bool) -> None:
+        postgresql(f"ALTER DATABASE {name} SET default_transaction_read_only = {on}")
+        postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    registry = open_registry(ENDS)
+    await registry.register(register("lapsed", ttl=1))
+    clock.advance(2)
+    await registry.register(register())
+    await registry.resume()
+    read_only(True)
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await registry.renew(renew())
+            clock.advance(10 * TTL)
+            assert [entry.registration.key for entry in await registry.list(alive=True)] == ["svc"]
+            assert (await found(registry)).alive
+            assert await registry.find(DIALECT, "lapsed") is None
+            assert len(await registry.events()) == 2
+    finally:
+        read_only(False)
+    assert (await found(registry)).registration.lease.expires_at == clock.now() + TTL
+    assert "resumed" in await history(registry)
+    clock.advance(TTL)
+    assert await registry.find(DIALECT, "svc") is None
+
+
 @pytest.mark.parametrize("first", ["find", "list", "expire", "register"])
 async def test_whatever_comes_first_after_an_outage_makes_up_for_it(
     open_registry: OpenRegistry, clock: ManualClock, outage: Outage, first: str
@@ -223,12 +258,13 @@ async def test_whatever_comes_first_after_an_outage_makes_up_for_it(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_connections_that_are_cut_fail_their_callers_once(
-    open_registry: OpenRegistry, clock: ManualClock, postgresql: Callable[[str], str]
+    open_registry: OpenRegistry, clock: ManualClock, database_url: str, postgresql: Callable[[str], str]
 ) -> None:
     registry = open_registry(REVIVES)
     await registry.register(register())
+    name = make_url(database_url).database
     for _ in range(3):
-        postgresql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'registry_%'")
+        postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         outcomes = await asyncio.gather(
             registry.renew(renew()), registry.find(DIALECT, "svc"), registry.events(), return_exceptions=True
         )

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from registry_gateway.commands import Done, Registered, Renewed, Unknown
-from registry_gateway.errors import NotOwner, NotRegistered
+from registry_gateway.errors import NotOwner, NotRegistered, Unstorable
+from registry_gateway.model import Entry
 from tests.contract.services import (
     DIALECT,
     ENDS,
@@ -120,4 +121,21 @@ async def test_a_command_the_database_cannot_take_fails_no_other_caller(open_reg
         registry.register(register("bad", name="NUL \x00")),
         return_exceptions=True,
     )
-    assert [isinstance(outcome, Registered) for outcome in outcomes] == [True, True, False]
+    assert [isinstance(outcome, Registered) for outcome in outcomes[:2]] == [True, True]
+    assert isinstance(outcomes[2], Unstorable)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_key_the_database_cannot_look_up_fails_no_other_caller(open_registry: OpenRegistry) -> None:
+    registry = open_registry(ENDS)
+    await registry.register(register("good"))
+    outcomes = await asyncio.gather(
+        registry.find(DIALECT, "other"),
+        registry.find(DIALECT, "good"),
+        registry.find(DIALECT, "NUL \x00"),
+        return_exceptions=True,
+    )
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], Entry)
+    assert isinstance(outcomes[2], Unstorable)
+    assert await registry.find(DIALECT, "good") is not None

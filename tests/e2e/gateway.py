@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests.conftest import WORKER
 from tests.e2e.child import Child, clean_environment
 from tests.e2e.polling import wait_until
 
@@ -162,9 +163,9 @@ def unused_port() -> int:
     """A free port below the range the system takes its own from.
 
     A port of that range could be given to an outgoing connection while the gateway is down, and then it could
-    not come back on it.
+    not come back on it. Each process that runs tests has ports of its own.
     """
-    for port in random.sample(range(20_000, 32_000), 50):
+    for port in random.sample(range(20_000 + int(WORKER.removeprefix("gw")) % 32, 32_000, 32), 50):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

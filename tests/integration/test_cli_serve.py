@@ -155,9 +155,9 @@ def test_a_port_in_use_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "registry.db").exists()
 
 
-def test_migrate_brings_postgresql_up_to_date(postgresql_url: str, tmp_path: Path) -> None:
-    output(postgresql_url, "db", "downgrade", "base")
-    with serving(tmp_path, "--migrate", REGISTRY_GATEWAY_DATABASE_URL=postgresql_url) as gateway:
+def test_migrate_brings_postgresql_up_to_date(own_postgresql_url: str, tmp_path: Path) -> None:
+    output(own_postgresql_url, "db", "downgrade", "base")
+    with serving(tmp_path, "--migrate", REGISTRY_GATEWAY_DATABASE_URL=own_postgresql_url) as gateway:
         assert "Migrated the database" in gateway.welcome
         assert gateway.end(signal.SIGTERM) == 0
 

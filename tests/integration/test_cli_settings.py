@@ -139,9 +139,9 @@ def test_migrations_up_and_down(database_url: str) -> None:
     assert "There are no accounts" in output(database_url, "accounts", "list")
 
 
-def test_serve_starts_on_no_database_that_is_behind(postgresql_url: str) -> None:
-    output(postgresql_url, "db", "downgrade", "base")
-    message = complaint(postgresql_url, "serve", REGISTRY_GATEWAY_PORT="0")
+def test_serve_starts_on_no_database_that_is_behind(own_postgresql_url: str) -> None:
+    output(own_postgresql_url, "db", "downgrade", "base")
+    message = complaint(own_postgresql_url, "serve", REGISTRY_GATEWAY_PORT="0")
     assert message.endswith("run: registry-gateway db upgrade, or serve with --migrate")
 
 

@@ -88,6 +88,13 @@ async def opened(url: str) -> AsyncIterator[Store]:
         await store.close()
 
 
+@pytest.fixture(params=["sqlite_url", "own_postgresql_url"], ids=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a migrated database whose tables may be changed."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     """A migrated, empty database."""
@@ -102,7 +109,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path}/empty.db"
         return
     psql: Callable[[str], str] = request.getfixturevalue("postgresql")
-    url: str = request.getfixturevalue("postgresql_url")
+    url: str = request.getfixturevalue("own_postgresql_url")
     name = url.partition("?")[0].rpartition("/")[2]
     psql(f"CREATE DATABASE {name}_empty")
     yield url.replace(name, f"{name}_empty")

@@ -19,6 +19,7 @@ def test_names_and_flags_of_the_settings() -> None:
         "api_key": ("REGISTRY_GATEWAY_RUNSPEC_API_KEY", "--api-key", True),
         "api_key_file": ("REGISTRY_GATEWAY_RUNSPEC_API_KEY_FILE", None, False),
         "heartbeat_interval": ("REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL", None, False),
+        "max_instances": ("REGISTRY_GATEWAY_RUNSPEC_MAX_INSTANCES", None, False),
         "protect_reads": ("REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS", None, False),
     }
 

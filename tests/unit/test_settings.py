@@ -8,6 +8,7 @@ import pytest
 from msgspec import Meta
 
 from registry_gateway import settings
+from registry_gateway.rate import Rate
 from registry_gateway.settings import MASK, Seconds, SettingsError
 
 
@@ -168,3 +169,10 @@ def test_every_setting_has_a_name_of_its_own_a_help_and_a_default() -> None:
     assert flags["REGISTRY_GATEWAY_DATABASE_URL"] == "--database-url"
     assert flags["PLAIN_SERVICE_KEY"] == "--key"
     assert flags["REGISTRY_GATEWAY_PLAIN_STATUS"] is None
+
+
+def test_a_rate_is_read() -> None:
+    assert load().gateway.rate() is None
+    assert load({"REGISTRY_GATEWAY_RATE_LIMIT": "10/s"}).gateway.rate() == Rate(10, 1.0)
+    with pytest.raises(SettingsError, match=r"^REGISTRY_GATEWAY_RATE_LIMIT: must be such as .*, not 'ten'$"):
+        load({"REGISTRY_GATEWAY_RATE_LIMIT": "ten"})

@@ -1,0 +1,31 @@
+"""Errors in FastAPI's wording, `{"detail": ...}`: for dialects whose reference servers are made with it."""
+
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from registry_gateway.errors import RateLimited, StoreUnavailable, TooMany
+from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
+from registry_gateway.validation import REFUSED, unprocessable
+
+
+def fault(error: Exception, _scope: Scope) -> Answer:
+    """Word what can happen in any dialect; `Mount.fault` of one that has no words of its own.
+
+    A dialect words first what it answers in its own way (`NotRegistered`, its keys); whatever it leaves over that is
+    not named here is a 500.
+    """
+    match error:
+        case TooMany():
+            return json_answer(403, {"detail": str(error)})
+        case BodyTooLarge():
+            return json_answer(413, {"detail": str(error)})
+        case RateLimited():
+            return json_answer(429, {"detail": str(error)}, {"Retry-After": str(error.retry_after)})
+        case StoreUnavailable():
+            detail = "The registry is temporarily unavailable; try again shortly"
+            return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
+        case HTTPException():
+            return json_answer(error.status_code, {"detail": error.detail}, error.headers)
+    if isinstance(error, REFUSED):
+        return unprocessable(error)
+    return json_answer(500, {"detail": "Internal server error"})

@@ -1,0 +1,79 @@
+"""How many services the dialects with shared keys may have: a limit if the operator sets one."""
+
+import anyio
+import pytest
+
+from tests.conftest import GatewayFactory, ManualClock
+from tests.integration import chap_service, runspec_agent
+
+pytestmark = pytest.mark.anyio
+
+TWO = {"REGISTRY_GATEWAY_CHAP_MAX_SERVICES": "2", "REGISTRY_GATEWAY_RUNSPEC_MAX_INSTANCES": "2"}
+FULL = {"detail": "There are as many services registered as there may be; one must be deregistered first"}
+
+
+async def test_chap(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:
+    async with start_gateway(database_url, TWO) as client:
+        for key in ("a", "b"):
+            await chap_service.register(client, id=key)
+        before = (await client.get("/v2/services")).content
+        answer = await client.post(chap_service.REGISTER, json=chap_service.payload(id="c"))
+        assert (answer.status_code, answer.json()) == (403, FULL)
+        assert (await client.get("/v2/services")).content == before
+
+        await chap_service.register(client, id="a", version="2")
+        assert (await chap_service.ping(client, "b")).status_code == 200
+        await runspec_agent.register(client)  # another dialect's are not counted
+        assert (await client.delete("/v2/services/a")).status_code == 204
+        await chap_service.register(client, id="c")
+        clock.advance(chap_service.TTL)
+        await chap_service.register(client, id="b")  # anew, in its own place
+
+
+async def test_runspec(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:
+    async with start_gateway(database_url, TWO) as client:
+        for key in ("a1", "a2"):
+            await runspec_agent.register(client, key)
+        clock.advance(runspec_agent.TTL)
+        answer = await client.post("/instances", json={**runspec_agent.AGENT, "instance_id": "a3"})
+        assert (answer.status_code, answer.json()) == (403, FULL)
+        assert await runspec_agent.ids(client, "/instances?active=false") == ["a1", "a2"]
+
+        await runspec_agent.post_tools(client, "a1", runspec_agent.ROTATE)
+        assert await runspec_agent.beat(client, "a1") == "ack"
+        await runspec_agent.register(client, "a2")
+        assert (await client.delete("/instances/a2")).status_code == 200
+        assert (await client.post("/instances", json={**runspec_agent.AGENT, "instance_id": "a3"})).status_code == 403
+        await runspec_agent.register(client, "a2")
+        assert (await client.delete("/instances/a2")).status_code == 200
+        clock.advance(30 * runspec_agent.DAY + 1)
+        await runspec_agent.registry_of(client).purge()
+        await runspec_agent.register(client, "a3")
+
+
+async def test_registrations_at_once_are_counted_one_after_the_other(
+    start_gateway: GatewayFactory, database_url: str
+) -> None:
+    async with start_gateway(database_url, TWO) as client:
+        statuses: list[int] = []
+
+        async def register(key: str) -> None:
+            answer = await client.post(chap_service.REGISTER, json=chap_service.payload(id=key))
+            statuses.append(answer.status_code)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(8):
+                tasks.start_soon(register, f"s{number}")
+        assert sorted(statuses) == [200, 200, *[403] * 6]
+
+
+async def test_what_was_there_before_the_limit_stays(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        for key in ("a", "b", "c"):
+            await chap_service.register(client, id=key)
+    async with start_gateway(sqlite_url, TWO) as client:
+        for key in ("a", "b", "c"):
+            await chap_service.register(client, id=key)
+            assert (await chap_service.ping(client, key)).status_code == 200
+        answer = await client.post(chap_service.REGISTER, json=chap_service.payload(id="d"))
+        assert answer.status_code == 403

@@ -1,0 +1,31 @@
+"""What the core raises, as each dialect words it where the wire has no way to provoke it."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from starlette.types import Scope
+
+import gateway_chap.faults
+import gateway_runspec.faults
+import gateway_scaicontrol.faults
+from registry_gateway import problem
+from registry_gateway.errors import Unstorable
+from registry_gateway.exchange import Answer
+
+SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "request_id": "req_1"}
+FLAW = {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}
+
+
+@pytest.mark.parametrize(
+    "fault", [gateway_chap.faults.fault, gateway_runspec.faults.fault, gateway_scaicontrol.faults.fault]
+)
+def test_what_can_not_be_stored_is_a_422_that_repeats_nothing(fault: Callable[[Exception, Scope], Answer]) -> None:
+    answer = fault(Unstorable("the database takes no such values: s3cret"), SCOPE)
+    assert (answer.status, msgspec.json.decode(answer.body)) == (422, {"detail": [FLAW]})
+
+
+def test_what_can_not_be_stored_is_a_422_of_the_gateways_own_endpoints_too() -> None:
+    answer = problem.fault(Unstorable("the database takes no such values: s3cret"), SCOPE)
+    assert answer.status == 422
+    assert b"s3cret" not in answer.body

@@ -1,0 +1,156 @@
+"""The limit on changes: token buckets, whose they are, and what they never stand in the way of."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry_gateway.commands import Advertise, Deregister, Register
+from registry_gateway.model import ANONYMOUS, Actor
+from registry_gateway.rate import OWN, Buckets, Limit, Rate, caller, parse, retry_after
+
+NOW = 1_800_000_000.0
+SHARED = Actor("key:plain:1")
+
+
+def registration(key: str, actor: Actor = SHARED) -> Register:
+    return Register(
+        dialect="plain", key=key, name=key, version="1", ttl=30.0, document=b"", mode="replace", actor=actor
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"),
+    [
+        ("10/s", Rate(10, 1.0)),
+        ("600/m", Rate(600, 60.0)),
+        (" 5000/h ", Rate(5000, 3600.0)),
+        ("600", Rate(600, 60.0)),
+    ],
+)
+def test_a_rate_is_written_with_its_unit_or_by_the_minute(written: str, rate: Rate) -> None:
+    assert parse(written) == rate
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "10/d", "10 / s", "1.5/s", "ten", "1e3", "10/s;20/m", "1" * 7, "٣"])
+def test_anything_else_is_no_rate(written: str) -> None:
+    with pytest.raises(ValueError, match="10/s, 600/m"):
+        parse(written)
+
+
+def test_a_bucket_gives_what_is_in_it_and_then_as_it_fills() -> None:
+    buckets = Buckets(Rate(3, 60.0))
+    assert [buckets.take("a", NOW) for _ in range(3)] == [0.0] * 3
+    assert buckets.take("a", NOW) == pytest.approx(20.0, abs=1e-5)
+    assert buckets.take("a", NOW + 5) == pytest.approx(15.0, abs=1e-5)
+    assert buckets.take("a", NOW + 20) == 0.0
+    assert buckets.take("a", NOW + 20) == pytest.approx(20.0, abs=1e-5)
+    assert [buckets.take("a", NOW + 200) > 0 for _ in range(4)] == [False, False, False, True]
+
+
+def test_each_has_a_bucket_of_its_own() -> None:
+    buckets = Buckets(Rate(1, 60.0))
+    assert buckets.take("a", NOW) == 0.0
+    assert buckets.take("a", NOW) > 0
+    assert buckets.take("b", NOW) == 0.0
+
+
+@given(
+    st.builds(Rate, st.integers(1, 50), st.sampled_from([1.0, 60.0, 3600.0])),
+    st.lists(st.floats(0, 100, allow_subnormal=False), max_size=100),
+)
+def test_never_more_than_the_rate_allows_and_who_waits_as_told_gets_one(rate: Rate, pauses: list[float]) -> None:
+    buckets, now, taken = Buckets(rate), NOW, 0
+    for pause in pauses:
+        now += pause
+        wait = buckets.take("a", now)
+        taken += wait == 0.0
+        assert taken <= rate.count + (now - NOW) * rate.count / rate.period + 1e-3
+        assert wait <= rate.period / rate.count + 1e-3
+    now += buckets.take("a", now)
+    assert buckets.take("a", now) == 0.0 or buckets.take("a", now + rate.period / rate.count) == 0.0
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_an_empty_bucket() -> None:
+    buckets = Buckets(Rate(2, 60.0))
+    for _ in range(3):
+        buckets.take("a", NOW)
+    assert buckets.take("a", NOW - 86_400) == pytest.approx(30.0, abs=1e-5)
+    assert buckets.take("a", NOW - 86_400 + 30) == 0.0
+
+
+def test_what_is_remembered_is_bounded_and_full_buckets_are_forgotten() -> None:
+    buckets = Buckets(Rate(2, 60.0), most=100)
+    for number in range(10_000):
+        assert buckets.take(number, NOW) == 0.0
+        assert len(buckets) <= 100
+    assert buckets.take(9_999, NOW) == 0.0
+    assert buckets.take(9_999, NOW) > 0  # the latest are the ones that are known
+    buckets.take("a", NOW + 60)
+    buckets.take("a", NOW + 60)
+    assert len(buckets) <= 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Actor("key:plain:1", "192.0.2.1"), Actor("key:plain:1", "192.0.2.2"), True),
+        (Actor("key:plain:1", "192.0.2.1"), Actor("key:plain:2", "192.0.2.1"), False),
+        (Actor(ANONYMOUS, "192.0.2.1"), Actor(ANONYMOUS, "192.0.2.1"), True),
+        (Actor(ANONYMOUS, "192.0.2.1"), Actor(ANONYMOUS, "192.0.2.2"), False),
+        (Actor(ANONYMOUS, "192.0.2.1"), Actor(ANONYMOUS, "::ffff:192.0.2.1"), True),
+        (Actor(ANONYMOUS, "::ffff:192.0.2.2"), Actor(ANONYMOUS, "::ffff:192.0.2.1"), False),
+        (Actor(ANONYMOUS, "2001:db8::1"), Actor(ANONYMOUS, "2001:db8:0:0:ffff::2"), True),
+        (Actor(ANONYMOUS, "2001:db8::1"), Actor(ANONYMOUS, "2001:db8:0:1::1"), False),
+        (Actor(ANONYMOUS, "fe80::1%eth0"), Actor(ANONYMOUS, "fe80::2%eth0"), True),
+        (Actor(ANONYMOUS, None), Actor(ANONYMOUS, None), True),
+        (Actor(ANONYMOUS, "socket"), Actor(ANONYMOUS, None), False),
+    ],
+)
+def test_a_credential_counts_wherever_it_comes_from_and_without_one_the_address(
+    one: Actor, other: Actor, same: bool
+) -> None:
+    assert (caller(one) == caller(other)) is same
+
+
+def test_first_registrations_pass_however_many_there_are() -> None:
+    limit = Limit(Rate(1, 3600.0))
+    assert [limit.wait(registration(f"s{n}"), NOW) for n in range(1000)] == [0.0] * 1000
+
+
+def test_a_whole_fleet_may_leave_register_and_post_its_tools_at_once() -> None:
+    limit = Limit(Rate(1, 3600.0))
+    for number in range(1000):
+        key = f"s{number}"
+        assert limit.wait(Deregister(dialect="plain", key=key, actor=SHARED), NOW) == 0.0
+        assert limit.wait(registration(key), NOW) == 0.0
+        assert limit.wait(Advertise("plain", key, b"[]", SHARED), NOW) == 0.0
+
+
+def test_one_that_goes_on_and_on_is_told_when_to_come_back() -> None:
+    limit = Limit(Rate(2, 3600.0))
+    waits = [limit.wait(registration("a"), NOW) for _ in range(2 + OWN.count + 1)]
+    assert waits[:-1] == [0.0] * (2 + OWN.count)
+    assert waits[-1] == pytest.approx(OWN.period / OWN.count, abs=1e-5)  # and not half an hour
+    assert limit.wait(registration("b"), NOW) == 0.0
+    assert limit.wait(registration("a"), NOW + waits[-1]) == 0.0
+
+
+def test_nobody_spends_what_another_callers_service_may() -> None:
+    limit = Limit(Rate(1, 3600.0))
+    stranger = Actor("key:plain:2")
+    while not limit.wait(registration("a", stranger), NOW):
+        pass
+    assert [limit.wait(registration("a"), NOW) for _ in range(1 + OWN.count)] == [0.0] * (1 + OWN.count)
+
+
+def test_administrators_always_may() -> None:
+    limit = Limit(Rate(1, 3600.0))
+    removal = Deregister(dialect="plain", key="a", actor=Actor("cli:root"), forced=True)
+    assert [limit.wait(removal, NOW) for _ in range(100)] == [0.0] * 100
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0.01, 1), (1.0, 1), (1.01, 2), (3600.0, 3600)])
+def test_retry_after_is_in_whole_seconds_and_never_too_early(seconds: float, header: Any) -> None:
+    assert retry_after(seconds) == header
