@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -123,5 +124,6 @@ def services(entries: Sequence[Entry]) -> bytes:
     return b'{"count":%d,"services":[%s]}' % (len(entries), b",".join(map(service, entries)))
 
 
+@lru_cache(maxsize=1024)  # all heartbeats of a batch have the same time, and most the same deadline
 def _iso(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).isoformat()

@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -118,6 +119,7 @@ def registration_id(registration: Registration) -> str:
     return str(uuid5(NAMESPACE_URL, f"urn:scaicontrol:{registration.key}:{registration.registered_at!r}"))
 
 
+@lru_cache(maxsize=1024)  # all heartbeats of a batch have the same time
 def iso(time: float) -> str:
     """Return epoch seconds as ISO 8601 in UTC, with the offset."""
     return datetime.fromtimestamp(time, UTC).isoformat()

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, TypeVar
@@ -176,7 +177,7 @@ class Store:
         began = perf_counter()
         try:
             answer = await run(work)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             meaning = translated(error)
             if type(meaning) is StoreUnavailable:  # not a lost race, nor values it does not take: it works
                 self._transactions.failed(lane)
@@ -197,7 +198,7 @@ class LostRace(StoreUnavailable):
 def translated(error: Exception) -> StoreUnavailable | Unstorable:
     """Return what an error of a driver means to whoever asked: a lost race, bad values, or a database out of use."""
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    if isinstance(error, IntegrityError) or state in _RACES:
+    if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
@@ -222,4 +223,4 @@ def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
         # The driver's own transaction control is off (isolation_level None): it would start a write
         # transaction only at the first INSERT, too late for reading and deciding under the lock.
         writing = connection.get_execution_options().get("writing", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -7,6 +7,7 @@ connection that stays checked out. See docs/decisions/0003-lanes.md for the figu
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -52,7 +53,7 @@ class ThreadLane:
         try:
             with connection.begin():
                 return work(connection)
-        except SQLAlchemyError:  # anything else was rolled back and leaves a connection that works
+        except (SQLAlchemyError, sqlite3.Error):  # anything else was rolled back and leaves a connection that works
             self._connection = None
             connection.close()
             raise
