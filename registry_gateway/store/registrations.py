@@ -192,10 +192,10 @@ def save(
     """
     new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
-    prolonged = {r.key for r in changed if _prolongs(r.lease, before[r.dialect, r.key].lease)}
+    prolonged = [_prolongs(r.lease, before[r.dialect, r.key].lease) for r in changed]
     _INSERT.run_each(connection, map(_row, new))
-    _PROLONG.run_each(connection, [_row(r) for r in changed if r.key in prolonged])
-    _REPLACE.run_each(connection, [_row(r) for r in changed if r.key not in prolonged])
+    _PROLONG.run_each(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
+    _REPLACE.run_each(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
     kept = {key: d for key, d in documents.items() if after[key] is not None}
     _save_documents(connection, kept, {key: history.written(had) for key, had in versions.items()}, before)
 

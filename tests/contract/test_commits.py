@@ -6,10 +6,15 @@ import pytest
 
 from registry_gateway.commands import Done, Registered, Renewed, Unknown
 from registry_gateway.errors import NotOwner, NotRegistered, Unstorable
+from registry_gateway.lease import REVOKED
 from registry_gateway.model import Entry
+from registry_gateway.registry import Registry
+from registry_gateway.store.engine import Store
+from tests.conftest import ManualClock
 from tests.contract.services import (
     DIALECT,
     ENDS,
+    REVIVES,
     STAYS,
     OpenRegistry,
     advertise,
@@ -110,6 +115,20 @@ async def test_versions_that_change_within_one_commit_are_all_remembered(open_re
         registry.renew(renew(version="1.0")),
     )
     assert [v.version for v in await registry.versions(DIALECT, "svc")] == ["1.0", "1.1", "1.2", "1.0"]
+
+
+async def test_one_key_in_two_dialects_is_two_registrations(database_url: str, clock: ManualClock) -> None:
+    registry = Registry(Store(database_url), {DIALECT: REVIVES, "another": REVIVES}, clock)
+    for dialect in (DIALECT, "another"):
+        await registry.register(register(dialect=dialect))
+    await asyncio.gather(
+        registry.register(register("first", dialect="another")),  # the commit that the next ones wait for
+        registry.register(register(dialect="another", version="2.0")),  # lives on
+        registry.deregister(deregister()),  # does not
+    )
+    entries = [await registry.find(dialect, "svc") for dialect in (DIALECT, "another")]
+    await registry.close()
+    assert [entry and entry.registration.lease.stage for entry in entries] == [REVOKED, 0]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
