@@ -53,7 +53,7 @@ def record(connection: Connection, events: Sequence[Event]) -> None:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(_TURN)
-    _INSERT.run_each(connection, map(_event_row, events))
+    _INSERT.run(connection, map(_event_row, events))
 
 
 _INSERT = inserting(EventRow)

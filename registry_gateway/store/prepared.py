@@ -10,13 +10,28 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    TableValuedAlias,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.elements import ClauseElement, KeyedColumnElement
 
 Values = dict[str, Any]
 """The values of a statement's bound parameters by name, as the driver takes them."""
+
+
+FromBatch = TableValuedAlias | None
+"""Where a statement for many rows finds their values: in a batch of rows, or (None) in parameters for one of them."""
 
 
 class Prepared:
@@ -37,18 +52,13 @@ class Prepared:
             cursor = connection.connection.cursor()
             cursor.execute(text, order(values))
             return cursor.fetchall()
-        return connection.exec_driver_sql(text, order(values)).all()
+        result = connection.exec_driver_sql(text, order(values))
+        return result.all() if result.returns_rows else ()
 
-    def run_each(self, connection: Connection, rows: Iterable[Values]) -> None:
-        """Run it for each row of values; not at all if there are none."""
+    def run_each(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Run it for each row of values, on SQLite."""
         text, order = self._of(connection)
-        ordered = [order(values) for values in rows]
-        if not ordered:
-            return
-        if connection.dialect.name == "sqlite":
-            connection.connection.cursor().executemany(text, ordered)
-        else:
-            connection.exec_driver_sql(text, ordered)
+        connection.connection.cursor().executemany(text, [order(values) for values in rows])
 
     def _of(self, connection: Connection) -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
         name = connection.dialect.name
@@ -72,7 +82,63 @@ def _in_order(compiled: SQLCompiler) -> Callable[[Values], tuple[Any, ...]]:
     return getter
 
 
-def inserting(table: type[DeclarativeBase]) -> Prepared:
-    """Return the statement that inserts a row, all its columns given but those the database numbers."""
+class ForEach:
+    """A statement for many rows: on SQLite one after the other, on PostgreSQL all at once, as arrays of their columns.
+
+    SQLite's driver is as fast with one row as with many. A server must be sent each, and begin and end with it.
+    """
+
+    def __init__(self, columns: Iterable[KeyedColumnElement[Any]], build: Callable[[FromBatch], ClauseElement]) -> None:
+        """Take the columns each row has values for, and what builds the statement from where it finds those."""
+        types = {column.key: column.type for column in columns}
+        self._names = list(types)
+        arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+        batch = func.unnest(*arrays).table_valued(*self._names).render_derived(name="batch")
+        self._prepared = Prepared(build(None), postgresql=build(batch))
+
+    def run(self, connection: Connection, rows: Iterable[Values]) -> None:
+        """Run it for each row of values; not at all if there are none."""
+        listed = list(rows)
+        if not listed:
+            return
+        if connection.dialect.name == "sqlite":
+            self._prepared.run_each(connection, listed)
+        else:
+            self._prepared.run(connection, {name: [row[name] for row in listed] for name in self._names})
+
+
+def inserting(table: type[DeclarativeBase]) -> ForEach:
+    """Return the statement that inserts rows, all their columns given but those the database numbers."""
     columns = [column for column in table.__table__.c if column.identity is None]
-    return Prepared(insert(table).inline().values({column: bindparam(column.name) for column in columns}))
+
+    def build(batch: FromBatch) -> ClauseElement:
+        if batch is None:
+            return insert(table).inline().values({column: bindparam(column.name) for column in columns})
+        return insert(table).inline().from_select([column.name for column in columns], select(*batch.c))
+
+    return ForEach(columns, build)
+
+
+def changing(table: type[DeclarativeBase], *replaced: str, appended: Sequence[str] = ()) -> ForEach:
+    """Return the statement that changes rows: some columns are replaced, and to some, of text, more is added."""
+    columns = table.__table__.c
+    key = list(table.__table__.primary_key)
+
+    def build(batch: FromBatch) -> ClauseElement:
+        def given(name: str) -> ColumnElement[Any]:
+            return bindparam(name) if batch is None else batch.c[name]
+
+        changes = {name: given(name) for name in replaced} | {name: columns[name] + given(name) for name in appended}
+        return update(table).where(*(column == given(column.name) for column in key)).values(changes)
+
+    return ForEach([*key, *(columns[name] for name in (*replaced, *appended))], build)
+
+
+def removing(table: type[DeclarativeBase]) -> ForEach:
+    """Return the statement that removes rows."""
+    key = list(table.__table__.primary_key)
+
+    def build(batch: FromBatch) -> ClauseElement:
+        return delete(table).where(*(c == (bindparam(c.name) if batch is None else batch.c[c.name]) for c in key))
+
+    return ForEach(key, build)

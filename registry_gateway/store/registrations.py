@@ -20,7 +20,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    delete,
     false,
     func,
     or_,
@@ -34,7 +33,7 @@ from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
 from registry_gateway.store import history
 from registry_gateway.store.offers import written
-from registry_gateway.store.prepared import Prepared, Values, inserting
+from registry_gateway.store.prepared import ForEach, Prepared, Values, changing, inserting, removing
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
 
 Key = tuple[str, str]
@@ -45,7 +44,6 @@ Found = tuple[Registration, bytes, bytes | None]
 
 R = RegistrationRow
 COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
-_OF_KEY = and_(R.dialect == bindparam("dialect"), R.key == bindparam("key"))
 
 
 # --- a batch of keys as a table, in each database's words
@@ -176,7 +174,7 @@ def count(connection: Connection, dialect: str, owner: str | None = None) -> int
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
     """Remove registrations, with all that hangs on them."""
-    _REMOVE.run_each(connection, map(_of, keys))
+    _REMOVE.run(connection, map(_of, keys))
 
 
 def save(
@@ -193,9 +191,9 @@ def save(
     new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
     prolonged = [_prolongs(r.lease, before[r.dialect, r.key].lease) for r in changed]
-    _INSERT.run_each(connection, map(_row, new))
-    _PROLONG.run_each(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
-    _REPLACE.run_each(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
+    _INSERT.run(connection, map(_row, new))
+    _PROLONG.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
+    _REPLACE.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
     kept = {key: d for key, d in documents.items() if after[key] is not None}
     _save_documents(connection, kept, {key: history.written(had) for key, had in versions.items()}, before)
 
@@ -207,7 +205,7 @@ def _of(key: Key) -> dict[str, Any]:
 def _save_documents(
     connection: Connection, documents: Mapping[Key, Documents], versions: Mapping[Key, str], before: Container[Key]
 ) -> None:
-    rows: dict[Prepared, list[Values]] = {
+    rows: dict[ForEach, list[Values]] = {
         s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _ADD_VERSIONS)
     }
     for key, d in documents.items():
@@ -221,7 +219,7 @@ def _save_documents(
         if key not in documents or documents[key].document is None:
             rows[_ADD_VERSIONS].append(_of(key) | {"versions": more})
     for statement, of_it in rows.items():
-        statement.run_each(connection, of_it)
+        statement.run(connection, of_it)
 
 
 _INSERT, _INSERT_DOCUMENT = inserting(R), inserting(DocumentRow)
@@ -232,20 +230,15 @@ def _prolongs(after: Lease, before: Lease) -> bool:
     return before.stage == after.stage == 0 and before.expires_at <= after.expires_at
 
 
-def _replacing(*but: str) -> Prepared:
-    columns = [c for c in R.__table__.c if not c.primary_key and c.name not in but]
-    return Prepared(update(R).where(_OF_KEY).values({c: bindparam(c.name) for c in columns}))
-
-
-_REPLACE, _PROLONG = _replacing(), _replacing("stage", "sweep_at")
-_REMOVE = Prepared(delete(R).where(_OF_KEY))
+_CHANGEABLE = [c.name for c in R.__table__.c if not c.primary_key]
+_REPLACE = changing(R, *_CHANGEABLE)
+_PROLONG = changing(R, *(name for name in _CHANGEABLE if name not in ("stage", "sweep_at")))
+_REMOVE = removing(R)
 _COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
 _COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
-_DOCUMENT = update(DocumentRow).where(DocumentRow.dialect == bindparam("dialect"), DocumentRow.key == bindparam("key"))
-_OFFER = _DOCUMENT.values(capabilities=bindparam("capabilities"), offers=bindparam("offers"))
-_MORE = {"versions": DocumentRow.versions + bindparam("versions")}
-_ADVERTISE, _ADD_VERSIONS = Prepared(_OFFER), Prepared(_DOCUMENT.values(_MORE))
-_REPLACE_DOCUMENT = Prepared(_OFFER.values(document=bindparam("document"), **_MORE))
+_ADVERTISE = changing(DocumentRow, "capabilities", "offers")
+_REPLACE_DOCUMENT = changing(DocumentRow, "document", "capabilities", "offers", appended=["versions"])
+_ADD_VERSIONS = changing(DocumentRow, appended=["versions"])
 
 
 # --- reading
