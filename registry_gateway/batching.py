@@ -34,6 +34,7 @@ class Batching(Generic[Asked, Answered]):
         batch: int = BATCH,
         queue: int = QUEUE,
         observe: Callable[[int], None] | None = None,
+        idle: Callable[[], object] | None = None,
     ) -> None:
         """Take the function that works on a batch.
 
@@ -43,8 +44,10 @@ class Batching(Generic[Asked, Answered]):
             batch: Most items in one batch.
             queue: Most items waiting.
             observe: Told the size of each batch that is taken.
+            idle: Called when nobody waits any longer, whether or not those who asked stayed for their answers.
         """
         self._work = work
+        self._idle = idle
         self._observe = observe
         self._batch = batch
         self._queue_limit = queue
@@ -68,11 +71,6 @@ class Batching(Generic[Asked, Answered]):
         return await future
 
     @property
-    def idle(self) -> bool:
-        """Whether nobody waits and nothing is worked on."""
-        return self._worker is None and not self._waiting
-
-    @property
     def waiting(self) -> int:
         """How many items wait for their batch."""
         return len(self._waiting)
@@ -92,6 +90,8 @@ class Batching(Generic[Asked, Answered]):
                 await self._answer(batch)
         finally:
             self._worker = None
+            if self._idle is not None:
+                self._idle()
 
     async def _gather(self) -> None:
         """Let in who is at the door: go round the event loop for as long as each round brings someone.
@@ -125,7 +125,7 @@ class Shared(Generic[Asked, Answered]):
     """A read that many can ask for at once: those who wait for the same thing share one reading of it.
 
     Every caller gets an answer that was read after it asked, so nobody sees less than its own writes. Different
-    things are read beside one another.
+    things are read beside one another, the same thing never is.
     """
 
     def __init__(self, read: Callable[[Asked], Awaitable[Answered]]) -> None:
@@ -133,16 +133,16 @@ class Shared(Generic[Asked, Answered]):
         self._read = read
         self._asked: dict[Asked, Batching[Asked, Answered]] = {}
 
+    def __len__(self) -> int:
+        """Return how many different things are being read."""
+        return len(self._asked)
+
     async def submit(self, item: Asked) -> Answered:
         """Return what was read for `item`. Raises what reading it raised."""
         batching = self._asked.get(item)
         if batching is None:
-            batching = self._asked[item] = Batching(self._once)
-        try:
-            return await batching.submit(item)
-        finally:
-            if batching.idle:
-                self._asked.pop(item, None)
+            batching = self._asked[item] = Batching(self._once, idle=lambda: self._asked.pop(item))
+        return await batching.submit(item)
 
     async def _once(self, asked: Sequence[Asked]) -> Sequence[Answered]:
         return [await self._read(asked[0])] * len(asked)

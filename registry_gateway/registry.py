@@ -259,7 +259,10 @@ class Registry:
         return sum([await self._sweep(sweeps.expire, name) for name in self._policies])
 
     async def purge(self, events_before: float | None = None) -> int:
-        """Remove registrations whose retention is over, and events older than `events_before` (epoch seconds)."""
+        """Remove registrations whose retention is over, and events older than `events_before` (epoch seconds).
+
+        The newest event is kept, however old.
+        """
         purged = sum([await self._sweep(sweeps.purge, name) for name in self._policies])
         if events_before is not None:
             while await self._write(events.prune, events_before, CHUNK) == CHUNK:

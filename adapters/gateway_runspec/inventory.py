@@ -58,13 +58,15 @@ class Inventory:
     async def _catch_up(self) -> bool:
         """Look up again what the log says has changed; return whether that was possible."""
         changes = await self._registry.events(after=self._event, limit=FEW + 1)
+        if not changes:  # the log has lost its end, in a failover or a database put back from a backup
+            return False
         if len(changes) > FEW or any(change.kind is EventKind.RESUMED for change in changes):
             return False
         for key in {change.key for change in changes if change.dialect == self._dialect}:
             if self._parts is None:
                 return False
             await self._look_up(key, self._parts)
-        self._event = changes[-1].id if changes else self._event
+        self._event = changes[-1].id
         return True
 
     async def _look_up(self, key: str, parts: dict[str, translate.Part]) -> None:

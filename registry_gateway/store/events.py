@@ -115,6 +115,10 @@ _SPAN = select(select(func.min(EventRow.id)).scalar_subquery(), select(func.max(
 
 
 def prune(connection: Connection, before: float, limit: int) -> int:
-    """Delete up to `limit` of the oldest events from before `before`; return how many."""
-    oldest = select(EventRow.id).where(EventRow.at < before).order_by(EventRow.id).limit(limit)
+    """Delete up to `limit` of the oldest events from before `before`; return how many.
+
+    The newest event of all stays: without it nobody could tell where the log ends, and so what follows what.
+    """
+    newest = _LAST.scalar_subquery()
+    oldest = select(EventRow.id).where(EventRow.at < before, EventRow.id < newest).order_by(EventRow.id).limit(limit)
     return connection.execute(delete(EventRow).where(EventRow.id.in_(oldest))).rowcount

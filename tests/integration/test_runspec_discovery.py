@@ -6,8 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import delete
 
 from gateway_runspec import inventory, translate
+from registry_gateway.store.engine import Store
+from registry_gateway.store.tables import EventRow, RegistrationRow
 from tests.conftest import GatewayFactory, ManualClock
 from tests.integration.runspec_agent import AGENT, RESTART, ROTATE, beat, ids, post_tools, register, registry_of
 
@@ -263,6 +266,22 @@ async def test_a_kept_list_of_tools_knows_of_every_change(
         assert await hosts() == ["first"]
         await client.delete("/instances/kept")
         assert await hosts() == []
+
+
+async def test_a_kept_list_of_tools_does_not_outlive_what_a_failover_lost(
+    start_gateway: GatewayFactory, database_url: str
+) -> None:
+    async with start_gateway(database_url) as client:
+        await register(client, "kept")
+        await post_tools(client, "kept", ROTATE)
+        await register(client, "lost", host="lost-01")
+        await post_tools(client, "lost", RESTART)
+        assert len((await client.get("/tools?active=false")).json()) == 2
+        store = Store(database_url)  # such as a standby that had not got them takes over
+        await store.write(lambda c: c.execute(delete(EventRow).where(EventRow.key == "lost")))
+        await store.write(lambda c: c.execute(delete(RegistrationRow).where(RegistrationRow.key == "lost")))
+        await store.close()
+        assert len((await client.get("/tools?active=false")).json()) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -213,6 +213,24 @@ async def test_a_stream_can_be_resumed_from_the_last_event_that_was_removed(
         assert await watcher.changes(1) == [("updated", "a1", True)]
 
 
+async def test_nothing_ends_where_nothing_has_happened_for_as_long_as_events_are_kept(
+    client: httpx.AsyncClient, remote: httpx.AsyncClient, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.01)
+    await register(client, "a1")
+    await register(client, "a2")
+    async with watching(remote) as watcher:
+        await watcher.snapshot()
+        clock.advance(60)
+        await core(client).registry.purge(events_before=clock.now())
+        await asyncio.sleep(0.1)
+        await register(client, "a3")
+        assert await watcher.changes(1) == [("registered", "a3", True)]
+    async with watching(remote, resuming("2")) as watcher:
+        await watcher.snapshot()
+        assert await watcher.changes(1) == [("registered", "a3", True)]
+
+
 async def test_streams_end_when_the_log_has_lost_its_end(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, database_url: str
 ) -> None:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from registry_gateway.batching import Batching
+from registry_gateway.batching import Batching, Shared
 from registry_gateway.errors import NotOwner, Overloaded, RegistryError, StoreUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +187,43 @@ async def test_a_drain_that_is_cut_short_leaves_the_commit_alone() -> None:
     database.let_through()
     with anyio.fail_after(5):
         assert await tasks[0] == "did a"
+
+
+async def test_a_shared_read_is_forgotten_also_if_nobody_stayed_for_its_answer() -> None:
+    gate = asyncio.Event()
+
+    async def read(_asked: str) -> None:
+        await gate.wait()
+
+    shared = Shared(read)
+    asking = asyncio.create_task(shared.submit("a"))
+    await checkpoint()
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert len(shared) == 1
+    gate.set()
+    for _ in range(10):
+        await checkpoint()
+    assert len(shared) == 0
+
+
+async def test_the_same_thing_is_never_read_twice_at_once() -> None:
+    reading, most = 0, 0
+
+    async def read(_asked: str) -> None:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0.001)
+        reading -= 1
+
+    shared = Shared(read)
+
+    async def ask() -> None:
+        for _ in range(5):
+            await shared.submit("a")
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(20):
+            tasks.create_task(ask())
+    assert most == 1
