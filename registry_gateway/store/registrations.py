@@ -5,12 +5,14 @@ in a deadlock; the transaction that loses one is run again. On SQLite a writing 
 lock from its start.
 """
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -22,8 +24,10 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -62,45 +66,64 @@ def _batch_postgresql() -> TableValuedAlias:
     return func.unnest(*arrays).table_valued("dialect", "key", "owner").render_derived(name="batch")
 
 
-def _batch_values(connection: Connection, batch: Collection[tuple[str, str, str | None]]) -> dict[str, Any]:
+def _batch_values(connection: Connection, batch: Iterable[tuple[str, str, str | None]]) -> Values:
+    """Return the parameters for a batch, in the order of its keys: the one in which rows are locked."""
+    ordered = sorted(batch, key=itemgetter(0, 1))
     if connection.dialect.name == "sqlite":
-        return {"batch": msgspec.json.encode(batch).decode()}
-    dialects, keys, owners = zip(*batch, strict=True)
+        return {"batch": msgspec.json.encode(ordered).decode()}
+    dialects, keys, owners = zip(*ordered, strict=True)
     return {"dialects": dialects, "keys": keys, "owners": owners}
 
 
-def _renewal(batch: Subquery | TableValuedAlias, *, locking: bool) -> ReturningUpdate[Any]:
-    guard = and_(
-        R.dialect == batch.c.dialect,
-        R.key == batch.c.key,
-        or_(R.owner.is_(None), R.owner == batch.c.owner),
-    )
-    now = bindparam("now", type_=R.expires_at.type)
-    change = update(R).values(heartbeat_at=now, expires_at=now + R.ttl)
-    if locking:
-        due = select(R.dialect, R.key).join(batch, guard).order_by(R.dialect, R.key).with_for_update(of=R).cte("due")
-        guard = and_(R.dialect == due.c.dialect, R.key == due.c.key)
-    # The coalesce changes nothing but hides the columns: as long as PostgreSQL has no statistics of a new or just
-    # copied table, it would take the sweep's index for them and read half the table for each heartbeat.
-    alive = func.coalesce(and_(R.stage == 0, R.expires_at > now), false())
-    return change.where(guard, alive).returning(*COLUMNS)
+Batch = Subquery | TableValuedAlias
 
 
-def _of_batch(batch: Subquery | TableValuedAlias) -> ColumnElement[bool]:
+def _of_batch(batch: Batch) -> ColumnElement[bool]:
     return and_(R.dialect == batch.c.dialect, R.key == batch.c.key)
 
 
-def _locked(batch: Subquery | TableValuedAlias) -> Any:
-    return (
-        select(*COLUMNS)
-        .join(batch, _of_batch(batch))
-        .order_by(R.dialect, R.key)
-        .with_for_update(of=R)  # SQLite has no such clause and leaves it out; its whole transaction is the lock
-    )
+def _each(batch: Batch, inner: Select[Any]) -> Select[Any]:
+    """Return the rows that `inner` finds for each row of the batch, one look-up after the other, on PostgreSQL.
+
+    It may not be flattened into a join, so it has to have a lock or a limit. PostgreSQL keeps the plan it made when the
+    table was small, and the plan for a join in a small table is to read it from end to end.
+    """
+    found = inner.lateral("found")
+    return select(*found.c).select_from(batch.join(found, true()))
 
 
-_RENEWAL = Prepared(_renewal(_batch_sqlite(), locking=False), postgresql=_renewal(_batch_postgresql(), locking=True))
-_LOCKED = Prepared(_locked(_batch_sqlite()), postgresql=_locked(_batch_postgresql()))
+def _now() -> BindParameter[Any]:
+    return bindparam("now", type_=R.expires_at.type)
+
+
+def _renewing(*guards: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    # The coalesce changes nothing but hides the columns: the sweep's index must not be taken for them.
+    alive = func.coalesce(and_(R.stage == 0, R.expires_at > _now()), false())
+    change = update(R).values(heartbeat_at=_now(), expires_at=_now() + R.ttl)
+    return change.where(*guards, alive).returning(*COLUMNS)
+
+
+def _renewal_sqlite(batch: Batch) -> ReturningUpdate[Any]:
+    return _renewing(_of_batch(batch), _owned(batch))
+
+
+def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
+    """The rows are locked in the order of their keys, and then found by where they are."""
+    place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
+    due = _each(batch, select(place).where(_of_batch(batch), _owned(batch)).with_for_update()).cte("due")
+    return _renewing(literal_column("registrations.ctid") == due.c.place)
+
+
+def _owned(batch: Batch) -> ColumnElement[bool]:
+    return or_(R.owner.is_(None), R.owner == batch.c.owner)
+
+
+_SQLITE, _POSTGRESQL = _batch_sqlite(), _batch_postgresql()
+_RENEWAL = Prepared(_renewal_sqlite(_SQLITE), postgresql=_renewal_postgresql(_POSTGRESQL))
+_LOCKED = Prepared(
+    select(*COLUMNS).join(_SQLITE, _of_batch(_SQLITE)),  # the whole transaction is the lock
+    postgresql=_each(_POSTGRESQL, select(*COLUMNS).where(_of_batch(_POSTGRESQL)).with_for_update()),
+)
 
 
 # --- rows and structs
@@ -160,7 +183,7 @@ def renew(
 
 def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
     """Return the registrations under `keys`, locked until the transaction ends."""
-    values = _batch_values(connection, [(dialect, key, None) for dialect, key in sorted(keys)])
+    values = _batch_values(connection, [(dialect, key, None) for dialect, key in keys])
     rows = _LOCKED.run(connection, values)
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
@@ -244,10 +267,6 @@ _ADD_VERSIONS = changing(DocumentRow, appended=["versions"])
 # --- reading
 
 
-def _found(batch: Subquery | TableValuedAlias) -> Select[Any]:
-    return _ENTRIES.join(batch, _of_batch(batch))
-
-
 def find(connection: Connection, keys: Collection[Key]) -> dict[Key, Found]:
     """Return the registrations under `keys` with their documents, alive or not; those there are."""
     values = _batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
@@ -269,7 +288,7 @@ _ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
 _IN_ORDER = _ENTRIES.order_by(R.dialect, R.key)
-_ALIVE = and_(R.stage == 0, R.expires_at > bindparam("now", type_=R.expires_at.type))
+_ALIVE = and_(R.stage == 0, R.expires_at > _now())
 _OF_DIALECT = R.dialect == bindparam("dialect")
 _FIND_ALL = {
     (False, False): Prepared(_IN_ORDER),
@@ -277,7 +296,10 @@ _FIND_ALL = {
     (True, False): Prepared(_IN_ORDER.where(_OF_DIALECT)),
     (True, True): Prepared(_IN_ORDER.where(_OF_DIALECT, _ALIVE)),
 }
-_FIND = Prepared(_found(_batch_sqlite()), postgresql=_found(_batch_postgresql()))
+_FIND = Prepared(
+    _ENTRIES.join(_SQLITE, _of_batch(_SQLITE)),
+    postgresql=_each(_POSTGRESQL, _ENTRIES.where(_of_batch(_POSTGRESQL)).limit(1)),
+)
 
 
 def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
