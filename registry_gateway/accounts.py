@@ -129,7 +129,7 @@ class Accounts:
         now = self._clock.now()
         digest = hashlib.sha256(token.encode()).digest()
         account, until = self._verified.get(digest, (None, 0.0))
-        if account is not None and now < until:
+        if account is not None and now < until <= now + CACHE_SECONDS:  # more is left only if the clock was set back
             return account
         self._verified.pop(digest, None)
         account = await self._look_up(token, now)
@@ -146,7 +146,7 @@ class Accounts:
         """Tell whether there is a valid token with one of `scopes`, as of at most `CACHE_SECONDS` ago."""
         now = self._clock.now()
         known, until = self._granted
-        if now >= until:
+        if not now < until <= now + CACHE_SECONDS:
             known = await self._store.read(lambda c: statements.granted(c, now))
             self._granted = (known, now + CACHE_SECONDS)
         return not known.isdisjoint(scopes)

@@ -190,8 +190,10 @@ class Stream(Answer):
 
     async def _recheck(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._allowed is not None and now >= self._recheck_at:
-            await _patiently(self._allowed)
+        allowed = self._allowed
+        if allowed is not None and now >= self._recheck_at:
+            # Asked on a connection that all look-ups share, and that would be lost if the client left meanwhile.
+            await _patiently(lambda: asyncio.shield(allowed()))
             self._recheck_at = now + RECHECK_SECONDS
 
 

@@ -79,7 +79,8 @@ def place(address: str) -> Place | None:
         return None
     if not known or port == 0:
         return None
-    named = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl().removeprefix("//") if url.username else address
+    _, user, server = url.netloc.rpartition("@")
+    named = url._replace(netloc=server).geturl().removeprefix("//") if user else address
     return Place(named, url.scheme, host, port or PORTS.get(url.scheme), url.path)
 
 

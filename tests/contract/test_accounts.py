@@ -58,6 +58,17 @@ async def test_another_gateway_learns_of_changes_within_the_cache(store: Store, 
     assert await there.authenticate(new) is None
 
 
+async def test_a_clock_set_back_keeps_no_revoked_token_alive(store: Store, clock: ManualClock) -> None:
+    here, there = Accounts(store, clock), Accounts(store, clock)
+    token = (await _create(here)).token
+    assert await there.authenticate(token)
+    assert await there.granted("registry:manage")
+    await here.revoke("scaiflow")
+    clock.advance(-3600)
+    assert await there.authenticate(token) is None
+    assert not await there.granted("registry:manage")
+
+
 async def test_uses_are_written_once_a_minute(database_url: str, clock: ManualClock) -> None:
     store = Store(database_url)
     accounts = Accounts(store, clock)

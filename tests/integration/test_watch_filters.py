@@ -1,11 +1,13 @@
 """What a watcher with filters is sent: what the list with these filters shows, and what leaves it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from registry_gateway.catalogue import watch
 from registry_gateway.catalogue.access import READ
@@ -146,3 +148,32 @@ async def test_a_protected_watch_needs_a_token_as_long_as_it_lasts(
             await accounts.revoke("dashboard")
             await watcher.ends()
         problem(await client.get(EVENTS, headers={"Authorization": f"Bearer {token}"}), 401)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_who_leaves_while_its_token_is_looked_at_breaks_no_connection_of_others(
+    start_gateway: GatewayFactory,
+    database_url: str,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "RECHECK_SECONDS", 0.1)
+    async with start_gateway(database_url, PROTECTED) as client, listening(client) as remote:
+        token = (await core(client).accounts.create("dashboard", [READ], [])).token
+        store = gateway_of(client)._store
+
+        async def looking_up() -> int:
+            """The server process that look-ups are made in."""
+            return await store.find(lambda connection: connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+        async with store.engine.connect() as busy:
+            async with watching(remote, {"Authorization": f"Bearer {token}"}) as watcher:
+                await watcher.snapshot()
+                before = await looking_up()
+                await busy.execute(text("LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE"))
+                clock.advance(60)
+                await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)
+            assert gateway_of(client).watch.watchers == 0
+            await busy.rollback()
+        assert await looking_up() == before

@@ -60,8 +60,9 @@ def test_the_parts_of_a_url() -> None:
     assert (found.scheme, found.host, found.port, found.path) == ("https", "model", 8443, "/api/v1")
 
 
-def test_a_password_in_an_address_goes_no_further() -> None:
-    found = place("http://user:secret@model:8000/api")
+@pytest.mark.parametrize("credentials", ["user:secret", ":secret", "secret"])
+def test_a_password_in_an_address_goes_no_further(credentials: str) -> None:
+    found = place(f"http://{credentials}@model:8000/api")
     assert found is not None
     assert "secret" not in str(found)
     assert (found.target, found.address) == ("model:8000", "http://model:8000/api")
