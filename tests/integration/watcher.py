@@ -86,13 +86,6 @@ class Watcher:
         found = [await self.change() for _ in range(number)]
         return [(c["event"]["kind"], c["event"]["key"], c["service"] is not None) for c in found]
 
-    async def is_silent(self, seconds: float = 0.5) -> bool:
-        """Whether nothing comes for so long. Nothing can be read after that."""
-        with anyio.move_on_after(seconds):
-            await anext(self._messages)
-            return False
-        return True
-
     async def ends(self) -> None:
         """Return once the stream has ended; it must."""
         with anyio.fail_after(PATIENCE):

@@ -32,7 +32,7 @@ export function filtering(chosen = filters()) {
 }
 
 /** Put other filters into the address bar; `replace` makes no step to go back to. */
-export function go(chosen, { replace = false } = {}) {
+function go(chosen, { replace = false } = {}) {
   const query = parameters(chosen).toString().replaceAll("%2C", ",");
   const url = location.pathname + (query && `?${query}`);
   if (url === location.pathname + location.search) return;
