@@ -45,7 +45,7 @@ class RegistrationRow(Table):
 
     __tablename__ = "registrations"
     __table_args__ = (
-        Index(None, "dialect", "stage", "sweep_at"),
+        Index(None, "stage", "sweep_at", "dialect"),  # the dialect last: a row is never looked up by it in here
         {"sqlite_with_rowid": False},  # one B-tree instead of two on the way to a lease
     )
 
