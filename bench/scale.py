@@ -18,7 +18,7 @@ from bench.server import ServerFailed
 
 SIZES = (1_000, 10_000, 100_000)
 QUICK_SIZES = (20, 60)
-QUICK = Effort(seconds=0.3, warm_up=0.0, rounds=1, attempts=1, strict=False)
+QUICK = Effort(seconds=1.0, warm_up=0.0, rounds=1, attempts=1, strict=False)
 KINDS = ("sqlite", "postgresql")
 
 NOTES = (

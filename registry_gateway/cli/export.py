@@ -65,7 +65,11 @@ def _written(target: Path | None) -> Iterator[IO[bytes]]:
         return
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
-        with unfinished.open("wb") as out:
+        out = unfinished.open("wb")
+    except OSError as error:
+        raise click.ClickException(f"can't write {target}: {error.strerror or error}") from None
+    try:
+        with out:
             yield out
             out.flush()
             os.fsync(out.fileno())

@@ -65,6 +65,8 @@ class Remote:
         except httpx.RemoteProtocolError as error:
             raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
         except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may lead to what is no URL
+            if "WRONG_VERSION_NUMBER" in str(error):  # what OpenSSL makes of an answer in plain text
+                raise Unreachable(f"{shown(url)} does not speak TLS; is it http://?") from None
             raise Unreachable(f"can't reach {shown(url)}: {error or type(error).__name__}") from None
 
     async def _get(self, url: str) -> Reply:

@@ -63,7 +63,7 @@ async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Rep
             reason = _member(ready.body, "reason") or "it does not say why"
             found.append(error("not_ready", f"The gateway is not ready: {reason}", "See to its database, and its log."))
         found += await _of_paths(remote, base, adapters)
-        closed, listed = await _list(remote, base)
+        closed, listed = await _list(remote, base, sent=token is not None)
         found += closed
         diagnoses = await _of_services(remote, base, listed)
     hosts, unasked = diagnosed_hosts((s.dialect, s.key, s.address) for s in listed)
@@ -208,23 +208,25 @@ async def _of_paths(remote: Remote, base: str, adapters: Sequence[Adapter]) -> l
     return found
 
 
-async def _list(remote: Remote, base: str) -> tuple[list[Finding], list[_Listed]]:
+async def _list(remote: Remote, base: str, *, sent: bool) -> tuple[list[Finding], list[_Listed]]:
     listed: list[_Listed] = []
     cursor: str | None = ""
     while cursor is not None:
         query = urlencode({**_LISTED, "cursor": cursor} if cursor else _LISTED)
         reply = await remote.get(f"{base}/catalog/v1/services?{query}")
         if reply.status != 200:
-            return [_closed(reply)], listed
+            return [_closed(reply, sent=sent)], listed
         page = _decoded(reply, _Page, base)
         listed += page.services
         cursor = page.next
     return [], listed
 
 
-def _closed(reply: Reply) -> Finding:
+def _closed(reply: Reply, *, sent: bool) -> Finding:
     advice = "See the gateway's log."
-    if reply.status in (401, 403):
+    if reply.status == 401 and sent:
+        advice = "The gateway doesn't know the token it was given, or it has ended: see `accounts list` there."
+    elif reply.status in (401, 403):
         advice = "Give --token, or REGISTRY_TOKEN, one of an account with the scope read:catalog."
     reason = _member(reply.body, "detail") or f"it is answered {reply.status}"
     return warning("catalogue_closed", f"The catalogue can't be read, so no service was looked at: {reason}", advice)

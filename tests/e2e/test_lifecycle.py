@@ -156,6 +156,7 @@ def test_a_killed_client_lapses(fleets: Fleets, kind: Kind) -> None:
 def test_a_client_that_is_asked_to_end_is_gone_at_once(fleets: Fleets, kind: Kind) -> None:
     member = fleets.leaving[kind]
     member.wait_until_listed()
+    member.wait_for_a_heartbeat()  # runspec listens to SIGTERM only once all that it sends at its start is out
     said = len(member.complaints())
 
     member.child.terminate()

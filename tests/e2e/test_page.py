@@ -348,6 +348,9 @@ def test_a_protected_catalogue_asks_for_a_token(started: Open) -> None:
     expect(page.get_by_role("alert").first).to_contain_text("The catalogue is protected.")
     expect(page.locator("#services")).to_be_hidden()
     page.get_by_role("button", name="Give a token").click()
+    give(page, "rgw_not_one")
+    expect(page.get_by_role("dialog")).to_contain_text("The gateway doesn't know that token, or it has ended.")
+    expect(page.locator("#token")).to_have_text("Token…")  # a refused one is not kept
     give(page, token)
     expect_names(page, "Malaria")
     expect_live(page)

@@ -119,6 +119,11 @@ def test_nobody_there(sqlite_url: str, source: Source) -> None:
     assert refusal(sqlite_url, source, "runspec").startswith("can't reach http://127.0.0.1:1/instances: ")
 
 
+def test_https_where_http_is_spoken(sqlite_url: str, source: Source) -> None:
+    source.url = source.url.replace("http://", "https://")
+    assert refusal(sqlite_url, source, "runspec") == f"{source.url}/instances does not speak TLS; is it http://?"
+
+
 def test_what_makes_no_sense(sqlite_url: str, source: Source) -> None:
     assert "scaicontrol is none that can be imported from (there are: chap, runspec)" in refusal(
         sqlite_url, source, "scaicontrol"

@@ -2,7 +2,7 @@
 
 import { administer, Problem, token } from "./gateway.js";
 import { make } from "./text.js";
-import { askForToken } from "./token.js";
+import { askForToken, forgetRefused } from "./token.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -19,8 +19,7 @@ async function withToken(act) {
       return true;
     } catch (error) {
       if (error.status === 401) {
-        token.set(null);
-        problem = "The gateway doesn't know that token, or it has ended.";
+        problem = forgetRefused();
       } else if (error.status === 403) {
         problem = `${error.message}.`;
       } else if (error.status === 404 && error.code === undefined) {

@@ -6,7 +6,7 @@ import { Live } from "./live.js";
 import { announce, notify } from "./notice.js";
 import { complaint } from "./row.js";
 import { address, badge, details, happened, make, moment, span, tick, ticking } from "./text.js";
-import { askForToken, offerToken } from "./token.js";
+import { askForToken, forgetRefused, offerToken } from "./token.js";
 
 const EVENTS = 50; // on a page of its life
 const TAGS = 100; // tools that are named
@@ -203,7 +203,8 @@ function trouble(problem) {
 async function refused(problem) {
   const tokens = problem.status === 401 || problem.status === 403;
   notify(tokens ? "The catalogue is protected." : `${problem.message}.`, tokens && "Give a token", () => refused(problem));
-  if (tokens && (await askForToken("read", problem.status === 403 ? problem.message : ""))) restart();
+  const why = problem.status === 403 ? `${problem.message}.` : tokens && forgetRefused();
+  if (tokens && (await askForToken("read", why))) restart();
 }
 
 function restart() {

@@ -6,7 +6,7 @@ import { Live } from "./live.js";
 import { announce, notify } from "./notice.js";
 import { identity, Row } from "./row.js";
 import { clockTime, happened, make, plural, tick } from "./text.js";
-import { askForToken, offerToken } from "./token.js";
+import { askForToken, forgetRefused, offerToken } from "./token.js";
 
 const STEP = 500; // services that are shown at first, and with each "Show more"
 const MOST = 1000; // services on one page of the catalogue
@@ -140,10 +140,12 @@ function trouble(problem) {
 async function refused(problem) {
   shownCount.textContent = "";
   if (problem.status === 401 || problem.status === 403) {
+    const why = problem.status === 403 ? `${problem.message}.` : forgetRefused();
     notify("The catalogue is protected.", "Give a token", () => refused(problem));
-    if (await askForToken("read", problem.status === 403 ? problem.message : "")) restart();
+    if (await askForToken("read", why)) restart();
     return;
   }
+  document.getElementById("clear").hidden = true; // the notice has that button
   notify(`${problem.parameter ? `${problem.parameter}: ` : ""}${problem.message}.`, "Clear filters", clearFilters);
 }
 

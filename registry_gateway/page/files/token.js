@@ -26,9 +26,21 @@ export function askForToken(purpose, problem = "") {
   return new Promise((resolve) => (settle = resolve));
 }
 
+/** Forget a token the gateway refused; what to say about it, nothing if none was sent. */
+export function forgetRefused() {
+  if (!token.get()) return "";
+  token.set(null);
+  label();
+  return "The gateway doesn't know that token, or it has ended.";
+}
+
+function label() {
+  button.textContent = token.get() ? "Token kept in this tab" : "Token…";
+}
+
 function done(given) {
   dialog.close();
-  button.textContent = token.get() ? "Token kept in this tab" : "Token…";
+  label();
   const resolve = settle;
   settle = () => {};
   resolve(given);
@@ -37,7 +49,7 @@ function done(given) {
 /** Show the button; `changed` is called whenever there is another token, or none any more. */
 export function offerToken(changed) {
   button.hidden = false;
-  button.textContent = token.get() ? "Token kept in this tab" : "Token…";
+  label();
   button.addEventListener("click", async () => (await askForToken("admin")) && changed());
   document.getElementById("token-cancel").addEventListener("click", () => done(false));
   document.getElementById("token-forget").addEventListener("click", () => {
