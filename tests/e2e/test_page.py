@@ -450,6 +450,18 @@ def test_a_narrow_screen_has_no_sideways_scrolling(started: Open) -> None:
     assert page.evaluate(width) == 360
 
 
+def test_an_address_has_room_on_any_screen(started: Open) -> None:
+    gateway, tab = started()
+    chap(gateway)
+    page = tab.open("/")
+    expect_names(page, "Malaria")
+    for width in range(700, 1300, 20):
+        page.set_viewport_size({"width": width, "height": 800})
+        address = page.locator("#services tbody .address")
+        box = address.bounding_box()  # None where it stands below the name instead
+        assert box is None or box["width"] > 170, width
+
+
 def test_it_says_when_the_gateway_is_away_and_comes_back_with_it(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
