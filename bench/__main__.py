@@ -23,7 +23,7 @@ QUICK = Effort(seconds=1.0, warm_up=0.1, entries=20, rounds=1, attempts=1, stric
 NOTES = (
     "wrk and all servers are pinned to one core each; PostgreSQL is on the core of the gateway",
     "credentials are on: a key for CHAP, a key for runspec, a service account's token for ScaiControl",
-    "ratio: to the bare ASGI callable on uvicorn, with the same requests, in the same round",
+    "ratio: to the bare ASGI callable on uvicorn, measured the same way just before the server itself",
     "list: after every third list a ping; only the lists are counted",
     "all-tools-changed: on one connection, a tool list is posted before each read; only the reads are counted",
     *peer.NOTES,

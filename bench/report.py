@@ -9,15 +9,12 @@ from bench.floors import FLOORS
 from bench.run import BARE, PEER
 from bench.sample import Effort, Sample
 
-CEILING = "heartbeat-chap-bare"
-CEILING_NEW_CONNECTION = "heartbeat-new-connection-chap-bare"
-
 
 @dataclass(frozen=True)
 class Row:
     """One line: an id and the medians of its samples.
 
-    `ratio` is to the bare callable measured the same way in the same round, `peers` to the peer in the same case;
+    `ratio` is to the bare callable measured the same way just before, `peers` to the peer's ratio in the same case;
     None where there is no such thing.
     """
 
@@ -50,10 +47,9 @@ def rows(samples: Mapping[str, Sequence[Sample]]) -> list[Row]:
 
 
 def _row(name: str, taken: Sequence[Sample], samples: Mapping[str, Sequence[Sample]]) -> Row:
-    rate, p99 = median(s.rate for s in taken), median(s.p99_ms for s in taken)
-    ceiling = samples.get(_ceiling(name), ())
-    ratio = _ratio(taken, ceiling)
-    peers = None if name.endswith((PEER, BARE)) else _ratio(taken, samples.get(_of_peer(name), ()))
+    rate, p99, ratio = median(s.rate for s in taken), median(s.p99_ms for s in taken), _ratio(taken)
+    of_peer = None if name.endswith((PEER, BARE)) else _ratio(samples.get(_of_peer(name), ()))
+    peers = ratio / of_peer if ratio and of_peer else None
     floor = FLOORS.get(name)
     return Row(
         id=name,
@@ -64,18 +60,14 @@ def _row(name: str, taken: Sequence[Sample], samples: Mapping[str, Sequence[Samp
         peers=peers,
         floor="" if floor is None else str(floor),
         missed=[] if floor is None else floor.missed_by(ratio or 0.0, rate, p99, peers),
-        quotable=all(s.quotable for s in (*taken, *ceiling)),
+        quotable=all(s.quotable for s in taken),
         problem=next((s.problem for s in taken if s.problem), ""),
     )
 
 
-def _ratio(taken: Sequence[Sample], others: Sequence[Sample]) -> float | None:
-    pairs = [a.rate / b.rate for a, b in zip(taken, others, strict=False) if b.rate]
-    return median(pairs) if pairs else None
-
-
-def _ceiling(name: str) -> str:
-    return CEILING_NEW_CONNECTION if name.startswith("heartbeat-new-connection-") else CEILING
+def _ratio(taken: Sequence[Sample]) -> float | None:
+    ratios = [sample.rate / sample.ceiling for sample in taken if sample.ceiling]
+    return median(ratios) if ratios else None
 
 
 def _of_peer(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -43,7 +43,10 @@ class Effort:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen. `rate` is operations a second; `others` the cores that other processes used meanwhile."""
+    """What was seen. `rate` is operations a second; `others` the cores that other processes used meanwhile.
+
+    `ceiling` is the rate of the bare callable, measured the same way just before; None for that itself.
+    """
 
     rate: float
     p50_ms: float
@@ -54,6 +57,11 @@ class Sample:
     others: float
     quotable: bool
     problem: str
+    ceiling: float | None = None
+
+    def below(self, ceiling: "Sample") -> "Sample":
+        """Return it beside what the bare callable did."""
+        return replace(self, ceiling=ceiling.rate, quotable=self.quotable and ceiling.quotable)
 
 
 @dataclass(frozen=True)

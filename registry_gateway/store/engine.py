@@ -29,8 +29,12 @@ ATTEMPTS = 5
 BUSY_TIMEOUT = 5.0
 """Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection."""
 
-_SQLITE_SIZES = ("cache_size=-16384", "wal_autocheckpoint=8192")
-"""16 MiB of page cache for each connection, and a write-ahead log of 32 MiB before it is worked into the file.
+_SQLITE_SIZES = ("cache_size=-16384", "mmap_size=268435456", "wal_autocheckpoint=32768")
+"""16 MiB of page cache for each connection, up to 256 MiB of the file mapped into memory, and a write-ahead log of
+128 MiB before it is worked into the file.
+
+What is mapped belongs to the kernel's own cache: it is shared by all connections, and given back where it is needed.
+Without it, 100,000 services that are asked for in no order are read from the kernel page by page.
 
 Working the log in waits for the disk, and so do all who share that commit. With the default of 4 MiB a busy gateway
 does that several times a second, each time for pages that are written again soon.

@@ -238,6 +238,20 @@ def test_ages_follow_heartbeats(started: Open) -> None:
     expect(age).to_have_text("0s ago")
 
 
+def test_what_is_gone_is_found_through_the_search(started: Open) -> None:
+    gateway, tab = started()
+    chap(gateway)
+    chap(gateway, "dengue")
+    gateway.http.delete("/v2/services/malaria").raise_for_status()
+    page = tab.open("/")
+    expect(page.locator("#gone")).to_be_hidden()
+    page.get_by_role("searchbox").fill("malaria")
+    expect(page.locator("#gone")).to_contain_text("what became of the key malaria in chap, runspec, scaicontrol.")
+    page.locator("#gone").get_by_role("link", name="chap").click()
+    expect(page.locator("#status")).to_have_text("gone")
+    expect(page.locator("#ended")).to_be_visible()
+
+
 def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     gateway, tab = started()
     runspec(gateway, "web/01", "restart")

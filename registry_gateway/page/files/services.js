@@ -18,6 +18,7 @@ const table = document.getElementById("services");
 const body = table.tBodies[0];
 const further = document.getElementById("further");
 const shownCount = document.getElementById("count");
+const gone = document.getElementById("gone");
 const readers = [];
 const readStats = reader();
 let rows = new Map();
@@ -72,6 +73,7 @@ function show({ total, services }, stats) {
   further.hidden = services.length >= total;
   further.textContent = `Show ${Math.min(STEP, total - services.length).toLocaleString()} more`;
   shownCount.textContent = nothing ? "" : counted(total, services.length, stats);
+  lookBack(total === 0 ? filters().q : "", Object.keys(stats.by_dialect));
   if (asked) announce(shownCount.textContent);
   asked = false;
 }
@@ -98,6 +100,17 @@ function counted(total, shown, stats) {
   const part = shown < total ? `, the first ${shown.toLocaleString()} shown` : "";
   if (total === 0) return `No service is like that (there are ${all.toLocaleString()})`;
   return total.toLocaleString() + of + (all === 1 || (total === 1 && !of) ? " service" : " services") + part;
+}
+
+/** What is gone is in no list, but the log knows its key: offer to look there. */
+function lookBack(key, dialects) {
+  const links = dialects.map((dialect) => [dialect, key && servicePath(dialect, key)]).filter(([, path]) => path);
+  gone.hidden = links.length === 0;
+  gone.replaceChildren(
+    `Is it gone? The log may tell what became of the key ${key} in `,
+    ...links.flatMap(([dialect, path], index) => [index ? ", " : "", make("a", { href: root + path }, dialect)]),
+    ".",
+  );
 }
 
 // --- what happens
