@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= 4
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint fmt type migrate bench bench-scale audit clean
@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml
 run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="--port 9000" for options)
 	@exec $(BIN)/registry-gateway serve --migrate $(ARGS)
 
-test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=4 processes)
+test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=3 processes)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## Ruff: rules and formatting
