@@ -16,7 +16,7 @@ from bench.fleet import Fleet
 from bench.machine import on_core, resident_bytes
 from bench.sample import Bench
 from bench.targets import CHAP_KEY, Gateway, Place
-from registry_gateway.registry import ABSENCE
+from registry_gateway.continuity import ABSENCE
 
 LAPSED = 100
 """Leases that a sweep finds lapsed."""

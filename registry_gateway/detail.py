@@ -3,8 +3,9 @@
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from registry_gateway.body import BodyTooLarge
 from registry_gateway.errors import RateLimited, StoreUnavailable, TooMany
-from registry_gateway.exchange import Answer, BodyTooLarge, json_answer
+from registry_gateway.exchange import Answer, json_answer
 from registry_gateway.validation import REFUSED, unprocessable
 
 

@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from registry_gateway import validation
+from registry_gateway.body import BodyTooLarge, EmptyBody
 from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
-from registry_gateway.exchange import Answer, BodyTooLarge, EmptyBody, request_id
+from registry_gateway.exchange import Answer, request_id
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,12 +1,12 @@
 """The registry: every operation one transaction, and the only place that asks the clock."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from registry_gateway import journal, rate
+from registry_gateway import journal, rate, subscribing
 from registry_gateway.batch import apply
 from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
@@ -22,20 +22,16 @@ from registry_gateway.commands import (
     Renew,
     Renewal,
 )
-from registry_gateway.decide import happened, standing
+from registry_gateway.continuity import Continuity
 from registry_gateway.errors import (
-    AlreadyExists,
-    NotFound,
-    NotRegistered,
     RateLimited,
     RegistryError,
-    StoreUnavailable,
     Unstorable,
 )
-from registry_gateway.lease import REVOKED, LeasePolicy, Policies
+from registry_gateway.lease import LeasePolicy, Policies
 from registry_gateway.meters import Meters
-from registry_gateway.model import Actor, Entry, Event, EventKind, Subscription, Version
-from registry_gateway.store import events, presence, registrations, subscriptions, sweeps
+from registry_gateway.model import Actor, Entry, Event, Subscription, Version
+from registry_gateway.store import events, registrations, subscriptions, sweeps
 from registry_gateway.store.engine import Store
 
 P = ParamSpec("P")
@@ -48,17 +44,6 @@ class Moment(NamedTuple):
     event: int
     now: float
 
-
-class Transaction(Protocol):
-    """One of the store's ways to run a transaction."""
-
-    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
-        """Run it."""
-        ...  # pragma: no cover - a protocol has no body
-
-
-ABSENCE = 2.5
-"""Seconds without a sign of any gateway on the database after which heartbeats count as unheard."""
 
 CHUNK = 500
 """Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
@@ -89,6 +74,7 @@ class Registry:
         self._policies = policies
         self.policies = Policies(policies)
         self._clock = clock
+        self._continuity = Continuity(store, clock)
         self.meters = meters or Meters(policies)
         batches = self.meters.batches
         self._writer: Batching[Command, Outcome] = Batching(self._commit, observe=batches["write"].observe)
@@ -96,7 +82,6 @@ class Registry:
         self.meters.queue("write", lambda: self._writer.waiting)
         self.meters.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(self._moment)
-        self._interrupted = False
         self._limit = None if limit is None else rate.Limit(limit)
         self._heeders: list[Callable[[], None]] = []
 
@@ -168,14 +153,14 @@ class Registry:
 
     async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
         """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are."""
-        now = await self._judging_time()
-        rows = await self._transact(self._store.scan, registrations.find_all, dialect, now if alive else None)
+        now = await self._continuity.judging_time()
+        rows = await self._continuity.run(self._store.scan, registrations.find_all, dialect, now if alive else None)
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
 
     async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | RegistryError | None]:
-        now = await self._judging_time()
+        now = await self._continuity.judging_time()
         try:
-            rows = await self._transact(self._store.find, registrations.find, keys)
+            rows = await self._continuity.run(self._store.find, registrations.find, keys)
         except Unstorable as error:
             if len(keys) == 1:
                 return [error]
@@ -194,7 +179,7 @@ class Registry:
         return await self._moments.submit(None)
 
     async def _moment(self, _asked: None) -> Moment:
-        last = await self._transact(self._store.find, events.last)
+        last = await self._continuity.run(self._store.find, events.last)
         return Moment(last, self._clock.now())
 
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
@@ -206,7 +191,7 @@ class Registry:
     ) -> Sequence[Event]:
         """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it."""
         run = self._store.read if after is None else self._store.find  # what is new is asked for often, and is little
-        return await self._transact(run, events.read, after=after, dialect=dialect, key=key, limit=limit)
+        return await self._continuity.run(run, events.read, after=after, dialect=dialect, key=key, limit=limit)
 
     # --- subscriptions
 
@@ -219,7 +204,7 @@ class Registry:
         """
         policy = self.policies.of(dialect)
         now = self._clock.now()
-        added, event = await self._write(_subscribe, policy, dialect, key, subscriber, actor, now)
+        added, event = await self._continuity.write(subscribing.subscribe, policy, dialect, key, subscriber, actor, now)
         self._report([event])
         return added
 
@@ -229,7 +214,7 @@ class Registry:
         Raises:
             NotFound: There is none of that number, or it has ended.
         """
-        ended, event = await self._write(_unsubscribe, number, actor, self._clock.now())
+        ended, event = await self._continuity.write(subscribing.unsubscribe, number, actor, self._clock.now())
         self._report([event])
         return ended
 
@@ -240,13 +225,8 @@ class Registry:
     # --- keeping house
 
     async def resume(self) -> None:
-        """Say that this gateway is there, and make up for an absence of all gateways.
-
-        What was alive when the last gateway was last there starts a full lease anew.
-        """
-        extended = await self._write(presence.resume, self._clock.now(), ABSENCE)
-        if extended:
-            log.warning("leases extended after an absence of the gateway", extra={"leases": extended})
+        """Say that this gateway is there, and make up for an absence of all gateways."""
+        await self._continuity.resume()
 
     async def expire(self) -> int:
         """Record the lapses that have come to pass, each exactly once; return how many.
@@ -254,7 +234,7 @@ class Registry:
         Liveness doesn't wait for this: it is judged when read.
         """
         for name in self._policies:
-            while await self._write(sweeps.rearm, name, self._clock.now(), CHUNK) == CHUNK:
+            while await self._continuity.write(sweeps.rearm, name, self._clock.now(), CHUNK) == CHUNK:
                 pass
         return sum([await self._sweep(sweeps.expire, name) for name in self._policies])
 
@@ -265,7 +245,7 @@ class Registry:
         """
         purged = sum([await self._sweep(sweeps.purge, name) for name in self._policies])
         if events_before is not None:
-            while await self._write(events.prune, events_before, CHUNK) == CHUNK:
+            while await self._continuity.write(events.prune, events_before, CHUNK) == CHUNK:
                 pass
         return purged
 
@@ -277,7 +257,7 @@ class Registry:
     async def _sweep(self, statement: Callable[..., Sequence[Event]], dialect: str) -> int:
         total = 0
         while True:
-            swept = await self._write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
+            swept = await self._continuity.write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
             self._report(swept)
             total += len(swept)
             if len(swept) < CHUNK:
@@ -294,7 +274,7 @@ class Registry:
 
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
         try:
-            outcomes, recorded = await self._write(apply, commands, self._policies, self._clock.now())
+            outcomes, recorded = await self._continuity.write(apply, commands, self._policies, self._clock.now())
         except Unstorable as error:
             if len(commands) == 1:
                 return [error]
@@ -305,68 +285,4 @@ class Registry:
         return outcomes
 
     async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._transact(self._store.read, work, *args, **kwargs)
-
-    async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._interrupted:
-            await self._make_up()
-        return await self._transact(self._store.write, work, *args, **kwargs)
-
-    async def _transact(
-        self,
-        run: Transaction,
-        work: Callable[Concatenate[Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        try:
-            return await run(lambda connection: work(connection, *args, **kwargs))
-        except StoreUnavailable:
-            self._interrupted = True
-            raise
-
-    async def _make_up(self) -> None:
-        """Make up for an outage of the database, as for an absence of the gateway: whatever comes first does it."""
-        await self._transact(self._store.write, presence.resume, self._clock.now(), ABSENCE)
-        self._interrupted = False
-
-    async def _judging_time(self) -> float:
-        """Return the time at which readers judge leases: now, or the end of what is known.
-
-        After an outage the leases are prolonged first. While the database can be read and not written (its disk is
-        full, or another server is about to take over) that fails, and no heartbeat gets through either. What was
-        alive when a gateway was last there then still counts as alive: it will be, once that can be written.
-        """
-        if self._interrupted:
-            try:
-                await self._make_up()
-            except StoreUnavailable:
-                present_at = await self._transact(self._store.find, presence.last)
-                if present_at is not None and self._clock.now() - present_at > ABSENCE:
-                    return present_at
-        return self._clock.now()
-
-
-def _subscribe(
-    connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
-) -> tuple[Subscription, Event]:
-    held = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
-    registration = standing(held, policy, now, key)
-    if registration.lease.stage == REVOKED:
-        raise NotRegistered(f"{key} is not registered")
-    if subscriptions.count_active(connection, [(dialect, key)], subscriber):
-        raise AlreadyExists(f"{subscriber} is subscribed to {key} already")
-    added = subscriptions.add(connection, dialect, key, subscriber, now)
-    event = happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber, subscription=added.id)
-    events.record(connection, [event])
-    return added, event
-
-
-def _unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -> tuple[Subscription, Event]:
-    ended = subscriptions.cancel(connection, number, now)
-    if ended is None:
-        raise NotFound(f"there is no active subscription {number}")
-    registration = registrations.lock(connection, {(ended.dialect, ended.key)})[ended.dialect, ended.key]
-    event = happened(EventKind.UNSUBSCRIBED, registration, actor, now, subscriber=ended.subscriber, subscription=number)
-    events.record(connection, [event])
-    return ended, event
+        return await self._continuity.run(self._store.read, work, *args, **kwargs)

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.body import EmptyBody
 from registry_gateway.errors import Unstorable
-from registry_gateway.exchange import Answer, EmptyBody, json_answer
+from registry_gateway.exchange import Answer, json_answer
 
 Text = Annotated[str, Meta(max_length=1024, pattern=r"^[^\x00]*\Z")]
 """A line of text for a column: PostgreSQL's text can't hold NUL."""

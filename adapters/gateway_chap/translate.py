@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
+from registry_gateway.body import decode
 from registry_gateway.commands import Register, Registered
-from registry_gateway.exchange import decode
 from registry_gateway.importing import Foreign, Listing, entries, read_each
 from registry_gateway.model import Actor, Entry, Registration
 

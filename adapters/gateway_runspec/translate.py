@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway_runspec.wire import HeartbeatRequest, Host, RegisterRequest, ToolsAsSent, ToolsRequest
+from registry_gateway.body import decode
 from registry_gateway.commands import Advertise, Register
-from registry_gateway.exchange import decode
 from registry_gateway.importing import Foreign, Listing, entries, read_each
 from registry_gateway.model import Actor, Entry
 from registry_gateway.validation import Invalid

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
+from registry_gateway.body import BodyTooLarge
 from registry_gateway.errors import (
     AlreadyRegistered,
     NotOwner,
@@ -16,7 +17,7 @@ from registry_gateway.errors import (
     StoreUnavailable,
     TooMany,
 )
-from registry_gateway.exchange import Answer, BodyTooLarge, json_answer, request_id
+from registry_gateway.exchange import Answer, json_answer, request_id
 from registry_gateway.validation import REFUSED, unprocessable
 
 CODES = {

@@ -16,8 +16,8 @@ from gateway_scaicontrol.wire import (
     RegistrationRequest,
     RegistrationResponse,
 )
+from registry_gateway.body import decode
 from registry_gateway.commands import Deregister, Register, Renew
-from registry_gateway.exchange import decode
 from registry_gateway.model import Actor, Registration
 
 DIALECT = "scaicontrol"

@@ -14,9 +14,10 @@ from starlette.routing import Route
 from registry_gateway.accounts import ADMINISTER, SUPER_ADMIN, Issued
 from registry_gateway.adapter import Core
 from registry_gateway.admin import wire
+from registry_gateway.body import decode
 from registry_gateway.commands import Approve, Deregister
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, decode, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.lookup import lookup
 from registry_gateway.model import Account, Actor, Registration
 from registry_gateway.problem import Refused

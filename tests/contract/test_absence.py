@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from registry_gateway.commands import Lapsed, Renewed
+from registry_gateway.continuity import ABSENCE
 from registry_gateway.errors import StoreUnavailable
-from registry_gateway.registry import ABSENCE, Registry
+from registry_gateway.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
 from tests.contract.services import (

@@ -10,19 +10,8 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
-from registry_gateway.exchange import (
-    MAX_NESTING,
-    Answer,
-    BodyTooLarge,
-    Call,
-    EmptyBody,
-    Rendered,
-    decode,
-    json_answer,
-    nested_deeper,
-    request_id,
-    resource,
-)
+from registry_gateway.body import MAX_NESTING, BodyTooLarge, EmptyBody, decode, nested_deeper
+from registry_gateway.exchange import Answer, Call, Rendered, json_answer, request_id, resource
 from registry_gateway.settings import Settings
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from registry_gateway.exchange import EmptyBody, decode
+from registry_gateway.body import EmptyBody, decode
 from registry_gateway.validation import REFUSED, SLUG, Invalid, Text, detail, unprocessable
 
 

@@ -1,0 +1,45 @@
+"""Who depends on a registration: a subscription begins and ends, each in one transaction with its event."""
+
+from sqlalchemy import Connection
+
+from registry_gateway.decide import happened, standing
+from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered
+from registry_gateway.lease import REVOKED, LeasePolicy
+from registry_gateway.model import Actor, Event, EventKind, Subscription
+from registry_gateway.store import events, registrations, subscriptions
+
+
+def subscribe(
+    connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
+) -> tuple[Subscription, Event]:
+    """Record that `subscriber` depends on a registration.
+
+    Raises:
+        NotRegistered: There is no such registration.
+        AlreadyExists: It has an active subscription of that subscriber.
+    """
+    held = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
+    registration = standing(held, policy, now, key)
+    if registration.lease.stage == REVOKED:
+        raise NotRegistered(f"{key} is not registered")
+    if subscriptions.count_active(connection, [(dialect, key)], subscriber):
+        raise AlreadyExists(f"{subscriber} is subscribed to {key} already")
+    added = subscriptions.add(connection, dialect, key, subscriber, now)
+    event = happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber, subscription=added.id)
+    events.record(connection, [event])
+    return added, event
+
+
+def unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -> tuple[Subscription, Event]:
+    """Cancel a subscription by its number.
+
+    Raises:
+        NotFound: There is none of that number, or it has ended.
+    """
+    ended = subscriptions.cancel(connection, number, now)
+    if ended is None:
+        raise NotFound(f"there is no active subscription {number}")
+    registration = registrations.lock(connection, {(ended.dialect, ended.key)})[ended.dialect, ended.key]
+    event = happened(EventKind.UNSUBSCRIBED, registration, actor, now, subscriber=ended.subscriber, subscription=number)
+    events.record(connection, [event])
+    return ended, event
