@@ -2,7 +2,9 @@
 
 import logging
 import logging.config
+import re
 import time
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -15,8 +17,12 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-    return f"{whole}.{int(record.msecs):03d}Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=8)  # a busy gateway writes thousands of lines in the same second
+def _second(epoch: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(epoch))
 
 
 class TextFormatter(logging.Formatter):
@@ -51,8 +57,14 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else _escaped(text)[1:-1]
 
 
+_PLAIN = re.compile(r"[!#-<>-~]+")
+"""Visible ASCII but for the space, the quote and the equals sign: nearly all that is logged."""
+
+
 def _quoted(value: object) -> str:
     text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
     return text if text.isprintable() and not set(text) & set(' "=') else _escaped(text)
 
 
