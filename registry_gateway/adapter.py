@@ -156,7 +156,7 @@ class Mounted:
             answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
             _log(self.name, error, answer.status, scope)
             scope["status"] = answer.status
-            await answer.send(send)
+            await answer.send(scope, send)
         self._requests.answered(scope, perf_counter() - began)
 
 

@@ -31,7 +31,6 @@ from registry_gateway.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
 from registry_gateway.store.engine import Store
 
-
 OBJECTS_IN_FLIGHT = 20_000
 """New objects after which the garbage collector looks for cycles; a batch of 512 heartbeats makes about as many."""
 

@@ -8,10 +8,13 @@ parser), and a request that never ends holds its connection for ever. Here a loo
 
 import asyncio
 import logging
+from collections.abc import Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from registry_gateway.exchange import WHOLE
 
 MAX_HEAD_BYTES = 32_768
 """Most bytes in the path, query and headers of a request. The longest token that is accepted has 16,384."""
@@ -43,8 +46,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start to watch."""
-        in_one_piece: Any = OnePiece(transport, self.loop)
-        super().connection_made(in_one_piece)
+        super().connection_made(transport)
+        self._extensions: dict[str, Any] = {WHOLE: self._write_whole}
         no_request_yet: Any = {}
         self.scope = no_request_yet  # a client that sends nothing is waited for like one that sends half a head
         self._partial: object = None
@@ -57,6 +60,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to watch."""
         self._watch.cancel()
+        self._extensions.clear()  # or only the garbage collector would find what refers to itself in there
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -64,6 +68,39 @@ class Connection(HttpToolsProtocol):
         super().shutdown()
         self._watch.cancel()
         self._stop()
+
+    # --- at once
+
+    def _write_whole(
+        self, scope: MutableMapping[str, Any], status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    ) -> bool:
+        """Write a whole answer, head and body, and end the request; tell whether that could be done.
+
+        It could not where there is more to do than to write: the client reads too slowly, has gone, or has sent the
+        next request already; or uvicorn is to log requests. See `exchange.WHOLE`.
+        """
+        cycle = self.cycle
+        if cycle.scope is not scope or cycle.response_started or cycle.access_log:
+            return False
+        if self.flow.write_paused or cycle.disconnected:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        head = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            head += (name, b": ", value, b"\r\n")
+        head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        if scope["method"] == "HEAD":
+            body = b""
+        if len(body) <= COPIED_BYTES:
+            self.transport.write(b"".join((*head, body)))
+        else:
+            self.transport.writelines((b"".join(head), body))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     # --- how large
 
@@ -91,6 +128,7 @@ class Connection(HttpToolsProtocol):
             if size > MAX_HEAD_BYTES:
                 self._too_large = True
                 raise ValueError("the head is too large")  # stops the parser, which has send_400_response called
+        self.scope["extensions"] = self._extensions
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -167,47 +205,3 @@ class Connection(HttpToolsProtocol):
             f"content-length: {len(content)}\r\nconnection: close\r\n\r\n{content}".encode()
         )
         self.transport.close()
-
-
-class OnePiece:
-    """A transport that sends the head of an answer together with the first part of its body.
-
-    uvicorn writes the two one after the other. uvloop passes each on at once, and a short answer would cost two system
-    calls here, two packets, and two wake-ups of the client: more than all else that a heartbeat does in the kernel.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        """Take the transport."""
-        self._transport = transport
-        self._loop = loop
-        self._head: bytes | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        """Be the transport in all else."""
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Keep what ends like a head until more comes, or the task that wrote it waits for something."""
-        head = self._head
-        if head is not None:
-            self._head = None
-            if len(data) <= COPIED_BYTES:
-                self._transport.write(head + data)
-            else:
-                self._transport.writelines((head, data))
-        elif data.startswith(b"HTTP/1.1 ") and data.endswith(b"\r\n\r\n"):
-            self._head = data
-            self._loop.call_soon(self._flush)
-        else:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Close, after what has been written is out."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._head is not None:
-            head, self._head = self._head, None
-            if not self._transport.is_closing():
-                self._transport.write(head)

@@ -26,6 +26,12 @@ from registry_gateway.settings import PREFIX, Settings
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Header of what a browser may be shown: whatever a service has registered, the answer is what its type says."""
 
+WHOLE = "registry_gateway.whole"
+"""ASGI extension: a function (scope, status, headers, body) -> bool that writes an answer at once and ends the
+request, or returns False and does nothing. Our `connection.Connection` offers it. A server that takes an answer in two
+messages looks at each header of each for what it may mean, and a short answer costs two system calls and two packets.
+"""
+
 log = logging.getLogger("registry_gateway.requests")
 
 _encode = msgspec.json.encode
@@ -52,10 +58,16 @@ class Answer:
         if body:
             self.headers.append((b"content-type", media_type))
         if headers:
-            self.headers.extend((k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items())
+            for name, value in headers.items():
+                if not value.isprintable():
+                    raise ValueError(f"the value of the header {name} has control characters")
+                self.headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
-    async def send(self, send: Send) -> None:
-        """Send it."""
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send it: whole, where the server takes that, else in ASGI's two messages."""
+        write_whole = scope.get("extensions", {}).get(WHOLE)
+        if write_whole is not None and write_whole(scope, self.status, self.headers, self.body):
+            return
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 
@@ -221,7 +233,7 @@ class _Endpoint:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.handlers))})
         answer = await handler(Call(scope, receive))
         scope["status"] = answer.status  # for what is measured
-        await answer.send(send)
+        await answer.send(scope, send)
 
 
 class Anything(Convertor[str]):

@@ -72,5 +72,8 @@ class ScaiControl:
         return self._answer(status, translate.registered(outcome.registration, self._grace), call)
 
     def _answer(self, status: int, data: object, call: Call) -> Answer:
-        meta = ResponseMeta(call.request_id, translate.iso(self._clock.now()))
-        return json_answer(status, ApiResponse(data, meta), {"X-Request-ID": call.request_id})
+        # To the millisecond, so that the answers to a batch of heartbeats share the text.
+        meta = ResponseMeta(call.request_id, translate.iso(round(self._clock.now(), 3)))
+        answer = json_answer(status, ApiResponse(data, meta))
+        answer.headers.append((b"x-request-id", meta.request_id.encode()))
+        return answer

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from registry_gateway.batching import Shared
 from registry_gateway.catalogue.changes import Changes, message
@@ -115,7 +115,7 @@ class Stream(Answer):
         self._allowed = allowed
         self._recheck_at = asyncio.get_running_loop().time() + RECHECK_SECONDS
 
-    async def send(self, send: Send) -> None:
+    async def send(self, scope: Scope, send: Send) -> None:
         """Send it.
 
         Raises:
@@ -134,9 +134,9 @@ class Stream(Answer):
                     ping_message_factory=lambda: _PING,
                     sep="\n",
                 )
-                self._call.scope["lasting"] = True  # how long it is watched is not how long an answer takes
-                await response(self._call.scope, self._call.receive, send)
-                if response.active and self._call.scope["method"] != "HEAD":
+                scope["lasting"] = True  # how long it is watched is not how long an answer takes
+                await response(scope, self._call.receive, send)
+                if response.active and scope["method"] != "HEAD":
                     # The server stops, which cut the stream off: it is ended in order.
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import select
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from registry_gateway import connection
-from registry_gateway.connection import MAX_HEAD_BYTES, Connection, OnePiece
+from registry_gateway.connection import MAX_HEAD_BYTES, Connection
 from registry_gateway.exchange import Answer, Call
 from registry_gateway.settings import Settings
 
@@ -33,10 +33,10 @@ class Hasty(Connection):
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the size of the body; on /early before it is there, on /large with a lot, on /slow after a while."""
     if scope["path"] == "/early":
-        await Answer(401, b"{}").send(send)
+        await Answer(401, b"{}").send(scope, send)
         return
     if scope["path"] == "/large":
-        await Answer(200, b"x" * 20_000_000).send(send)
+        await Answer(200, b"x" * 20_000_000).send(scope, send)
         return
     if scope["path"] == "/slow":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -44,7 +44,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"ab"})
         return
     if scope["path"] == "/nothing":
-        await Answer(204).send(send)
+        await Answer(204).send(scope, send)
         return
     scope["settings"] = Settings()
     try:
@@ -52,7 +52,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     except Exception as error:  # whatever it is, the test looks at it
         seen.append(error)
         return
-    await Answer(200, b"%d" % len(body)).send(send)
+    await Answer(200, b"%d" % len(body)).send(scope, send)
 
 
 seen: list[Exception] = []
@@ -92,7 +92,7 @@ Connect = Callable[[], Any]
 async def connect() -> AsyncIterator[Connect]:
     """Connect to a server with hasty connections."""
     seen.clear()
-    config = uvicorn.Config(echo, http=Hasty, timeout_keep_alive=60, log_config=None)
+    config = uvicorn.Config(echo, http=Hasty, timeout_keep_alive=60, log_config=None, access_log=False)
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(lambda: Hasty(config, state, {}), "127.0.0.1", 0)
@@ -267,6 +267,12 @@ class Recorder(asyncio.Transport):
         """Keep them as the one piece they are sent as."""
         self.write(b"".join(bytes(data) for data in list_of_data))
 
+    def pause_reading(self) -> None:
+        """Nothing is read from here."""
+
+    def resume_reading(self) -> None:
+        """Nothing is read from here."""
+
     def is_closing(self) -> bool:
         """Whether it is closed."""
         return self.closed
@@ -276,29 +282,63 @@ class Recorder(asyncio.Transport):
         self.closed = True
 
 
-START = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+PLAIN = b"GET /x HTTP/1.1\r\nHost: gateway\r\n"
+
+REQUESTS = {
+    "plain": [PLAIN + b"\r\n"],
+    "with a body": [HEAD + b"Content-Length: 5\r\n\r\nabcde"],
+    "two after another": [PLAIN + b"\r\n", PLAIN + b"\r\n"],
+    "two at once": [PLAIN + b"\r\n" + PLAIN + b"Connection: close\r\n\r\n"],
+    "the last one": [PLAIN + b"Connection: close\r\n\r\n"],
+    "HTTP/1.0": [b"GET /x HTTP/1.0\r\n\r\n"],
+    "HEAD": [b"HEAD /x HTTP/1.1\r\nHost: gateway\r\n\r\n"],
+    "without a body": [b"GET /nothing HTTP/1.1\r\nHost: gateway\r\n\r\n"],
+    "before its body is there": [b"POST /early HTTP/1.1\r\nHost: gateway\r\nContent-Length: 5\r\n\r\n", b"abcde"],
+    "asked to go on": [HEAD + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n", b"a"],
+    "not asked to go on": [b"POST /early HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"],
+    "large": [b"GET /large HTTP/1.1\r\nHost: gateway\r\n\r\n"],
+}
 
 
-@pytest.mark.parametrize("body", [b"ab", b"", b"x" * 100_000])
-async def test_a_head_and_its_body_leave_in_one_piece(body: bytes) -> None:
+async def answered(pieces: Sequence[bytes], *, in_messages: bool) -> tuple[list[bytes], bool, int]:
+    """Return what is written for requests that come in pieces, whether that ends the connection, how many they were."""
+    config = uvicorn.Config(echo, http=Connection, log_config=None)
+    config.load()
+    state = ServerState()
+    state.default_headers = [(b"date", b"today")]
+    protocol = Connection(config, state, {})
+    protocol.access_log = in_messages  # what uvicorn is to log it has to see
     transport = Recorder()
-    in_one_piece = OnePiece(transport, asyncio.get_running_loop())
-    for _ in range(2):
-        in_one_piece.write(START)
-        in_one_piece.write(body)
-        in_one_piece.write(b"more")
-    await anyio.lowlevel.checkpoint()
-    assert transport.pieces == [START + body, b"more"] * 2
+    protocol.connection_made(transport)
+    for piece in pieces:
+        protocol.data_received(piece)
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+    protocol.connection_lost(None)
+    return transport.pieces, transport.closed, state.total_requests
 
 
-async def test_a_head_without_a_body_leaves_before_the_connection_is_closed() -> None:
-    transport = Recorder()
-    in_one_piece = OnePiece(transport, asyncio.get_running_loop())
-    in_one_piece.write(START)
-    in_one_piece.close()
-    in_one_piece.write(START)  # to a client that has gone: nobody is told, as with any transport
-    await anyio.lowlevel.checkpoint()
-    assert transport.pieces == [START]
+@pytest.mark.parametrize("pieces", REQUESTS.values(), ids=REQUESTS)
+async def test_an_answer_that_leaves_whole_is_the_same_as_one_in_messages(pieces: Sequence[bytes]) -> None:
+    whole, *end = await answered(pieces, in_messages=False)
+    in_messages, *same_end = await answered(pieces, in_messages=True)
+    assert b"".join(whole) == b"".join(in_messages)
+    assert end == same_end
+
+
+@pytest.mark.parametrize("name", ["plain", "the last one", "HEAD", "without a body", "large"])
+async def test_a_head_and_its_body_leave_in_one_piece(name: str) -> None:
+    (piece,), _closed, answers = await answered(REQUESTS[name], in_messages=False)
+    assert piece.startswith(b"HTTP/1.1 20")
+    assert answers == 1
+
+
+async def test_a_client_that_has_gone_is_no_harm_to_the_next(connect: Connect) -> None:
+    async with connect() as client:
+        await client.send(b"GET /large HTTP/1.1\r\nHost: gateway\r\n\r\n" * 3)
+    async with connect() as client:
+        await client.send(PLAIN + b"\r\n")
+        assert (await client.answer(1)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_head_does_not_wait_for_a_body_that_takes_its_time(connect: Connect) -> None:

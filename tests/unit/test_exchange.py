@@ -127,7 +127,7 @@ def test_the_url_the_gateway_is_reached_under(settings: dict[str, Any], headers:
 
 async def test_an_answer_has_its_length_its_type_and_its_headers() -> None:
     wire = Wire()
-    await json_answer(503, {"detail": "ä"}, {"Retry-After": "1"}).send(wire.send)
+    await json_answer(503, {"detail": "ä"}, {"Retry-After": "1"}).send({}, wire.send)
     start, body = wire.sent
     assert (start["status"], body["body"]) == (503, '{"detail":"ä"}'.encode())
     assert dict(start["headers"]) == {
