@@ -91,8 +91,12 @@ def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
 def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:
     """Return a tool in four lines; see the top of this module. The name is rendered anew, so equal ones are alike."""
     shared = {k: members[k] for k in _SHARED if k in members}
-    execution = {k: v for k, v in members.items() if k.startswith("x-")}
-    others = {k: v for k, v in members.items() if k != "name" and k not in shared and k not in execution}
+    execution, others = {}, {}
+    for k, v in members.items():
+        if k.startswith("x-"):
+            execution[k] = v
+        elif k != "name" and k not in shared:
+            others[k] = v
     lines = (b'{"name":' + _encode(name), _tail(shared), _tail(others), _tail(execution) + b"}")
     return b"\n".join(lines)
 
