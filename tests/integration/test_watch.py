@@ -22,20 +22,6 @@ from tests.integration.watcher import EVENTS, Watcher, gateway_of, listening, re
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def client(start_gateway: GatewayFactory, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a gateway, who writes."""
-    async with start_gateway(database_url) as client:
-        yield client
-
-
-@pytest.fixture
-async def remote(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the same gateway, who watches."""
-    async with listening(client) as remote:
-        yield remote
-
-
 async def test_what_there_is_then_each_change(client: httpx.AsyncClient, remote: httpx.AsyncClient) -> None:
     await register(client, "a1")
     await post_tools(client, "a1", runspec_agent.ROTATE)

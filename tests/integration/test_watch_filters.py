@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import httpx
@@ -22,21 +21,6 @@ from tests.integration.watcher import EVENTS, gateway_of, listening, watching
 pytestmark = pytest.mark.anyio
 
 PROTECTED = {"REGISTRY_GATEWAY_PROTECT_CATALOG": "true"}
-
-
-@pytest.fixture
-async def client(start_gateway: GatewayFactory, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a gateway, who writes."""
-    async with start_gateway(database_url) as client:
-        yield client
-
-
-@pytest.fixture
-async def remote(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the same gateway, who watches."""
-    async with listening(client) as remote:
-        yield remote
-
 
 HOSTS = ["web", "Web:80", "web.example", "web/x", "http://web", "http://WEB:1/x", "http://a/?u=x://web/", "wEb%", "we_"]
 QUERIES: list[dict[str, object]] = [
