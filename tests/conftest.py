@@ -27,6 +27,9 @@ from registry_gateway.store.tables import Table
 START = 1_800_000_000.0
 """What the manual clock shows first: an instant in 2027."""
 
+DAY = 86_400.0
+"""In seconds."""
+
 
 class ManualClock:
     """A clock that moves when it is told to."""

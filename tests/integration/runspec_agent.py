@@ -11,7 +11,6 @@ from registry_gateway.registry import Registry
 KEY = "runspec-key"
 WITH_KEY = {"REGISTRY_GATEWAY_RUNSPEC_API_KEY": KEY}
 TTL = 90.0
-DAY = 86_400.0
 
 AGENT = {"instance_id": "a1", "name": "portal", "version": "1.0", "host": "web-01"}
 ROTATE = {

@@ -5,14 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from registry_gateway.registry import Registry
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import DAY, START, GatewayFactory, ManualClock
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, keys, listed, problem
 from tests.integration.scaicontrol_account import core, service
 
 pytestmark = pytest.mark.anyio
-
-DAY = 86_400.0
 
 
 async def test_a_history_can_be_asked_for_any_instant(

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import DAY, START, GatewayFactory, ManualClock
 from tests.integration.runspec_agent import (
     AGENT,
-    DAY,
     RESTART,
     ROTATE,
     TTL,
