@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gateway_chap.wire import PingResponse, RegisterRequest, RegisterResponse, Service, Services
 from registry_gateway.operation import (
+    ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,
     RETRY_AFTER,
@@ -126,7 +127,7 @@ READS = (
         name="list",
         summary="List the live services",
         parameters=(IF_NONE_MATCH,),
-        responses={200: Response("By id.", Services, headers={"ETag": "Of this list."}), **NOT_MODIFIED, **_BROKEN},
+        responses={200: Response("By id.", Services, headers=ETAG), **NOT_MODIFIED, **_BROKEN},
     ),
     Operation(
         method="GET",
@@ -135,7 +136,7 @@ READS = (
         summary="Look a service up",
         parameters=(ID, IF_NONE_MATCH),
         responses={
-            200: Response("It lives.", Service, headers={"ETag": "Of this answer."}),
+            200: Response("It lives.", Service, headers=ETAG),
             **NOT_MODIFIED,
             **_NOT_FOUND,
             **_BROKEN,

@@ -13,6 +13,7 @@ from gateway_runspec.wire import (
     ToolsRequest,
 )
 from registry_gateway.operation import (
+    ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,
     RETRY_AFTER,
@@ -56,7 +57,6 @@ _LIMITED: Mapping[int, Response] = {
 _NO_INSTANCE: Mapping[int, Response] = {404: Response("No such instance.", Detail)}
 _NO_TOOL: Mapping[int, Response] = {404: Response("No such tool.", Detail)}
 _ATTACHED = {"Content-Disposition": "A name for the file."}
-_TAG = {"ETag": "Of this answer."}
 
 WRITES = (
     Operation(
@@ -147,7 +147,7 @@ READS = (
         summary="List the live instances",
         parameters=(ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("By id.", list[Instance], headers=_TAG),
+            200: Response("By id.", list[Instance], headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
@@ -161,7 +161,7 @@ READS = (
         summary="Look an instance up, live or not",
         parameters=(ID, IF_NONE_MATCH),
         responses={
-            200: Response("It is known.", Instance, headers=_TAG),
+            200: Response("It is known.", Instance, headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_INSTANCE,
@@ -175,7 +175,7 @@ READS = (
         summary="List the tools with the hosts that have them",
         parameters=(ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("By name.", list[OfferedTool], headers=_TAG),
+            200: Response("By name.", list[OfferedTool], headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
@@ -189,7 +189,7 @@ READS = (
         summary="Look a tool up",
         parameters=(Parameter("name", "The tool's name.", example="rotate"), ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("Some host has it.", OfferedTool, headers=_TAG),
+            200: Response("Some host has it.", OfferedTool, headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_TOOL,

@@ -7,7 +7,16 @@ from typing import Any
 from registry_gateway import problem
 from registry_gateway.catalogue.query import EventId, Events, Services, Watching, parameters
 from registry_gateway.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
-from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
+from registry_gateway.operation import (
+    ETAG,
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    Operation,
+    Parameter,
+    Response,
+    Security,
+    secured,
+)
 
 SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
 """A token of a service account with the scope `read:catalog` or `admin:registry`."""
@@ -26,7 +35,7 @@ def answers(description: str, body: Any, **problems: str) -> Mapping[int, Respon
     """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
     worded = {int(status.removeprefix("p")): problem.response(text) for status, text in problems.items()}
     always = {400: _BAD_PARAMETER, 503: problem.response("No database.")}
-    return {200: Response(description, body, headers={"ETag": "Of the answer."}), **NOT_MODIFIED, **worded, **always}
+    return {200: Response(description, body, headers=ETAG), **NOT_MODIFIED, **worded, **always}
 
 
 _OPERATIONS = (
