@@ -21,10 +21,11 @@ from registry_gateway.operation import (
 SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
 """A token of a service account with the scope `read:catalog` or `admin:registry`."""
 
-_SERVICE = (
+SERVICE = (
     Parameter("dialect", "Name of the dialect.", example="runspec"),
     Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
 )
+"""Which service, in a path."""
 
 _LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browsers send it.", "header", EventId)
 
@@ -55,7 +56,7 @@ _OPERATIONS = (
         name="service",
         summary="All there is on one service",
         description="Also of one that is gone, from the log of events.",
-        parameters=(*_SERVICE, IF_NONE_MATCH),
+        parameters=(*SERVICE, IF_NONE_MATCH),
         responses=answers("It.", ServiceDetail, p404="There never was one, as far as is known."),
     ),
     Operation(
@@ -63,7 +64,7 @@ _OPERATIONS = (
         path="/catalog/v1/services/{dialect}/{key}/events",
         name="events",
         summary="What happened to one service",
-        parameters=(*_SERVICE, *parameters(Events), IF_NONE_MATCH),
+        parameters=(*SERVICE, *parameters(Events), IF_NONE_MATCH),
         responses=answers("A page.", EventList, p404="There never was one, as far as is known."),
     ),
     Operation(
