@@ -5,10 +5,9 @@ import base64
 import msgspec
 import pytest
 
-from tests.conftest import GatewayFactory
+from tests.conftest import GatewayFactory, core_of
 from tests.integration import runspec_agent
 from tests.integration.catalogue_reader import SERVICES, listed, problem
-from tests.integration.scaicontrol_account import core
 
 pytestmark = pytest.mark.anyio
 
@@ -128,7 +127,7 @@ async def test_a_database_out_of_reach_is_said_so(start_gateway: GatewayFactory)
 async def test_reading_is_open_unless_it_is_protected(start_gateway: GatewayFactory, database_url: str) -> None:
     async with start_gateway(database_url, PROTECTED) as client:
         await runspec_agent.register(client)
-        accounts = core(client).accounts
+        accounts = core_of(client).accounts
         tokens = {}
         for name, scope in (("reader", "read:catalog"), ("admin", "admin:registry"), ("other", "registry:manage")):
             issued = await accounts.create(name, [scope], [])

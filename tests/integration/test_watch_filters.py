@@ -11,12 +11,11 @@ from sqlalchemy import text
 from registry_gateway.catalogue import watch
 from registry_gateway.catalogue.access import READ
 from registry_gateway.catalogue.query import Watching, decode
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import keys, problem
 from tests.integration.runspec_agent import RESTART, ROTATE, post_tools, register
-from tests.integration.scaicontrol_account import core
-from tests.integration.watcher import EVENTS, gateway_of, listening, watching
+from tests.integration.watcher import EVENTS, listening, watching
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +44,7 @@ async def test_filters_mean_what_they_mean_in_the_list(
 ) -> None:
     await register(client, "silent", name="portal", version="2")
     clock.advance(100)
-    await core(client).registry.expire()
+    await core_of(client).registry.expire()
     for number, host in enumerate(HOSTS):
         await register(client, f"h{number}", host=host, name="portal" if number % 2 else "other", version=f"{number}")
     await register(client, "a1", version="2")
@@ -109,7 +108,7 @@ async def test_a_status_is_judged_when_the_change_is_sent(
         assert len(await up.snapshot()) == 1
         assert await down.snapshot() == []
         clock.advance(100)
-        await core(client).registry.expire()
+        await core_of(client).registry.expire()
         assert await up.changes(1) == [("expired", "a1", False)]
         assert await down.changes(1) == [("expired", "a1", True)]
 
@@ -119,7 +118,7 @@ async def test_a_protected_watch_needs_a_token_as_long_as_it_lasts(
 ) -> None:
     monkeypatch.setattr(watch, "RECHECK_SECONDS", 0.1)
     async with start_gateway(database_url, PROTECTED) as client, listening(client) as remote:
-        accounts = core(client).accounts
+        accounts = core_of(client).accounts
         token = (await accounts.create("dashboard", [READ], [])).token
         other = (await accounts.create("service", ["registry:manage"], [])).token
         problem(await client.get(EVENTS), 401)
@@ -143,7 +142,7 @@ async def test_who_leaves_while_its_token_is_looked_at_breaks_no_connection_of_o
 ) -> None:
     monkeypatch.setattr(watch, "RECHECK_SECONDS", 0.1)
     async with start_gateway(database_url, PROTECTED) as client, listening(client) as remote:
-        token = (await core(client).accounts.create("dashboard", [READ], [])).token
+        token = (await core_of(client).accounts.create("dashboard", [READ], [])).token
         store = gateway_of(client)._store
 
         async def looking_up() -> int:
