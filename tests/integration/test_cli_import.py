@@ -1,14 +1,14 @@
 """`registry-gateway import` from sources that are not what they should be: one clear line, and nothing changed."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from registry_gateway.cli import remote
+from tests import loopback
 from tests.integration.command_line import command, complaint, output
 
 KEY = "s3cret-of-the-source"
@@ -44,14 +44,9 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    source.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield source
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with loopback.serve(Handler) as port:
+        source.url = f"http://127.0.0.1:{port}"
+        yield source
 
 
 def registered(url: str) -> list[str]:
