@@ -75,6 +75,23 @@ async def test_a_parameter_that_makes_no_sense_is_named(
         assert refused["parameter"] == parameter
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "words"),
+    [
+        (SERVICES, "status=UP", "pending, up, degraded, down, gone"),
+        (SERVICES, "sort=nam", "key, -key, name, -name, status, -status, registered_at, -registered_at, last_seen, "),
+        (SERVICES, "fields=key,password", "dialect, key, name, version, "),
+        (f"{SERVICES}/runspec/a1/events", "order=random", "newest, oldest"),
+    ],
+)
+async def test_where_only_some_words_are_known_they_are_named(
+    start_gateway: GatewayFactory, sqlite_url: str, path: str, query: str, words: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        refused = problem(await client.get(f"{path}?{query}"), 400)
+        assert refused["detail"].startswith(f"Invalid enum value; there are: {words}")
+
+
 async def test_an_instant_before_all_calendars_is_before_the_log(
     start_gateway: GatewayFactory, sqlite_url: str
 ) -> None:
