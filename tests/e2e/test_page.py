@@ -263,6 +263,7 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.locator("#capabilities pre")).to_contain_text('"name": "restart"')
     expect(page.locator("#versions tbody td:first-child")).to_have_text(["1.1", "1.0"])
     expect(page.locator("#facts")).to_contain_text("10m 0s, ends in 9m 5")
+    expect(page.locator("#facts")).not_to_contain_text("Approved")
     expect(page.locator("#life")).to_contain_text("version: 1.0 → 1.1")
     expect(page.locator("#findings")).to_be_hidden()
     page.get_by_role("link", name="restart").click()
@@ -299,6 +300,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
     scaicontrol(gateway)
     page = tab.open("/services/scaicontrol/invoices")
     expect(page.locator("#status")).to_have_text("pending")
+    expect(page.locator("#facts")).to_contain_text("Approvednot yet")
     page.get_by_role("button", name="Approve").click()
     give(page, "rgw_none_at_all")
     expect(page.locator("#token-problem")).to_contain_text("Administration is off")
@@ -317,6 +319,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
     expect(page.locator("#done")).to_have_text("Approved.")
     expect(page.locator("#status")).to_have_text("up")
     expect(page.get_by_role("button", name="Approve")).to_be_hidden()
+    expect(page.locator("#facts")).to_contain_text("Approved")
 
     page.reload()
     page.get_by_role("button", name="Remove…").click()

@@ -117,9 +117,14 @@ function facts(service) {
     ["Account", service.owner],
     ["Registered", service.registered_at && moment(service.registered_at)],
     ["Updated", service.updated_at !== service.registered_at && service.updated_at && moment(service.updated_at)],
-    ["Approved", service.status === "pending" ? "not yet" : service.approved_at && moment(service.approved_at)],
+    ["Approved", service.status === "pending" ? "not yet" : approved(service)],
   ];
   return rows.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+}
+
+/** When somebody approved it; nothing if it was approved as it registered. */
+function approved({ approved_at: approval, registered_at: registration }) {
+  return approval !== registration && approval && moment(approval);
 }
 
 function leaseWords(seconds) {
