@@ -273,6 +273,9 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.get_by_role("alert").first).to_contain_text("There is no service %FF in the dialect runspec")
     tab.open("/services/runspec/nobody")
     expect(page.get_by_role("alert").first).to_contain_text("There is no service nobody in the dialect runspec")
+    expect(page.get_by_role("heading", name="There is no such service")).to_be_visible()
+    runspec(gateway, "nobody", name="somebody")
+    expect(page.get_by_role("heading", level=1)).to_have_text("somebody")
 
 
 def test_any_key_has_a_page(started: Open) -> None:

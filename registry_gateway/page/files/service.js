@@ -31,6 +31,7 @@ function filter() {
 
 async function look(light, signal) {
   const service = await find(signal);
+  patch(at("never"), service === null ? make("h1", {}, "There is no such service") : null);
   if (service === null) {
     at("service").hidden = true;
     notify(`There is no service ${me.key} in the dialect ${me.dialect}, and the log of events knows of none.`);
