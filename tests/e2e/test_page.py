@@ -466,6 +466,10 @@ def test_a_narrow_screen_has_no_sideways_scrolling(started: Open) -> None:
     page.get_by_role("link", name=long).first.click()
     expect(page.locator("#life li")).to_have_count(2)
     assert page.evaluate(width) == 360
+    key, remove = page.locator("#key").bounding_box(), page.get_by_role("button", name="Remove…").bounding_box()
+    assert key is not None
+    assert remove is not None
+    assert remove["y"] >= key["y"] + key["height"]
     page.get_by_role("button", name="Remove…").click()
     assert page.evaluate(width) == 360
 
