@@ -7,13 +7,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine, peer, record, report, wrk
+from bench import machine, peer, program, record, report
 from bench.cases import CONNECTIONS
 from bench.database import Databases
-from bench.fleet import WrongAnswer
 from bench.run import BARE, Selection, run, targets
 from bench.sample import OTHERS_MAY_TAKE, Bench, Effort
-from bench.server import ServerFailed
 
 LONGEST = 20.0
 """Seconds of the longest sample: services that nobody pings meanwhile must not lapse (CHAP's lease is 30 s)."""
@@ -65,14 +63,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     chosen = options(arguments)
-    if not hasattr(os, "sched_setaffinity"):
-        return _refuse("bench needs Linux: it pins processes to cores")
-    if not wrk.installed():
-        return _refuse(wrk.MISSING)
-    try:
-        return _compare(chosen)
-    except (ServerFailed, WrongAnswer) as error:
-        return _refuse(str(error))
+    return program.run(lambda: _compare(chosen))
 
 
 def _compare(chosen: argparse.Namespace) -> int:
@@ -88,7 +79,7 @@ def _compare(chosen: argparse.Namespace) -> int:
             print("\n".join(ids))
             return 0
         if chosen.only and all(i.endswith(BARE) for i in ids):
-            return _refuse("--only matches nothing; --list shows the ids")
+            return program.refused("--only matches nothing; --list shows the ids")
         os.sched_setaffinity(0, {cores.load})
         try:
             samples = run(Bench(cores, directory, databases, effort), measured, selection, print)
@@ -127,11 +118,6 @@ def _verdict(lines: Sequence[report.Row], *, quick: bool, apart: bool) -> int:
     elif not apart:
         print("NOT QUOTABLE: there is only one core")
     return 1 if busy or not apart else 0
-
-
-def _refuse(reason: str) -> int:
-    print(f"bench: {reason}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

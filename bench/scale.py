@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import machine, plot, record, wrk
+from bench import machine, plot, program, record
 from bench.database import Databases
-from bench.fleet import WrongAnswer
 from bench.growth import HEAD, LAPSED, MAY_SLOW_BY, Growth, Point, line, slowed, typical
 from bench.sample import Bench, Effort
-from bench.server import ServerFailed
 
 SIZES = (1_000, 10_000, 100_000)
 QUICK_SIZES = (20, 60)
@@ -47,14 +45,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     chosen = options(arguments)
-    if not hasattr(os, "sched_setaffinity"):
-        return _refuse("bench needs Linux: it pins processes to cores")
-    if not wrk.installed():
-        return _refuse(wrk.MISSING)
-    try:
-        return _grow(chosen)
-    except (ServerFailed, WrongAnswer) as error:
-        return _refuse(str(error))
+    return program.run(lambda: _grow(chosen))
 
 
 def _grow(chosen: argparse.Namespace) -> int:
@@ -111,11 +102,6 @@ def _draw(points: Mapping[str, Mapping[int, Point]], facts: Mapping[str, object]
         plot.draw(points, title, file)
     except ModuleNotFoundError:
         print("no picture: matplotlib is not installed; pip install '.[bench]'")
-
-
-def _refuse(reason: str) -> int:
-    print(f"bench: {reason}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

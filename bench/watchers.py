@@ -48,7 +48,7 @@ class Watchers:
 
     async def all_told(self, changes: int) -> None:
         """Return when all have been told of so many changes."""
-        while len(self.told) < self._count * changes:  # noqa: ASYNC110 - see above
+        while len(self.told) < self._count * changes:  # noqa: ASYNC110 - the same tasks add to it
             await asyncio.sleep(0.005)
 
     def leave(self) -> None:

@@ -16,7 +16,7 @@ from registry_gateway import openapi
 from registry_gateway.adapter import Mount
 from registry_gateway.browsers import for_browsers
 from registry_gateway.exchange import Answer, Call, Rendered, resource
-from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
+from registry_gateway.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -62,8 +62,6 @@ _MEDIA = {
     "start.js": b"text/javascript; charset=utf-8",
 }
 
-_TAG = {"ETag": "Of this answer."}
-
 OPERATIONS = (
     Operation(
         method="GET",
@@ -71,7 +69,7 @@ OPERATIONS = (
         name="openapi",
         summary="This document",
         parameters=(IF_NONE_MATCH,),
-        responses={200: Response("OpenAPI 3.1.", dict[str, Any], headers=_TAG), **NOT_MODIFIED},
+        responses={200: Response("OpenAPI 3.1.", dict[str, Any], headers=ETAG), **NOT_MODIFIED},
     ),
     Operation(
         method="GET",
@@ -79,7 +77,7 @@ OPERATIONS = (
         name="docs",
         summary="This document as a page",
         parameters=(IF_NONE_MATCH,),
-        responses={200: Response("Swagger UI.", str, "text/html", _TAG), **NOT_MODIFIED},
+        responses={200: Response("Swagger UI.", str, "text/html", ETAG), **NOT_MODIFIED},
     ),
     Operation(
         method="GET",
@@ -88,7 +86,7 @@ OPERATIONS = (
         summary="A file of that page",
         parameters=(Parameter("file", "Its name.", example="start.js"), IF_NONE_MATCH),
         responses={
-            200: Response("A script.", str, "text/javascript", _TAG),
+            200: Response("A script.", str, "text/javascript", ETAG),
             **NOT_MODIFIED,
             404: Response("No such file.", Detail),
         },

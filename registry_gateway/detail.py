@@ -1,12 +1,26 @@
 """Errors in FastAPI's wording, `{"detail": ...}`: for dialects whose reference servers are made with it."""
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from registry_gateway.body import BodyTooLarge
 from registry_gateway.errors import RateLimited, StoreUnavailable, TooMany
 from registry_gateway.exchange import Answer, json_answer
+from registry_gateway.operation import RETRY_AFTER, Detail, Response
 from registry_gateway.validation import REFUSED, unprocessable
+
+LIMITED: Mapping[int, Response] = {
+    429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", Detail, headers=RETRY_AFTER),
+}
+"""What /openapi.json says of an operation whose calls are counted."""
+
+BROKEN: Mapping[int, Response] = {
+    500: Response("A defect of the gateway.", Detail),
+    503: Response("The database is out of reach; nothing was changed.", Detail),
+}
+"""What it says of any operation."""
 
 
 def fault(error: Exception, _scope: Scope) -> Answer:

@@ -91,10 +91,7 @@ class Transactions:
 
 
 class Meters:
-    """All that is measured.
-
-    `watchers` tells how many clients are being sent changes as they happen; whoever sends them sets it.
-    """
+    """All that is measured."""
 
     def __init__(self, dialects: Iterable[str], figures: Figures | None = None) -> None:
         """Take the names of the dialects, and where the numbers are kept (None: in this process alone)."""
@@ -104,13 +101,16 @@ class Meters:
         self.heartbeats = {dialect: self.figures.row(len(OUTCOMES)) for dialect in dialects}
         self.events = {dialect: self.figures.row(len(KINDS)) for dialect in self.heartbeats}
         self.requests: list[Requests] = []
-        self.watchers: Callable[[], int] = lambda: 0
-        self.watching = self.figures.gauge(lambda: self.watchers())
+        self.watchers = self.figures.row(1)  # none, until `watch` says who knows
         self.waiting: dict[str, Row] = {}
 
     def queue(self, name: str, length: Callable[[], int]) -> None:
         """Have the length of a queue looked at."""
         self.waiting[name] = self.figures.gauge(length)
+
+    def watch(self, watchers: Callable[[], int]) -> None:
+        """Have the number of clients looked at that are being sent changes as they happen."""
+        self.watchers = self.figures.gauge(watchers)
 
     def mount(self, name: str, operations: Mapping[tuple[object, str], str]) -> Requests:
         """Return what counts the requests to a mount; see `Requests`."""

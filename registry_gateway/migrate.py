@@ -27,7 +27,7 @@ def _config(connection: Connection | None = None) -> Config:
 def head() -> str:
     """Return the newest revision this version of the program knows."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None, "a checkout without migrations"  # noqa: S101 - a broken installation
+    assert revision is not None, "a checkout without migrations"  # noqa: S101 - no working one lacks them
     return revision
 
 

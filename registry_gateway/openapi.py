@@ -45,7 +45,7 @@ def names(mount: Mount) -> dict[tuple[object, str], str]:
     found: dict[tuple[object, str], str] = {}
     for route in mount.routes:
         for path, method in endpoints([route]):
-            assert isinstance(route, Route)  # noqa: S101 - the only ones with endpoints
+            assert isinstance(route, Route)  # noqa: S101 - nothing else has endpoints
             name = described.get((path, method), f"{method} {path}")
             found |= {(route.endpoint, alike): name for alike in ((method, "HEAD") if method == "GET" else (method,))}
     return found

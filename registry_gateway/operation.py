@@ -106,8 +106,11 @@ def secured(operations: Sequence[Operation], security: Security) -> tuple[Operat
 IF_NONE_MATCH = Parameter("If-None-Match", "ETag of the answer you have. Still current: 304.", "header", str)
 """For reads that answer 304."""
 
+ETAG = {"ETag": "Of this answer."}
+"""Headers of what they answer."""
+
+NOT_MODIFIED: Mapping[int, Response] = {304: Response("What you have is current.", headers=ETAG)}
+"""That answer."""
+
 RETRY_AFTER = {"Retry-After": "Seconds to wait."}
 """Headers of a refusal that doesn't last."""
-
-NOT_MODIFIED: Mapping[int, Response] = {304: Response("What you have is current.", headers={"ETag": "Of the answer."})}
-"""The answer to it."""

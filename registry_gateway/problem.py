@@ -15,6 +15,7 @@ from registry_gateway import validation
 from registry_gateway.body import BodyTooLarge, EmptyBody
 from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.exchange import Answer, request_id
+from registry_gateway.operation import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -26,6 +27,11 @@ class Problem(msgspec.Struct, kw_only=True):
     title: str
     status: int
     detail: str
+
+
+def response(description: str) -> Response:
+    """Return a problem as /openapi.json has it."""
+    return Response(description, Problem, MEDIA_TYPE)
 
 
 class Refused(Exception):

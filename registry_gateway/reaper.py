@@ -12,8 +12,6 @@ from registry_gateway.settings import Settings
 TICK = 1.0
 """Seconds between two signs of presence, and so how late a lapse appears in the log of events."""
 
-DAY = 86_400.0
-
 log = logging.getLogger("registry_gateway.reaper")
 
 
@@ -34,7 +32,7 @@ def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[
         nonlocal next_purge
         await registry.expire()
         if clock.now() >= next_purge:
-            await registry.purge(clock.now() - settings.retention_days * DAY)
+            await registry.purge(clock.now() - settings.retention)
             next_purge = clock.now() + settings.purge_interval
 
     return sweep

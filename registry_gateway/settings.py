@@ -86,6 +86,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="SQLite durability: NORMAL survives a killed process, FULL a power cut as well."),
     ] = "NORMAL"
 
+    @property
+    def retention(self) -> float:
+        """`retention_days` in seconds."""
+        return self.retention_days * 86_400
+
     def rate(self) -> Rate | None:
         """Return `rate_limit` as a rate.
 

@@ -20,12 +20,16 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from registry_gateway import adapter, migrate, settings
+from registry_gateway.adapter import Core
 from registry_gateway.app import Gateway, create_app
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
 
 START = 1_800_000_000.0
 """What the manual clock shows first: an instant in 2027."""
+
+DAY = 86_400.0
+"""In seconds."""
 
 
 class ManualClock:
@@ -197,3 +201,14 @@ def start_gateway(clock: ManualClock) -> GatewayFactory:
                 await gateway.core.registry.close()
 
     return start
+
+
+def gateway_of(client: httpx.AsyncClient) -> Gateway:
+    """The gateway that a client of `start_gateway` talks to."""
+    gateway: Gateway = client.gateway  # type: ignore[attr-defined] # put there by start_gateway
+    return gateway
+
+
+def core_of(client: httpx.AsyncClient) -> Core:
+    """The core beneath it."""
+    return gateway_of(client).core

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway_chap.wire import PingResponse, RegisterRequest, RegisterResponse, Service, Services
+from registry_gateway.detail import BROKEN, LIMITED
 from registry_gateway.operation import (
+    ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,
-    RETRY_AFTER,
     Detail,
     Operation,
     Parameter,
@@ -30,16 +31,9 @@ SERVICE_KEY = Security(
 
 ID = Parameter("id", "The service's `info.id`.", example="my-model")
 
-_BROKEN: Mapping[int, Response] = {
-    500: Response("A defect of the gateway.", Detail),
-    503: Response("The database is out of reach; nothing was changed.", Detail),
-}
 _REFUSED: Mapping[int, Response] = {
     401: Response("The key is wrong, or missing where the gateway is set to say so with 401.", Detail),
     422: Response("The key is missing.", Unprocessable),
-}
-_LIMITED: Mapping[int, Response] = {
-    429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", Detail, headers=RETRY_AFTER),
 }
 _NOT_FOUND: Mapping[int, Response] = {404: Response("No such service is alive: register (again).", Detail)}
 
@@ -69,8 +63,8 @@ _REGISTER = Operation(
         403: Response("There are as many services as `REGISTRY_GATEWAY_CHAP_MAX_SERVICES` allows.", Detail),
         413: Response("The body is too large.", Detail),
         422: Response("The key is missing, or the body makes no sense.", Unprocessable),
-        **_LIMITED,
-        **_BROKEN,
+        **LIMITED,
+        **BROKEN,
     },
 )
 
@@ -80,7 +74,7 @@ _DEREGISTER = Operation(
     name="deregister",
     summary="Leave",
     parameters=(ID,),
-    responses={204: Response("It has left."), **_REFUSED, **_NOT_FOUND, **_LIMITED, **_BROKEN},
+    responses={204: Response("It has left."), **_REFUSED, **_NOT_FOUND, **LIMITED, **BROKEN},
 )
 
 WRITES = (
@@ -92,7 +86,7 @@ WRITES = (
         summary="Say that a service lives",
         description="Starts a full lease. A late ping never brings a service back.",
         parameters=(ID,),
-        responses={200: Response("A full lease from now.", PingResponse), **_REFUSED, **_NOT_FOUND, **_BROKEN},
+        responses={200: Response("A full lease from now.", PingResponse), **_REFUSED, **_NOT_FOUND, **BROKEN},
     ),
     _DEREGISTER,
     replace(
@@ -126,7 +120,7 @@ READS = (
         name="list",
         summary="List the live services",
         parameters=(IF_NONE_MATCH,),
-        responses={200: Response("By id.", Services, headers={"ETag": "Of this list."}), **NOT_MODIFIED, **_BROKEN},
+        responses={200: Response("By id.", Services, headers=ETAG), **NOT_MODIFIED, **BROKEN},
     ),
     Operation(
         method="GET",
@@ -135,10 +129,10 @@ READS = (
         summary="Look a service up",
         parameters=(ID, IF_NONE_MATCH),
         responses={
-            200: Response("It lives.", Service, headers={"ETag": "Of this answer."}),
+            200: Response("It lives.", Service, headers=ETAG),
             **NOT_MODIFIED,
             **_NOT_FOUND,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
 )

@@ -21,8 +21,6 @@ from registry_gateway.unasked import Unasked
 MISSES = 3
 """How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""
 
-DAY = 86_400.0
-
 KEY = "REGISTRY_GATEWAY_RUNSPEC_API_KEY"
 """The setting with the keys."""
 
@@ -70,7 +68,7 @@ def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
     """A silent or deregistered agent stays listed as inactive for the retention, and any heartbeat revives it."""
     return LeasePolicy(
         late_renewal="revive",
-        retention=core.retention_days * DAY,
+        retention=core.retention,
         keeps_deregistered=True,
         most=own.max_instances,
     )

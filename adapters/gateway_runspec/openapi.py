@@ -12,10 +12,11 @@ from gateway_runspec.wire import (
     StatusResponse,
     ToolsRequest,
 )
+from registry_gateway.detail import BROKEN, LIMITED
 from registry_gateway.operation import (
+    ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,
-    RETRY_AFTER,
     Detail,
     Operation,
     Parameter,
@@ -40,23 +41,15 @@ ACTIVE = Parameter(
 )
 USER = Parameter("user", "Login name for the sessions.", "query", str, "joe")
 
-_BROKEN: Mapping[int, Response] = {
-    500: Response("A defect of the gateway.", Detail),
-    503: Response("The database is out of reach; nothing was changed.", Detail),
-}
 _REFUSED: Mapping[int, Response] = {403: Response("The key is missing or wrong.", Detail)}
 _BODY: Mapping[int, Response] = {
     413: Response("The body is too large.", Detail),
     422: Response("The body makes no sense.", Unprocessable),
 }
 _QUERY: Mapping[int, Response] = {422: Response("`active` is no boolean.", Unprocessable)}
-_LIMITED: Mapping[int, Response] = {
-    429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", Detail, headers=RETRY_AFTER),
-}
 _NO_INSTANCE: Mapping[int, Response] = {404: Response("No such instance.", Detail)}
 _NO_TOOL: Mapping[int, Response] = {404: Response("No such tool.", Detail)}
 _ATTACHED = {"Content-Disposition": "A name for the file."}
-_TAG = {"ETag": "Of this answer."}
 
 WRITES = (
     Operation(
@@ -74,8 +67,8 @@ WRITES = (
                 Detail,
             ),
             **_BODY,
-            **_LIMITED,
-            **_BROKEN,
+            **LIMITED,
+            **BROKEN,
         },
     ),
     Operation(
@@ -95,7 +88,7 @@ WRITES = (
             ),
             **_REFUSED,
             **_BODY,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
     Operation(
@@ -123,8 +116,8 @@ WRITES = (
             **_REFUSED,
             **_NO_INSTANCE,
             **_BODY,
-            **_LIMITED,
-            **_BROKEN,
+            **LIMITED,
+            **BROKEN,
         },
     ),
     Operation(
@@ -134,7 +127,7 @@ WRITES = (
         summary="Leave",
         description="An id that nobody has is no error.",
         parameters=(ID,),
-        responses={200: Response("It is inactive now.", StatusResponse), **_REFUSED, **_LIMITED, **_BROKEN},
+        responses={200: Response("It is inactive now.", StatusResponse), **_REFUSED, **LIMITED, **BROKEN},
     ),
 )
 """The operations that ask for the key where there is one."""
@@ -147,11 +140,11 @@ READS = (
         summary="List the live instances",
         parameters=(ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("By id.", list[Instance], headers=_TAG),
+            200: Response("By id.", list[Instance], headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
     Operation(
@@ -161,11 +154,11 @@ READS = (
         summary="Look an instance up, live or not",
         parameters=(ID, IF_NONE_MATCH),
         responses={
-            200: Response("It is known.", Instance, headers=_TAG),
+            200: Response("It is known.", Instance, headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_INSTANCE,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
     Operation(
@@ -175,11 +168,11 @@ READS = (
         summary="List the tools with the hosts that have them",
         parameters=(ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("By name.", list[OfferedTool], headers=_TAG),
+            200: Response("By name.", list[OfferedTool], headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
     Operation(
@@ -189,12 +182,12 @@ READS = (
         summary="Look a tool up",
         parameters=(Parameter("name", "The tool's name.", example="rotate"), ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("Some host has it.", OfferedTool, headers=_TAG),
+            200: Response("Some host has it.", OfferedTool, headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_TOOL,
             **_QUERY,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
     Operation(
@@ -203,7 +196,7 @@ READS = (
         name="list_hosts",
         summary="List the hosts",
         parameters=(ACTIVE,),
-        responses={200: Response("By host and name.", list[Host]), **_REFUSED, **_QUERY, **_BROKEN},
+        responses={200: Response("By host and name.", list[Host]), **_REFUSED, **_QUERY, **BROKEN},
     ),
     Operation(
         method="GET",
@@ -214,7 +207,7 @@ READS = (
         responses={
             200: Response("A file to import.", str, "application/xml", _ATTACHED),
             **_REFUSED,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
     Operation(
@@ -226,7 +219,7 @@ READS = (
         responses={
             200: Response("A file to import.", str, "text/plain", _ATTACHED),
             **_REFUSED,
-            **_BROKEN,
+            **BROKEN,
         },
     ),
 )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from registry_gateway import problem
 from registry_gateway.admin.wire import (
     AccountView,
     Cancellation,
@@ -17,7 +18,6 @@ from registry_gateway.admin.wire import (
 )
 from registry_gateway.model import Subscription
 from registry_gateway.operation import Operation, Response, Security, secured
-from registry_gateway.problem import MEDIA_TYPE, Problem
 
 DESCRIPTION = (
     "Administration: what the command line does to change things. Answers 404 throughout unless there is a valid "
@@ -34,23 +34,18 @@ TOKEN = Security(
     },
 )
 
-
-def _problem(description: str) -> Response:
-    return Response(description, Problem, MEDIA_TYPE)
-
-
 _ALWAYS = {
-    401: _problem("The token is missing, or is no valid one."),
-    403: _problem("The token is not an administrator's."),
-    404: _problem("There is no such thing, or no administration."),
-    500: _problem("A defect of the gateway."),
-    503: _problem("The database is out of reach; nothing was changed."),
+    401: problem.response("The token is missing, or is no valid one."),
+    403: problem.response("The token is not an administrator's."),
+    404: problem.response("There is no such thing, or no administration."),
+    500: problem.response("A defect of the gateway."),
+    503: problem.response("The database is out of reach; nothing was changed."),
 }
 _CHANGING = {
     **_ALWAYS,
-    409: _problem("As things are, it can't be done; `code` says why."),
-    413: _problem("The body is too large."),
-    422: _problem("The body makes no sense; `at` says where."),
+    409: problem.response("As things are, it can't be done; `code` says why."),
+    413: problem.response("The body is too large."),
+    422: problem.response("The body makes no sense; `at` says where."),
 }
 
 

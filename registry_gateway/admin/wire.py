@@ -10,8 +10,6 @@ from registry_gateway.validation import Text
 
 T = TypeVar("T")
 
-DAY = 86_400.0
-
 Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z")]
 """A name, scope or slug: one line, no blanks around it."""
 
@@ -46,10 +44,10 @@ class NewAccount(_Strict, frozen=True, kw_only=True):
 
 
 class Rotation(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts/rotate`. The tokens the account has end after `overlap`, or earlier if they were to."""
+    """Body of `accounts/rotate`. Tokens it has end after `overlap` (a day unless given), or earlier if they were to."""
 
     name: Name
-    overlap: Annotated[float, Meta(ge=0, le=1e9)] = DAY
+    overlap: Annotated[float, Meta(ge=0, le=1e9)] = 86_400.0
     expires_in: Span | None = None
 
 

@@ -4,31 +4,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from registry_gateway import problem
 from registry_gateway.catalogue.query import EventId, Events, Services, Watching, parameters
 from registry_gateway.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
-from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
-from registry_gateway.problem import MEDIA_TYPE, Problem
+from registry_gateway.operation import (
+    ETAG,
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    Operation,
+    Parameter,
+    Response,
+    Security,
+    secured,
+)
 
 SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
 """A token of a service account with the scope `read:catalog` or `admin:registry`."""
 
-_SERVICE = (
+SERVICE = (
     Parameter("dialect", "Name of the dialect.", example="runspec"),
     Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
 )
+"""Which service, in a path."""
 
 _LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browsers send it.", "header", EventId)
 
-
-def _problem(description: str) -> Response:
-    return Response(description, Problem, MEDIA_TYPE)
+_BAD_PARAMETER = problem.response("A parameter makes no sense; `parameter` is its name.")
 
 
 def answers(description: str, body: Any, **problems: str) -> Mapping[int, Response]:
     """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
-    worded = {int(status.removeprefix("p")): _problem(text) for status, text in problems.items()}
-    always = {400: _problem("A parameter makes no sense; `parameter` is its name."), 503: _problem("No database.")}
-    return {200: Response(description, body, headers={"ETag": "Of the answer."}), **NOT_MODIFIED, **worded, **always}
+    worded = {int(status.removeprefix("p")): problem.response(text) for status, text in problems.items()}
+    always = {400: _BAD_PARAMETER, 503: problem.response("No database.")}
+    return {200: Response(description, body, headers=ETAG), **NOT_MODIFIED, **worded, **always}
 
 
 _OPERATIONS = (
@@ -48,7 +56,7 @@ _OPERATIONS = (
         name="service",
         summary="All there is on one service",
         description="Also of one that is gone, from the log of events.",
-        parameters=(*_SERVICE, IF_NONE_MATCH),
+        parameters=(*SERVICE, IF_NONE_MATCH),
         responses=answers("It.", ServiceDetail, p404="There never was one, as far as is known."),
     ),
     Operation(
@@ -56,7 +64,7 @@ _OPERATIONS = (
         path="/catalog/v1/services/{dialect}/{key}/events",
         name="events",
         summary="What happened to one service",
-        parameters=(*_SERVICE, *parameters(Events), IF_NONE_MATCH),
+        parameters=(*SERVICE, *parameters(Events), IF_NONE_MATCH),
         responses=answers("A page.", EventList, p404="There never was one, as far as is known."),
     ),
     Operation(
@@ -70,9 +78,9 @@ _OPERATIONS = (
         parameters=(*parameters(Watching), _LAST_EVENT_ID),
         responses={
             200: Response("The stream.", str, "text/event-stream"),
-            400: _problem("A parameter makes no sense; `parameter` is its name."),
-            410: _problem("What followed the id is not kept any longer; start without it."),
-            503: _problem("No database, or as many watchers as one process takes."),
+            400: _BAD_PARAMETER,
+            410: problem.response("What followed the id is not kept any longer; start without it."),
+            503: problem.response("No database, or as many watchers as one process takes."),
         },
     ),
     Operation(
@@ -93,5 +101,5 @@ def operations(*, protected: bool) -> tuple[Operation, ...]:
 
 def guarded(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Return `operations` as ones that ask for a token with the scope to read."""
-    refusals = {401: _problem("No valid token."), 403: _problem("The token lacks the scope.")}
+    refusals = {401: problem.response("No valid token."), 403: problem.response("The token lacks the scope.")}
     return secured([replace(o, responses={**o.responses, **refusals}) for o in operations], SECURITY)

@@ -1,5 +1,6 @@
 """The queries of the catalogue: what the parameters of each endpoint are called, take and mean."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -152,7 +153,10 @@ def decode(raw: bytes, query: type[Q]) -> Q:
         return msgspec.convert(values, query, strict=False)
     except msgspec.ValidationError as error:
         problem, path = parted(str(error))
-        raise bad_parameter(path.removeprefix(".").partition("[")[0], problem) from None
+        name = path.removeprefix(".").partition("[")[0]
+        choices = _choices(hints[name])
+        there_are = f"; there are: {', '.join(choices)}" if choices else ""
+        raise bad_parameter(name, f"{problem}{there_are}") from None
 
 
 def parameters(query: type[msgspec.Struct]) -> tuple[Parameter, ...]:
@@ -165,7 +169,7 @@ def _parameter(name: str, kind: Any, *metas: Meta) -> Parameter:
     """Return a parameter with its type in JSON Schema: without what stands for its absence, and lists as text."""
     options = [option for option in get_args(kind) if option not in (type(None), UnsetType)]
     if get_origin(kind) is tuple:
-        kind = Annotated[str, Meta(pattern=_listing(options[0]))]
+        kind = Annotated[str, Meta(pattern=_listing(_choices(kind)))]
     elif name == "at":
         kind = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
     elif get_origin(kind) in (Union, UnionType):
@@ -176,10 +180,17 @@ def _parameter(name: str, kind: Any, *metas: Meta) -> Parameter:
     return Parameter(name, described.description or "", "query", kind)
 
 
-def _listing(element: Any) -> str:
-    """Return the pattern of some of these, separated by commas."""
-    known = list(Status) if element is Status else get_args(element)
-    one = "[^,\\x00]+" if get_origin(element) is Annotated else f"({'|'.join(known)})"
+def _choices(kind: Any) -> Sequence[str]:
+    """Return what a value may be, or each in a list of them; nothing if it may be anything of its type."""
+    one = get_args(kind)[0] if get_origin(kind) is tuple else kind
+    if one is Status:
+        return list(Status)
+    return get_args(one) if get_origin(one) is Literal else ()
+
+
+def _listing(choices: Sequence[str]) -> str:
+    """Return the pattern of some of these, or of anything if there are none, separated by commas."""
+    one = f"({'|'.join(choices)})" if choices else "[^,\\x00]+"
     return f"^{one}(,{one})*\\Z"
 
 

@@ -22,7 +22,6 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.search import Page, Wanted
 
 HOUR = 3_600.0
-DAY = 86_400.0
 
 PART = 200
 """Services or events that are read, and sent to a watcher, at once."""
@@ -59,12 +58,12 @@ class Log(NamedTuple):
 class Reader:
     """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
 
-    def __init__(self, store: Store, policies: Policies, clock: Clock, retention_days: float) -> None:
-        """Take the database, the dialects' lease policies, the clock, and how long events are kept."""
+    def __init__(self, store: Store, policies: Policies, clock: Clock, retention: float) -> None:
+        """Take the database, the dialects' lease policies, the clock, and how long events are kept, in seconds."""
         self._store = store
         self._policies = policies
         self._clock = clock
-        self._retention = retention_days * DAY
+        self._retention = retention
 
     async def services(self, query: Services) -> ServiceList:
         """Return a page of services, of the present or, with `at`, of the past.

@@ -10,7 +10,7 @@ from registry_gateway.cli.checkup import Diagnosis, Report, check
 from registry_gateway.cli.findings import print_finding
 from registry_gateway.cli.remote import check_secret, check_url
 from registry_gateway.cli.session import configured, database_url_option, json_option, upgrade_command
-from registry_gateway.cli.text import print_json
+from registry_gateway.cli.text import counted, print_json
 from registry_gateway.cli.visit import visit
 from registry_gateway.doctor.finding import Finding
 
@@ -79,11 +79,12 @@ def _print(report: Report) -> None:
         alike.setdefault((diagnosis.finding.severity, diagnosis.finding.code), []).append(diagnosis)
     for _, several in sorted(alike.items(), key=lambda item: item[0][0]):
         _print_alike(several)
-    looked = f"{report.checked} with {report.services} live service(s)"
+    looked = f"{report.checked} with {counted(report.services, 'live service')}"
     if report.unasked:
-        click.echo(f"Not looked up in time: {', '.join(report.unasked[:5])} ({len(report.unasked)} host(s))")
+        hosts = counted(len(report.unasked), "host")
+        click.echo(f"Not looked up in time: {', '.join(report.unasked[:5])} ({hosts})")
     if report.diagnoses:
-        click.echo(f"\n{len(report.diagnoses)} finding(s) in {looked}")
+        click.echo(f"\n{counted(len(report.diagnoses), 'finding')} in {looked}")
     else:
         click.echo(f"Nothing found in {looked}")
 

@@ -82,7 +82,7 @@ def import_(
         listing = importer.read(body, configuration.adapters[dialect], whose)
     except NotAListing as error:
         raise click.ClickException(
-            f"{shown(url + importer.path)} does not answer as a {dialect} registry does: {error}"
+            f"{shown(url + importer.path)} does not answer as a {dialect} registry does: {error}; {_remedy(importer)}"
         ) from None
 
     async def work(core: Core) -> list[Imported]:
@@ -113,7 +113,14 @@ async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) ->
         why = f"it is answered {reply.status}; " + ("give --key" if key is None else "the key is not one of its own")
     else:
         why = f"it is answered {reply.status}; is that a {dialect} registry?"
+        if reply.status < 500:
+            why += f" If so, {_remedy(importer)}"
     raise Unreachable(f"{shown(target)} can't be read: {why}")
+
+
+def _remedy(importer: Importer) -> str:
+    """Return what to try where something answers, and no registry."""
+    return f"try the URL that comes before its {importer.path.partition('?')[0]}"
 
 
 def _lease(listing: Listing) -> float | None:

@@ -61,13 +61,13 @@ class Remote:
         except TimeoutError:
             raise Unreachable(f"{shown(url)} has not answered within {SECONDS:g} s") from None
         except httpx.TimeoutException:
-            raise Unreachable(f"{shown(url)} does not answer") from None
+            raise Unreachable(f"{shown(url)} does not answer; is it running, and can it be reached?") from None
         except httpx.RemoteProtocolError as error:
             raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
         except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may lead to what is no URL
             if "WRONG_VERSION_NUMBER" in str(error):  # what OpenSSL makes of an answer in plain text
                 raise Unreachable(f"{shown(url)} does not speak TLS; is it http://?") from None
-            raise Unreachable(f"can't reach {shown(url)}: {error or type(error).__name__}") from None
+            raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
     async def _get(self, url: str) -> Reply:
         async with self._client.stream("GET", url) as answer:
@@ -77,6 +77,14 @@ class Remote:
                 if len(body) > MOST_BYTES:
                     raise Unreachable(f"{shown(url)} answers with more than {MOST_BYTES >> 20} MiB")
             return Reply(answer.status_code, answer.headers, bytes(body))
+
+
+def _why(error: Exception) -> str:
+    """Return why there is no connection, and what to try."""
+    reason = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return f"{reason}; an authority of one's own needs its certificates in SSL_CERT_FILE"
+    return f"{reason}; is it running, and is the URL right?" if isinstance(error, httpx.NetworkError) else reason
 
 
 def shown(url: str) -> str:

@@ -51,6 +51,11 @@ def age(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are in words: `1 finding`, `2 findings`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def setting(value: object) -> str:
     """Return the value of a setting as it is written in the environment; empty if it has none."""
     match value:

@@ -1,8 +1,9 @@
 """What /openapi.json says of the page."""
 
-from registry_gateway.operation import IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
+from registry_gateway.catalogue.operations import SERVICE
+from registry_gateway.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 
-_PAGE = {200: Response("The page.", str, "text/html", {"ETag": "Of this answer."}), **NOT_MODIFIED}
+_PAGE = {200: Response("The page.", str, "text/html", ETAG), **NOT_MODIFIED}
 
 OPERATIONS = (
     Operation(
@@ -19,11 +20,7 @@ OPERATIONS = (
         path="/services/{dialect}/{key}",
         name="page_service",
         summary="One service, as a page",
-        parameters=(
-            Parameter("dialect", "Name of the dialect.", example="runspec"),
-            Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
-            IF_NONE_MATCH,
-        ),
+        parameters=(*SERVICE, IF_NONE_MATCH),
         responses=_PAGE,
     ),
     Operation(
@@ -33,7 +30,7 @@ OPERATIONS = (
         summary="A file of these pages",
         parameters=(Parameter("file", "Its name.", example="services.js"), IF_NONE_MATCH),
         responses={
-            200: Response("A script.", str, "text/javascript", {"ETag": "Of this answer."}),
+            200: Response("A script.", str, "text/javascript", ETAG),
             **NOT_MODIFIED,
             404: Response("No such file.", Detail),
         },

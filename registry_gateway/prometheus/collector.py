@@ -87,7 +87,7 @@ class Collector(Collecting):
         yield from _queues(meters, reading)
         yield from _database(meters, reading)
         watchers = GaugeMetricFamily(_PREFIX + "watchers", "Clients that are sent changes as they happen.")
-        watchers.add_metric([], reading[meters.watching][0])
+        watchers.add_metric([], reading[meters.watchers][0])
         yield watchers
 
     def _registrations(self) -> Iterator[Metric]:

@@ -35,10 +35,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from registry_gateway.decide import Documents
 from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
-from registry_gateway.store import history
 from registry_gateway.store.offers import written
 from registry_gateway.store.prepared import ForEach, Prepared, Values, changing, inserting, removing
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
+from registry_gateway.store.versions import lines, parsed
 
 Key = tuple[str, str]
 """Dialect and key."""
@@ -218,7 +218,7 @@ def save(
     _PROLONG.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
     _REPLACE.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
     kept = {key: d for key, d in documents.items() if after[key] is not None}
-    _save_documents(connection, kept, {key: history.written(had) for key, had in versions.items()}, before)
+    _save_documents(connection, kept, {key: lines(had) for key, had in versions.items()}, before)
 
 
 def _of(key: Key) -> dict[str, Any]:
@@ -305,4 +305,4 @@ _FIND = Prepared(
 def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
     """Return the versions a registration has had, oldest first."""
     read = select(DocumentRow.versions).where(DocumentRow.dialect == dialect, DocumentRow.key == key)
-    return history.read(connection.execute(read).scalar_one_or_none() or "")
+    return parsed(connection.execute(read).scalar_one_or_none() or "")

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, func, insert, select, tuple_, update
 from registry_gateway.model import Subscription
 from registry_gateway.store.tables import SubscriptionRow
 
+S = SubscriptionRow
+
 _ENDED = ("cancelled", "expired")  # the states in which a subscription no longer blocks anything
 
 
@@ -15,7 +17,6 @@ def count_active(
     connection: Connection, keys: Iterable[tuple[str, str]], subscriber: str | None = None
 ) -> dict[tuple[str, str], int]:
     """Return how many active subscriptions (of `subscriber`, if given) each of `keys` has; 0 is left out."""
-    S = SubscriptionRow  # noqa: N806 - a table
     statement = (
         select(S.dialect, S.key, func.count())
         .where(tuple_(S.dialect, S.key).in_(list(keys)), S.state.not_in(_ENDED))
@@ -36,24 +37,24 @@ def add(connection: Connection, dialect: str, key: str, subscriber: str, now: fl
         "created_at": now,
         "updated_at": now,
     }
-    number = connection.execute(insert(SubscriptionRow).returning(SubscriptionRow.id), values).scalar_one()
+    number = connection.execute(insert(S).returning(S.id), values).scalar_one()
     return Subscription(id=number, **values)
 
 
 def read(connection: Connection, dialect: str | None = None, key: str | None = None) -> list[Subscription]:
     """Return the subscriptions, of one registration or all, oldest first."""
-    statement = select(*SubscriptionRow.__table__.c).order_by(SubscriptionRow.id)
+    statement = select(*S.__table__.c).order_by(S.id)
     if dialect is not None and key is not None:
-        statement = statement.where(SubscriptionRow.dialect == dialect, SubscriptionRow.key == key)
+        statement = statement.where(S.dialect == dialect, S.key == key)
     return [Subscription(**row._mapping) for row in connection.execute(statement)]
 
 
 def cancel(connection: Connection, number: int, now: float) -> Subscription | None:
     """Cancel a subscription; None if there is no such, or if it has ended already."""
     row = connection.execute(
-        update(SubscriptionRow)
-        .where(SubscriptionRow.id == number, SubscriptionRow.state.not_in(_ENDED))
+        update(S)
+        .where(S.id == number, S.state.not_in(_ENDED))
         .values(state="cancelled", updated_at=now)
-        .returning(*SubscriptionRow.__table__.c)
+        .returning(*S.__table__.c)
     ).one_or_none()
     return None if row is None else Subscription(**row._mapping)

@@ -33,7 +33,7 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {str: Text, float: Double, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy's own name
+    type_annotation_map = {str: Text, float: Double, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy asks for it like this
 
 
 class RegistrationRow(Table):

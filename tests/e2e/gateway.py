@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,6 +157,24 @@ def running_gateway(
         gateway.finish()
     finally:
         gateway.close()
+
+
+@contextmanager
+def running_nodes(
+    directory: Path, number: int, database_url: str, settings: Mapping[str, str] | None = None
+) -> Iterator[list[Gateway]]:
+    """Gateways on one database, each in a directory of its own, for as long as the block runs."""
+    environment = {"REGISTRY_GATEWAY_DATABASE_URL": database_url, **(settings or {})}
+    with ExitStack() as stack:
+        gateways = []
+        for n in range(number):
+            own = directory / f"node-{n}"
+            own.mkdir()
+            gateway = Gateway(own, environment)
+            stack.callback(gateway.close)
+            gateway.start()
+            gateways.append(gateway)
+        yield gateways
 
 
 def unused_port() -> int:

@@ -5,9 +5,11 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
+
+from tests import loopback
 
 
 class Proxy:
@@ -42,16 +44,9 @@ class Proxy:
             def log_message(self, *_arguments: object) -> None:
                 """Say nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
+        with loopback.serve(Handler) as port:
+            self.url = f"http://127.0.0.1:{port}"
             yield self
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
 @contextmanager
@@ -70,17 +65,8 @@ def answering_http_with_400(tls_port: int) -> Iterator[int]:
                 _pass_on(self.request, behind)
                 back.join()
 
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    with loopback.serve(Handler) as port:
+        yield port
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

@@ -64,7 +64,7 @@ def test_a_gateway_as_it_should_be(gateway: Gateway, proxy: Proxy) -> None:
     assert codes(gateway.url) == []
     assert codes(gateway.url + REGISTER) == []  # as a service has it
     assert codes(proxy.url) == []
-    assert doctor(gateway.url).stdout == f"Nothing found in {gateway.url} with 0 live service(s)\n"
+    assert doctor(gateway.url).stdout == f"Nothing found in {gateway.url} with 0 live services\n"
 
 
 def test_services_with_something_wrong(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from registry_gateway.model import Event
 from registry_gateway.store import events
 from registry_gateway.store.engine import Store
-from tests.e2e.gateway import CHAP_TTL, Gateway
+from tests.e2e.gateway import CHAP_TTL, Gateway, running_nodes
 
 pytestmark = pytest.mark.anyio
 
@@ -25,19 +24,8 @@ PINGING, UPDATING, SILENT, LEAVING = (
 @pytest.fixture
 def nodes(postgresql_url: str, tmp_path: Path) -> Iterator[list[Gateway]]:
     """Three gateways on one database."""
-    with ExitStack() as stack:
-        gateways = []
-        for n in range(3):
-            directory = tmp_path / f"node-{n}"
-            directory.mkdir()
-            environment = {
-                "REGISTRY_GATEWAY_DATABASE_URL": postgresql_url,
-                "REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{CHAP_TTL:g}",
-            }
-            gateway = Gateway(directory, environment)
-            stack.callback(gateway.close)
-            gateway.start()
-            gateways.append(gateway)
+    settings = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{CHAP_TTL:g}"}
+    with running_nodes(tmp_path, 3, postgresql_url, settings) as gateways:
         yield gateways
         for gateway in gateways[1:]:
             gateway.finish()

@@ -263,6 +263,7 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.locator("#capabilities pre")).to_contain_text('"name": "restart"')
     expect(page.locator("#versions tbody td:first-child")).to_have_text(["1.1", "1.0"])
     expect(page.locator("#facts")).to_contain_text("10m 0s, ends in 9m 5")
+    expect(page.locator("#facts")).not_to_contain_text("Approved")
     expect(page.locator("#life")).to_contain_text("version: 1.0 → 1.1")
     expect(page.locator("#findings")).to_be_hidden()
     page.get_by_role("link", name="restart").click()
@@ -272,6 +273,9 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.get_by_role("alert").first).to_contain_text("There is no service %FF in the dialect runspec")
     tab.open("/services/runspec/nobody")
     expect(page.get_by_role("alert").first).to_contain_text("There is no service nobody in the dialect runspec")
+    expect(page.get_by_role("heading", name="There is no such service")).to_be_visible()
+    runspec(gateway, "nobody", name="somebody")
+    expect(page.get_by_role("heading", level=1)).to_have_text("somebody")
 
 
 def test_any_key_has_a_page(started: Open) -> None:
@@ -299,6 +303,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
     scaicontrol(gateway)
     page = tab.open("/services/scaicontrol/invoices")
     expect(page.locator("#status")).to_have_text("pending")
+    expect(page.locator("#facts")).to_contain_text("Approvednot yet")
     page.get_by_role("button", name="Approve").click()
     give(page, "rgw_none_at_all")
     expect(page.locator("#token-problem")).to_contain_text("Administration is off")
@@ -317,6 +322,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
     expect(page.locator("#done")).to_have_text("Approved.")
     expect(page.locator("#status")).to_have_text("up")
     expect(page.get_by_role("button", name="Approve")).to_be_hidden()
+    expect(page.locator("#facts")).to_contain_text("Approved")
 
     page.reload()
     page.get_by_role("button", name="Remove…").click()
@@ -460,6 +466,10 @@ def test_a_narrow_screen_has_no_sideways_scrolling(started: Open) -> None:
     page.get_by_role("link", name=long).first.click()
     expect(page.locator("#life li")).to_have_count(2)
     assert page.evaluate(width) == 360
+    key, remove = page.locator("#key").bounding_box(), page.get_by_role("button", name="Remove…").bounding_box()
+    assert key is not None
+    assert remove is not None
+    assert remove["y"] >= key["y"] + key["height"]
     page.get_by_role("button", name="Remove…").click()
     assert page.evaluate(width) == 360
 

@@ -4,14 +4,14 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
-from tests.e2e.gateway import Gateway
+from tests.e2e.gateway import Gateway, running_nodes
 from tests.e2e.polling import wait_until
 from tests.integration.watcher import EVENTS, Watcher, watching
 
@@ -23,15 +23,7 @@ AGENT = {"instance_id": "a1", "name": "portal", "version": "1.0", "host": "web-0
 @pytest.fixture
 def nodes(database_url: str, tmp_path: Path) -> Iterator[list[Gateway]]:
     """Two gateways on one database; they must end in order."""
-    with ExitStack() as stack:
-        gateways = []
-        for n in range(2):
-            directory = tmp_path / f"node-{n}"
-            directory.mkdir()
-            gateway = Gateway(directory, {"REGISTRY_GATEWAY_DATABASE_URL": database_url})
-            stack.callback(gateway.close)
-            gateway.start()
-            gateways.append(gateway)
+    with running_nodes(tmp_path, 2, database_url) as gateways:
         yield gateways
         for gateway in gateways:
             gateway.finish()

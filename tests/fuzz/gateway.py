@@ -8,10 +8,9 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy import delete, select
 
-from registry_gateway.app import Gateway
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
-from tests.conftest import GatewayFactory
+from tests.conftest import GatewayFactory, gateway_of
 
 UNWATCHED = {"presence"}
 """Tables that change by themselves."""
@@ -32,7 +31,7 @@ class FuzzedGateway:
         """Take the loop, a client of the gateway, and a second way to its database."""
         self.portal = portal
         self.client = client
-        self.application: Gateway = client.gateway  # type: ignore[attr-defined] # put there by start_gateway
+        self.application = gateway_of(client)
         self._store = store
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:

@@ -5,8 +5,6 @@ from typing import Any
 
 import httpx
 
-from registry_gateway.registry import Registry
-
 KEY = "service-key"
 WITH_KEY = {"SERVICEKIT_REGISTRATION_KEY": KEY}
 TTL = 30.0
@@ -58,9 +56,3 @@ async def info_of(client: httpx.AsyncClient, key: str = "my-model") -> dict[str,
     assert answer.status_code == 200
     info: dict[str, Any] = answer.json()["info"]
     return info
-
-
-def registry_of(client: httpx.AsyncClient) -> Registry:
-    """The registry beneath the gateway a client talks to."""
-    registry: Registry = client.gateway.core.registry  # type: ignore[attr-defined] # put there by start_gateway
-    return registry

@@ -6,12 +6,9 @@ from urllib.parse import quote
 
 import httpx
 
-from registry_gateway.registry import Registry
-
 KEY = "runspec-key"
 WITH_KEY = {"REGISTRY_GATEWAY_RUNSPEC_API_KEY": KEY}
 TTL = 90.0
-DAY = 86_400.0
 
 AGENT = {"instance_id": "a1", "name": "portal", "version": "1.0", "host": "web-01"}
 ROTATE = {
@@ -31,12 +28,6 @@ RESTART: dict[str, Any] = {
     "x-command": "restart",
     "x-run-as": "",
 }
-
-
-def registry_of(client: httpx.AsyncClient) -> Registry:
-    """The registry beneath the gateway a client talks to."""
-    registry: Registry = client.gateway.core.registry  # type: ignore[attr-defined] # put there by start_gateway
-    return registry
 
 
 async def register(client: httpx.AsyncClient, key: str = "a1", **members: object) -> None:

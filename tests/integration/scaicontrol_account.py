@@ -5,36 +5,29 @@ from typing import Any
 
 import httpx
 
-from registry_gateway.adapter import Core
-from registry_gateway.app import Gateway
 from registry_gateway.model import Entry, Event
+from tests.conftest import core_of
 
 REGISTER = "/api/v1/registry/register"
 HEARTBEAT = "/api/v1/registry/heartbeat"
 ENDPOINTS = [("POST", REGISTER), ("PUT", REGISTER), ("DELETE", REGISTER), ("POST", HEARTBEAT)]
 
 
-def core(client: httpx.AsyncClient) -> Core:
-    """The core beneath the gateway that `client` talks to."""
-    gateway: Gateway = client.gateway  # type: ignore[attr-defined] # start_gateway puts it there
-    return gateway.core
-
-
 async def found(client: httpx.AsyncClient, slug: str) -> Entry:
     """What the registry holds under a slug."""
-    entry = await core(client).registry.find("scaicontrol", slug)
+    entry = await core_of(client).registry.find("scaicontrol", slug)
     assert entry is not None
     return entry
 
 
 async def events(client: httpx.AsyncClient, slug: str | None = None) -> Sequence[Event]:
     """The log of changes, of one slug or of everything."""
-    return await core(client).registry.events(dialect="scaicontrol", key=slug)
+    return await core_of(client).registry.events(dialect="scaicontrol", key=slug)
 
 
 async def state(client: httpx.AsyncClient) -> object:
     """Everything that a refused request must leave alone."""
-    return await core(client).registry.list(), await events(client)
+    return await core_of(client).registry.list(), await events(client)
 
 
 def data(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
@@ -108,4 +101,4 @@ async def service(
     slugs: Sequence[str] = (),
 ) -> Service:
     """Create an account and return what holds its token."""
-    return Service(client, (await core(client).accounts.create(name, scopes, slugs)).token)
+    return Service(client, (await core_of(client).accounts.create(name, scopes, slugs)).token)

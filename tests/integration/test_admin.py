@@ -6,11 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from registry_gateway.adapter import Core
-from registry_gateway.app import Gateway
 from registry_gateway.commands import Register
 from registry_gateway.model import Actor
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, core_of
 
 pytestmark = pytest.mark.anyio
 
@@ -26,15 +24,9 @@ CHANGES = {
 """Every request that changes something, with a body that would do it."""
 
 
-def core(client: httpx.AsyncClient) -> Core:
-    """The core beneath the gateway that `client` talks to."""
-    gateway: Gateway = client.gateway  # type: ignore[attr-defined] # start_gateway puts it there
-    return gateway.core
-
-
 async def account(client: httpx.AsyncClient, name: str, *scopes: str) -> str:
     """Create an account; its token."""
-    return (await core(client).accounts.create(name, scopes or ["registry:manage"], [])).token
+    return (await core_of(client).accounts.create(name, scopes or ["registry:manage"], [])).token
 
 
 async def administrator(client: httpx.AsyncClient, scope: str = "admin:registry") -> None:
@@ -55,7 +47,7 @@ async def service(client: httpx.AsyncClient, key: str, dialect: str = "scaicontr
         actor=Actor("test"),
         approved=False,
     )
-    await core(client).registry.register(command)
+    await core_of(client).registry.register(command)
 
 
 async def ask(client: httpx.AsyncClient, path: str, body: object, status: int) -> Any:
@@ -74,7 +66,7 @@ async def ask(client: httpx.AsyncClient, path: str, body: object, status: int) -
 
 async def state(client: httpx.AsyncClient) -> object:
     """Everything a refused request must leave alone."""
-    registry = core(client).registry
+    registry = core_of(client).registry
     return await registry.list(), await registry.events(), await registry.subscriptions()
 
 
@@ -91,7 +83,7 @@ async def test_without_an_administrator_there_is_nothing(start_gateway: GatewayF
 
         await administrator(client)
         assert (await client.get("/admin/v1/accounts")).status_code == 200
-        await core(client).accounts.revoke("ops")
+        await core_of(client).accounts.revoke("ops")
         assert (await client.get("/admin/v1/accounts")).status_code == 404
 
 
@@ -160,7 +152,7 @@ async def test_a_service_is_approved_and_removed(start_gateway: GatewayFactory, 
         assert removed["status"] == "deregistered"
         gone = await ask(client, "services/remove", {"key": "invoices"}, 404)
         assert gone["detail"].startswith("invoices is not registered in ")
-        events = (await core(client).registry.events(key="invoices"))[1:]
+        events = (await core_of(client).registry.events(key="invoices"))[1:]
         assert [(e.kind, e.actor, e.address, e.reason) for e in events] == [
             ("approved", "account:ops", "192.0.2.7", None),
             ("deregistered", "account:ops", "192.0.2.7", "moved"),
@@ -184,7 +176,7 @@ async def test_an_account_from_creation_to_revocation(
 ) -> None:
     async with start_gateway(database_url) as client:
         await administrator(client)
-        accounts = core(client).accounts
+        accounts = core_of(client).accounts
         created = await ask(client, "accounts", {"name": "scaiflow", "slugs": ["a"], "expires_in": 1000}, 201)
         assert (created["scopes"], created["slugs"]) == (["registry:manage"], ["a"])
         assert created["tokens"][0]["expires_at"] == clock.now() + 1000
@@ -207,7 +199,7 @@ async def test_an_account_from_creation_to_revocation(
         await ask(client, "accounts/rotate", {"name": "scaiflow"}, 409)
         for path in ("accounts/rotate", "accounts/revoke"):
             await ask(client, path, {"name": "nobody"}, 404)
-        events = await core(client).registry.events(key="account:scaiflow")
+        events = await core_of(client).registry.events(key="account:scaiflow")
         assert [(e.kind, e.actor, e.address) for e in events] == [
             (kind, "account:ops", "192.0.2.7") for kind in ("account_created", "account_rotated", "account_revoked")
         ]

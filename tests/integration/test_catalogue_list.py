@@ -5,10 +5,10 @@ import pytest
 
 from registry_gateway.commands import Approve
 from registry_gateway.model import Actor
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, keys, listed
-from tests.integration.scaicontrol_account import core, service
+from tests.integration.scaicontrol_account import service
 
 pytestmark = pytest.mark.anyio
 
@@ -200,7 +200,7 @@ async def test_the_status_of_services_of_each_dialect(
             return {s["key"]: s["status"] for s in (await listed(client, status=everything))["services"]}
 
         assert await statuses() == {"my-model": "up", "a1": "up", "invoices": "pending", "scaiflow": "up"}
-        await core(client).registry.approve(Approve("scaicontrol", "invoices", Actor("admin")))
+        await core_of(client).registry.approve(Approve("scaicontrol", "invoices", Actor("admin")))
         await billing.heartbeat("invoices", status="unhealthy")
         assert (await statuses())["invoices"] == "degraded"
         await billing.heartbeat("invoices", status="healthy")
@@ -215,7 +215,7 @@ async def test_the_status_of_services_of_each_dialect(
             clock.time = START + seconds
             assert await statuses() == expected
             assert set(await keys(client)) == {key for key, status in expected.items() if status != "gone"}
-        await core(client).registry.expire()  # what was a matter of time is written down, and nothing changes
+        await core_of(client).registry.expire()  # what was a matter of time is written down, and nothing changes
         assert await statuses() == {key: status for key, status in expected.items() if key != "my-model"}
         await client.delete("/instances/a1")
         assert (await statuses())["a1"] == "gone"

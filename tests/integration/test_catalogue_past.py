@@ -5,21 +5,19 @@ from datetime import UTC, datetime
 import pytest
 
 from registry_gateway.registry import Registry
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import DAY, START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, keys, listed, problem
-from tests.integration.scaicontrol_account import core, service
+from tests.integration.scaicontrol_account import service
 
 pytestmark = pytest.mark.anyio
-
-DAY = 86_400.0
 
 
 async def test_a_history_can_be_asked_for_any_instant(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     async with start_gateway(database_url) as client:
-        registry = core(client).registry
+        registry = core_of(client).registry
         await runspec_agent.register(client, "a1", host="web-01")  # 0
         clock.time = START + 10
         await chap_service.register(client, version="1.0.0")  # dies at 40 and is swept at 60
@@ -74,7 +72,7 @@ async def test_services_older_than_the_log(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     async with start_gateway(database_url) as client:
-        registry: Registry = core(client).registry
+        registry: Registry = core_of(client).registry
         billing = await service(client)
         for slug in ("scaiflow", "scaigrid", "scaisend", "scaidns"):
             await billing.register(slug, base_url=f"https://{slug}", heartbeat_interval_seconds=86_400)

@@ -5,10 +5,9 @@ import base64
 import msgspec
 import pytest
 
-from tests.conftest import GatewayFactory
+from tests.conftest import GatewayFactory, core_of
 from tests.integration import runspec_agent
 from tests.integration.catalogue_reader import SERVICES, listed, problem
-from tests.integration.scaicontrol_account import core
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +75,23 @@ async def test_a_parameter_that_makes_no_sense_is_named(
         assert refused["parameter"] == parameter
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "words"),
+    [
+        (SERVICES, "status=UP", "pending, up, degraded, down, gone"),
+        (SERVICES, "sort=nam", "key, -key, name, -name, status, -status, registered_at, -registered_at, last_seen, "),
+        (SERVICES, "fields=key,password", "dialect, key, name, version, "),
+        (f"{SERVICES}/runspec/a1/events", "order=random", "newest, oldest"),
+    ],
+)
+async def test_where_only_some_words_are_known_they_are_named(
+    start_gateway: GatewayFactory, sqlite_url: str, path: str, query: str, words: str
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        refused = problem(await client.get(f"{path}?{query}"), 400)
+        assert refused["detail"].startswith(f"Invalid enum value; there are: {words}")
+
+
 async def test_an_instant_before_all_calendars_is_before_the_log(
     start_gateway: GatewayFactory, sqlite_url: str
 ) -> None:
@@ -128,7 +144,7 @@ async def test_a_database_out_of_reach_is_said_so(start_gateway: GatewayFactory)
 async def test_reading_is_open_unless_it_is_protected(start_gateway: GatewayFactory, database_url: str) -> None:
     async with start_gateway(database_url, PROTECTED) as client:
         await runspec_agent.register(client)
-        accounts = core(client).accounts
+        accounts = core_of(client).accounts
         tokens = {}
         for name, scope in (("reader", "read:catalog"), ("admin", "admin:registry"), ("other", "registry:manage")):
             issued = await accounts.create(name, [scope], [])

@@ -6,10 +6,10 @@ import pytest
 
 from registry_gateway.commands import Register
 from registry_gateway.model import Actor
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, problem, shown
-from tests.integration.scaicontrol_account import core, service
+from tests.integration.scaicontrol_account import service
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ async def test_all_there_is_on_a_service(start_gateway: GatewayFactory, database
         await billing.register("scaiflow", base_url="https://flow", capabilities=["flows"], extra=[1, {"a": None}])
         clock.advance(10)
         await billing.heartbeat("scaiflow", version="1.1.0", status="degraded")
-        await core(client).registry.subscribe("scaicontrol", "scaiflow", "portal", Actor("admin"))
+        await core_of(client).registry.subscribe("scaicontrol", "scaiflow", "portal", Actor("admin"))
         found = await shown(client, "scaicontrol", "scaiflow")
         subscription = found.pop("subscriptions")[0]
         assert (subscription["subscriber"], subscription["state"]) == ("portal", "active")
@@ -91,7 +91,7 @@ async def test_a_key_may_be_any_text(start_gateway: GatewayFactory, database_url
         command = Register(
             dialect="runspec", key=key, name="n", version="1", ttl=90, document=b"{}", mode="replace", actor=actor
         )
-        await core(client).registry.register(command)
+        await core_of(client).registry.register(command)
         path = f"{SERVICES}/runspec/{quote(key, safe='')}"
         if not key.endswith("/"):  # `/path/` is `/path`
             assert (await client.get(path)).json()["key"] == key
@@ -118,7 +118,7 @@ async def test_documents_that_are_no_json_are_text(start_gateway: GatewayFactory
                 mode="replace",
                 actor=Actor("test"),
             )
-            await core(client).registry.register(command)
+            await core_of(client).registry.register(command)
             assert (await shown(client, "chap", "text"))["document"] == expected
 
 
@@ -137,7 +137,7 @@ async def test_one_that_is_gone_is_told_of_by_the_log(
             "actor": "gateway",
             "reason": "not heard of for 31.0 s, with a lease of 30 s",
         }
-        await core(client).registry.expire()
+        await core_of(client).registry.expire()
         swept = await shown(client, "chap", "my-model")
         assert swept["ended"] == unswept["ended"]
         left = {"name": "Better model", "version": "1.2.0", "address": chap_service.URL, "status": "gone"}
@@ -164,7 +164,7 @@ async def test_why_a_service_went(start_gateway: GatewayFactory, database_url: s
         kept = await shown(client, "runspec", "a1")
         assert (kept["status"], kept["ended"]["kind"], kept["document"]["name"]) == ("gone", "deregistered", "portal")
         clock.advance(86_400)
-        await core(client).registry.purge()
+        await core_of(client).registry.purge()
         purged = await shown(client, "runspec", "a1")
         assert (purged["status"], purged["ended"], purged["name"]) == ("gone", kept["ended"], "portal")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration.chap_service import (
     ML,
     PLAIN,
@@ -16,7 +16,6 @@ from tests.integration.chap_service import (
     payload,
     ping,
     register,
-    registry_of,
 )
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +72,7 @@ async def test_a_service_registers_pings_is_found_and_leaves(
         left = await client.delete("/v2/services/my-model")
         assert (left.status_code, left.content) == (204, b"")
         assert (await client.get("/v2/services")).json() == {"count": 0, "services": []}
-        kinds = [event.kind for event in await registry_of(client).events()]
+        kinds = [event.kind for event in await core_of(client).registry.events()]
         assert kinds == ["registered", "deregistered"]
 
 
@@ -162,7 +161,7 @@ async def test_a_late_ping_is_a_404_and_resurrects_nothing(
         if ended in {"lapsed", "swept"}:
             clock.advance(TTL)
         if ended == "swept":
-            assert await registry_of(client).expire() == 1
+            assert await core_of(client).registry.expire() == 1
         for _ in range(2):
             late = await ping(client)
             assert (late.status_code, late.json()) == (404, {"detail": "Service my-model not found"})
@@ -179,10 +178,10 @@ async def test_a_lapsed_service_registers_as_a_new_one(
         await register(client)
         clock.advance(100)
         if swept:
-            await registry_of(client).expire()
+            await core_of(client).registry.expire()
         assert (await register(client))["message"] == "Service registered successfully"
         assert (await client.get("/v2/services/my-model")).json()["registered_at"] == iso(START + 100)
-        kinds = [event.kind for event in await registry_of(client).events()]
+        kinds = [event.kind for event in await core_of(client).registry.events()]
         assert kinds == ["registered", "expired", "registered"]
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, core_of
 from tests.integration.chap_service import (
     KEY,
     PLAIN,
@@ -14,7 +14,6 @@ from tests.integration.chap_service import (
     payload,
     ping,
     register,
-    registry_of,
 )
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +71,7 @@ async def test_with_the_key_everything_works_and_reads_are_open(start_gateway: G
         assert (await client.get("/v2/services")).json()["count"] == 1
         assert (await client.get("/v2/services/my-model")).status_code == 200
         assert (await client.delete("/v2/services/my-model", headers={"x-service-key": KEY})).status_code == 204
-        assert {event.actor for event in await registry_of(client).events()} == {"key:chap:1"}
+        assert {event.actor for event in await core_of(client).registry.events()} == {"key:chap:1"}
 
 
 async def test_without_a_configured_key_any_is_welcome_and_the_log_says_so_once(

@@ -10,9 +10,8 @@ import pytest
 from registry_gateway.accounts import Accounts
 from registry_gateway.clock import SystemClock
 from registry_gateway.store.engine import Store
+from tests.conftest import DAY
 from tests.integration.command_line import command, complaint, output
-
-DAY = 86_400.0
 
 
 def _works(url: str, token: str) -> bool:

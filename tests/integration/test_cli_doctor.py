@@ -25,7 +25,7 @@ def test_nothing_found(database_url: str) -> None:
     register(database_url, "runspec", "agent", address="2001:db8::7")
     said = output(database_url, "doctor", **LOOPBACK)
     assert said.startswith("Nothing found in ")
-    assert said.endswith(" with 2 live service(s)\n")
+    assert said.endswith(" with 2 live services\n")
 
 
 def test_what_is_wrong_with_services(database_url: str) -> None:
@@ -40,6 +40,13 @@ def test_what_is_wrong_with_services(database_url: str) -> None:
     )
 
 
+def test_one_is_counted_as_one(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "my-model", address="http://localhost:8000")
+    last = command(sqlite_url, "doctor", **LOOPBACK).stdout.splitlines()[-1]
+    assert last.startswith("1 finding in sqlite:///")
+    assert last.endswith(" with 1 live service")
+
+
 def test_many_with_the_same_are_told_of_once(sqlite_url: str) -> None:
     for number in range(7):
         register(sqlite_url, "chap", f"m{number}", address="http://localhost:8000")
@@ -50,7 +57,7 @@ def test_many_with_the_same_are_told_of_once(sqlite_url: str) -> None:
     assert first.split() == ["error", "unspecified_address"]  # the worst first
     [many] = [line for line in lines if "7 services" in line]
     assert many.startswith("  7 services (chap/m0, chap/m1, chap/m2, chap/m3, chap/m4 and 2 more), such as chap/m0: ")
-    assert lines[-1].startswith("8 finding(s) in sqlite:///")
+    assert lines[-1].startswith("8 findings in sqlite:///")
 
 
 def test_settings_and_secrets(sqlite_url: str) -> None:

@@ -1,14 +1,14 @@
 """`registry-gateway import` from sources that are not what they should be: one clear line, and nothing changed."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from registry_gateway.cli import remote
+from tests import loopback
 from tests.integration.command_line import command, complaint, output
 
 KEY = "s3cret-of-the-source"
@@ -44,14 +44,9 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    source.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield source
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with loopback.serve(Handler) as port:
+        source.url = f"http://127.0.0.1:{port}"
+        yield source
 
 
 def registered(url: str) -> list[str]:
@@ -85,12 +80,17 @@ def test_a_list_of_something_else(sqlite_url: str, source: Source, kind: str, bo
     said = refusal(sqlite_url, source, kind)
     assert said.startswith(f"{source.url}/")
     assert f"does not answer as a {kind} registry does: {expected}" in said
+    path = "/instances" if kind == "runspec" else "/v2/services"
+    assert said.endswith(f"; try the URL that comes before its {path}")
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (404, "it is answered 404; is that a runspec registry?"),
+        (
+            404,
+            "it is answered 404; is that a runspec registry? If so, try the URL that comes before its /instances",
+        ),
         (500, "it is answered 500; is that a runspec registry?"),
         (401, "it is answered 401; give --key"),
         (403, "it is answered 403; give --key"),
@@ -116,7 +116,9 @@ def test_a_list_without_end(sqlite_url: str, source: Source, monkeypatch: pytest
 
 def test_nobody_there(sqlite_url: str, source: Source) -> None:
     source.url = "http://127.0.0.1:1"
-    assert refusal(sqlite_url, source, "runspec").startswith("can't reach http://127.0.0.1:1/instances: ")
+    said = refusal(sqlite_url, source, "runspec")
+    assert said.startswith("can't reach http://127.0.0.1:1/instances: ")
+    assert said.endswith("; is it running, and is the URL right?")
 
 
 def test_https_where_http_is_spoken(sqlite_url: str, source: Source) -> None:

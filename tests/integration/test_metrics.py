@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from starlette.requests import Request
@@ -15,12 +14,11 @@ from starlette.types import Message
 
 from registry_gateway import openapi
 from registry_gateway.adapter import Mount, Mounted
-from registry_gateway.app import Gateway
 from registry_gateway.exchange import Answer
 from registry_gateway.meters import Meters
 from registry_gateway.prometheus.collector import FRESH
 from registry_gateway.store.engine import Store
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.catalogue_reader import problem
 from tests.integration.prometheus_reader import METRICS, TARGETS, scrape
@@ -29,12 +27,6 @@ from tests.integration.watcher import listening, watching
 pytestmark = pytest.mark.anyio
 
 PREFIX = "registry_gateway_"
-
-
-def gateway_of(client: httpx.AsyncClient) -> Gateway:
-    """The gateway a client talks to."""
-    gateway: Gateway = client.gateway  # type: ignore[attr-defined] # put there by start_gateway
-    return gateway
 
 
 async def test_registrations_are_judged_when_they_are_scraped(
@@ -60,7 +52,7 @@ async def test_registrations_are_judged_when_they_are_scraped(
 
 async def test_a_count_is_good_for_a_moment(start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock) -> None:
     def reads() -> float:
-        lanes = gateway_of(client).core.registry.meters.transactions
+        lanes = core_of(client).registry.meters.transactions
         return sum(lanes.seconds["read"].row[:-1])
 
     async with start_gateway(sqlite_url) as client:
@@ -109,7 +101,7 @@ async def test_events_and_with_them_lapses_are_counted_whoever_records_them(
         await chap_service.register(client, display_name="Another name")
         await runspec_agent.register(client)
         clock.advance(chap_service.TTL)
-        await gateway_of(client).core.registry.expire()
+        await core_of(client).registry.expire()
         after = await scrape(client)
         assert after.value(name, dialect="chap", kind="registered") == 1
         assert after.value(name, dialect="chap", kind="updated") == 1
@@ -190,7 +182,7 @@ async def test_batches_transactions_and_queues(start_gateway: GatewayFactory, da
 
 async def test_a_queue_is_as_long_as_it_is(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url) as client:
-        meters = gateway_of(client).core.registry.meters
+        meters = core_of(client).registry.meters
         asked = [asyncio.create_task(chap_service.ping(client, f"s-{n}")) for n in range(600)]
         most = 0.0
         while not all(task.done() for task in asked):
@@ -237,7 +229,7 @@ async def test_without_the_database_a_protected_gateway_recognises_nobody(
 
 
 async def test_a_database_that_hangs_does_not_hold_a_scrape(
-    start_gateway: GatewayFactory, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+    start_gateway: GatewayFactory, postgresql_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("registry_gateway.prometheus.collector.PATIENCE", 0.2)
     other = Store(postgresql_url)
@@ -245,7 +237,7 @@ async def test_a_database_that_hangs_does_not_hold_a_scrape(
         assert (await scrape(client)).value(f"{PREFIX}database_up") == 1
         async with other.engine.connect() as connection:
             await connection.exec_driver_sql("LOCK TABLE registrations IN ACCESS EXCLUSIVE MODE")
-            gateway_of(client).core.clock.advance(FRESH)  # type: ignore[attr-defined] # the manual one
+            clock.advance(FRESH)
             assert (await scrape(client)).value(f"{PREFIX}database_up") == 0
         assert (await scrape(client)).value(f"{PREFIX}database_up") == 1
     await other.close()

@@ -15,10 +15,9 @@ from starlette.routing import Route
 
 from registry_gateway import openapi
 from registry_gateway.adapter import Mount
-from registry_gateway.app import Gateway
 from registry_gateway.exchange import Answer, Call, resource
 from registry_gateway.operation import Operation
-from tests.conftest import GatewayFactory
+from tests.conftest import GatewayFactory, gateway_of
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +34,7 @@ async def document(client: httpx.AsyncClient) -> dict[str, Any]:
 
 def mounts(client: httpx.AsyncClient) -> dict[str, Mount]:
     """Everything that is mounted, by name."""
-    gateway: Gateway = client.gateway  # type: ignore[attr-defined] # put there by start_gateway
-    return gateway.mounts
+    return gateway_of(client).mounts
 
 
 def operations(served: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

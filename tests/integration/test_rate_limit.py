@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from registry_gateway.rate import OWN
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, gateway_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.scaicontrol_account import data, refused, service, state
 
@@ -84,7 +84,7 @@ async def test_without_keys_the_address_counts(start_gateway: GatewayFactory, sq
     async with start_gateway(sqlite_url, LIMIT) as client:
         for _ in range(ALLOWED):
             await chap_service.register(client)
-        elsewhere = httpx.ASGITransport(client.gateway, client=("192.0.2.8", 40000))  # type: ignore[attr-defined] # put there by start_gateway
+        elsewhere = httpx.ASGITransport(gateway_of(client), client=("192.0.2.8", 40000))
         async with httpx.AsyncClient(transport=elsewhere, base_url="http://gateway:8765") as another:
             assert (await client.post(chap_service.REGISTER, json=chap_service.payload())).status_code == 429
             await chap_service.register(another)

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import DAY, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 
 pytestmark = pytest.mark.anyio
@@ -46,8 +46,8 @@ async def test_runspec(start_gateway: GatewayFactory, database_url: str, clock: 
         assert (await client.post("/instances", json={**runspec_agent.AGENT, "instance_id": "a3"})).status_code == 403
         await runspec_agent.register(client, "a2")
         assert (await client.delete("/instances/a2")).status_code == 200
-        clock.advance(30 * runspec_agent.DAY + 1)
-        await runspec_agent.registry_of(client).purge()
+        clock.advance(30 * DAY + 1)
+        await core_of(client).registry.purge()
         await runspec_agent.register(client, "a3")
 
 

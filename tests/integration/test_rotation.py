@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import GatewayFactory
-from tests.integration.chap_service import payload, ping, register, registry_of
+from tests.conftest import GatewayFactory, core_of
+from tests.integration.chap_service import payload, ping, register
 from tests.integration.command_line import complaint, output
 from tests.integration.runspec_agent import AGENT
 from tests.integration.test_cli_serve import TIMEOUT, Serving, serving
@@ -31,7 +31,7 @@ async def test_two_service_keys_open_at_once_and_events_tell_them_apart(
             assert (await ping(client)).status_code == 200
         client.headers["X-Service-Key"] = f"{OLD}, {NEW}"
         assert (await ping(client)).status_code == 401
-        actors = [event.actor for event in await registry_of(client).events()]
+        actors = [event.actor for event in await core_of(client).registry.events()]
     assert len(set(actors)) == 2
     assert all(re.fullmatch(r"key:chap:[0-9a-f]{8}", actor) for actor in actors)
 
@@ -53,7 +53,7 @@ async def test_an_agent_moves_to_the_next_key_and_the_old_one_is_closed(
                 answers.append(await client.get("/instances", headers=headers))
             return [answer.status_code for answer in answers]
 
-        reload: Callable[[], None] = client.gateway.core.keyrings.reload  # type: ignore[attr-defined] # start_gateway's
+        reload = core_of(client).keyrings.reload
         assert await statuses() == [201, 200, 403, 403]
         file.write_text(f"{OLD}\n{NEW}\n")
         reload()

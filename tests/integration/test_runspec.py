@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import START, GatewayFactory, ManualClock
+from tests.conftest import DAY, START, GatewayFactory, ManualClock, core_of
 from tests.integration.runspec_agent import (
     AGENT,
-    DAY,
     RESTART,
     ROTATE,
     TTL,
@@ -15,7 +14,6 @@ from tests.integration.runspec_agent import (
     ids,
     post_tools,
     register,
-    registry_of,
 )
 
 pytestmark = pytest.mark.anyio
@@ -161,11 +159,11 @@ async def test_a_heartbeat_revives_a_stale_agent(
         await post_tools(client, "a1", ROTATE)
         clock.advance(1000)
         if swept:
-            assert await registry_of(client).expire() == 1
+            assert await core_of(client).registry.expire() == 1
         assert await beat(client) == "ack"
         expected = {**AGENT, "active": True, "last_seen": START + 1000, "tools": [ROTATE]}
         assert (await client.get("/instances")).json() == [expected]
-        kinds = [event.kind for event in await registry_of(client).events()]
+        kinds = [event.kind for event in await core_of(client).registry.events()]
         assert kinds == ["registered", "updated", "expired", "recovered"]
 
 
@@ -181,7 +179,7 @@ async def test_a_heartbeat_revives_a_deregistered_agent(
         assert await ids(client) == []
         assert await beat(client) == "ack"
         assert await ids(client) == ["a1"]
-        kinds = [event.kind for event in await registry_of(client).events()]
+        kinds = [event.kind for event in await core_of(client).registry.events()]
         assert kinds == ["registered", "updated", "deregistered", "recovered"]
 
 
@@ -209,7 +207,7 @@ async def test_inactive_agents_are_kept_for_the_retention_then_purged(
             await client.delete("/instances/a1")
         clock.advance(2 * DAY + ended - 1)
         await beat(client, "a2")
-        registry = registry_of(client)
+        registry = core_of(client).registry
         await registry.expire()
         assert await registry.purge() == 0
         assert await ids(client, "/instances?active=false") == ["a1", "a2"]

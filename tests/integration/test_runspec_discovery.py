@@ -11,8 +11,8 @@ from sqlalchemy import delete
 from gateway_runspec import inventory, translate
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow, RegistrationRow
-from tests.conftest import GatewayFactory, ManualClock
-from tests.integration.runspec_agent import AGENT, RESTART, ROTATE, beat, ids, post_tools, register, registry_of
+from tests.conftest import GatewayFactory, ManualClock, core_of
+from tests.integration.runspec_agent import AGENT, RESTART, ROTATE, beat, ids, post_tools, register
 
 pytestmark = pytest.mark.anyio
 
@@ -293,7 +293,7 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
     monkeypatch.setattr(inventory, "LARGE", 2 if seed == 3 else 100)
     choose = random.Random(seed)
     async with start_gateway(database_url) as client, start_gateway(database_url) as other:
-        registry = registry_of(client)
+        registry = core_of(client).registry
         for step in range(60):
             writer, key = choose.choice((client, other)), f"agent-{choose.randrange(5)}"
             for _ in range(choose.choice((0, 1, 1, 5))):
@@ -311,7 +311,7 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
                         await registry.expire()
             clock.advance(choose.choice((0, 0, 20, 89, 91)))
             if step % 10 == 9:
-                await registry_of(other).resume()
+                await core_of(other).registry.resume()
             for live_only in (True, False):
                 entries = await registry.list("runspec", alive=live_only)
                 expected = translate.tools(map(translate.part, entries))

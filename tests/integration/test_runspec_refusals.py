@@ -5,8 +5,8 @@ import json
 import pytest
 
 from registry_gateway.settings import SettingsError
-from tests.conftest import GatewayFactory, ManualClock
-from tests.integration.runspec_agent import AGENT, KEY, ROTATE, WITH_KEY, beat, ids, post_tools, register, registry_of
+from tests.conftest import GatewayFactory, ManualClock, core_of
+from tests.integration.runspec_agent import AGENT, KEY, ROTATE, WITH_KEY, beat, ids, post_tools, register
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ async def test_with_the_key_everything_works_and_reads_are_open(start_gateway: G
         for path in READS:
             assert (await client.get(path)).status_code == 200
         assert (await client.delete("/instances/a1", headers={"x-api-key": KEY})).status_code == 200
-        assert {event.actor for event in await registry_of(client).events()} == {"key:runspec:1"}
+        assert {event.actor for event in await core_of(client).registry.events()} == {"key:runspec:1"}
 
 
 @pytest.mark.parametrize("path", READS)

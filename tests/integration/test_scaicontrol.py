@@ -7,8 +7,8 @@ import pytest
 
 from registry_gateway.commands import Approve
 from registry_gateway.model import Actor, EventKind
-from tests.conftest import GatewayFactory, ManualClock
-from tests.integration.scaicontrol_account import HEARTBEAT, REGISTER, core, data, events, found, refused, service
+from tests.conftest import GatewayFactory, ManualClock, core_of
+from tests.integration.scaicontrol_account import HEARTBEAT, REGISTER, data, events, found, refused, service
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +90,7 @@ async def test_a_pending_service_waits_for_an_administrator(start_gateway: Gatew
         await billing.register("invoices")
         assert data(await billing.heartbeat("invoices"))["status"] == "pending"
         assert data(await billing.update("invoices"))["status"] == "pending"
-        await core(client).registry.approve(Approve("scaicontrol", "invoices", ADMINISTRATOR))
+        await core_of(client).registry.approve(Approve("scaicontrol", "invoices", ADMINISTRATOR))
         assert data(await billing.heartbeat("invoices"))["status"] == "active"
         assert data(await billing.update("invoices", version="2.0.0"))["status"] == "active"
 
@@ -137,7 +137,7 @@ async def test_an_update_replaces_what_is_known_and_keeps_the_history(
         data(await billing.heartbeat("invoices", version="1.2.0"))
         data(await billing.heartbeat("invoices", version="1.2.0"))
         data(await billing.heartbeat("invoices"))
-        versions = await core(client).registry.versions("scaicontrol", "invoices")
+        versions = await core_of(client).registry.versions("scaicontrol", "invoices")
         assert [(v.version, v.since - clock.time) for v in versions] == [
             ("1.0.0", -20.0),
             ("1.1.0", -10.0),
@@ -207,7 +207,7 @@ async def test_a_deregistered_service_is_gone_and_may_come_anew(
 
 async def test_a_subscription_holds_a_service(start_gateway: GatewayFactory, database_url: str) -> None:
     async with start_gateway(database_url) as client:
-        registry = core(client).registry
+        registry = core_of(client).registry
         billing = await service(client)
         await billing.register("invoices")
         subscription = await registry.subscribe("scaicontrol", "invoices", "acme", ADMINISTRATOR)

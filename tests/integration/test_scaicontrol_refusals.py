@@ -8,13 +8,12 @@ import pytest
 from sqlalchemy import make_url
 
 from registry_gateway.accounts import CACHE_SECONDS
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, core_of
 from tests.integration.scaicontrol_account import (
     ENDPOINTS,
     HEARTBEAT,
     REGISTER,
     Service,
-    core,
     data,
     refused,
     service,
@@ -113,7 +112,7 @@ async def test_a_revoked_token_is_worth_nothing(
     async with start_gateway(database_url) as client:
         billing = await service(client)
         data(await billing.register("invoices"), 201)
-        await core(client).accounts.revoke("billing")
+        await core_of(client).accounts.revoke("billing")
         clock.advance(CACHE_SECONDS)
         refused(await billing.heartbeat("invoices"), 401, "unauthorized")
 

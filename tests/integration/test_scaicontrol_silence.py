@@ -5,8 +5,8 @@ import pytest
 from registry_gateway.lease import Health
 from registry_gateway.model import EventKind
 from registry_gateway.settings import SettingsError
-from tests.conftest import GatewayFactory, ManualClock
-from tests.integration.scaicontrol_account import core, data, events, found, service
+from tests.conftest import GatewayFactory, ManualClock, core_of
+from tests.integration.scaicontrol_account import data, events, found, service
 
 pytestmark = pytest.mark.anyio
 
@@ -15,7 +15,7 @@ async def test_silence_degrades_step_by_step_and_a_heartbeat_heals(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     async with start_gateway(database_url) as client:
-        registry = core(client).registry
+        registry = core_of(client).registry
         billing = await service(client)
         await billing.register("scaiflow")
         timeline = {

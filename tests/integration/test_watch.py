@@ -12,28 +12,13 @@ from sqlalchemy import delete
 from registry_gateway.catalogue import reader, tail, watch
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import listed, problem
 from tests.integration.runspec_agent import post_tools, register
-from tests.integration.scaicontrol_account import core
-from tests.integration.watcher import EVENTS, Watcher, gateway_of, listening, resuming, watching
+from tests.integration.watcher import EVENTS, Watcher, listening, resuming, watching
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def client(start_gateway: GatewayFactory, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a gateway, who writes."""
-    async with start_gateway(database_url) as client:
-        yield client
-
-
-@pytest.fixture
-async def remote(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the same gateway, who watches."""
-    async with listening(client) as remote:
-        yield remote
 
 
 async def test_what_there_is_then_each_change(client: httpx.AsyncClient, remote: httpx.AsyncClient) -> None:
@@ -64,7 +49,7 @@ async def test_a_lapse_is_a_change_and_a_heartbeat_is_none(
         await chap_service.ping(client)
         await runspec_agent.beat(client)
         clock.advance(runspec_agent.TTL)
-        await core(client).registry.expire()
+        await core_of(client).registry.expire()
         changes = [await watcher.change() for _ in range(2)]
         states = {c["event"]["key"]: c["service"] and c["service"]["status"] for c in changes}
         assert states == {"a1": "down", "my-model": None}
@@ -118,7 +103,7 @@ async def test_no_event_is_lost_or_told_twice_while_others_write(
         """Watch, leave after some messages or when nothing comes, and come back, until all is written and told."""
         seen: dict[str, str] = {}
         ids: list[int] = []
-        while writing or ids[-1] < (await core(client).registry.moment()).event:
+        while writing or ids[-1] < (await core_of(client).registry.moment()).event:
             async with watching(remote, resuming(str(ids[-1])) if ids else None) as watcher:
                 seen |= {s["key"]: s["version"] for s in await watcher.snapshot()}
                 ids = ids or [int(watcher.last_id)]  # where the snapshot stands
@@ -136,7 +121,7 @@ async def test_no_event_is_lost_or_told_twice_while_others_write(
         writing = False
         with anyio.fail_after(60):
             told = await asyncio.gather(*followers)
-    recorded = [e.id for e in await core(client).registry.events(after=0, limit=100_000)]
+    recorded = [e.id for e in await core_of(client).registry.events(after=0, limit=100_000)]
     for ids in told:
         assert ids[1:] == [number for number in recorded if number > ids[0]]
 
@@ -178,8 +163,8 @@ async def test_ids_the_log_does_not_have_are_refused_with_what_to_do(
     clock.advance(60)
     await register(client, "a1")
     await register(client, "a1")
-    await core(client).registry.purge(events_before=clock.now() - 1)
-    kept = await core(client).registry.events(after=0)
+    await core_of(client).registry.purge(events_before=clock.now() - 1)
+    kept = await core_of(client).registry.events(after=0)
     assert [e.id for e in kept] == [2, 3]
     for number in ("0", "4"):
         refused = problem(await client.get(EVENTS, headers=resuming(number)), 410)
@@ -207,7 +192,7 @@ async def test_a_stream_can_be_resumed_from_the_last_event_that_was_removed(
     await register(client, "a1")
     clock.advance(60)
     await register(client, "a1")
-    await core(client).registry.purge(events_before=clock.now() - 1)
+    await core_of(client).registry.purge(events_before=clock.now() - 1)
     async with watching(remote, resuming("1")) as watcher:
         await watcher.snapshot()
         assert await watcher.changes(1) == [("updated", "a1", True)]
@@ -222,7 +207,7 @@ async def test_nothing_ends_where_nothing_has_happened_for_as_long_as_events_are
     async with watching(remote) as watcher:
         await watcher.snapshot()
         clock.advance(60)
-        await core(client).registry.purge(events_before=clock.now())
+        await core_of(client).registry.purge(events_before=clock.now())
         await asyncio.sleep(0.1)
         await register(client, "a3")
         assert await watcher.changes(1) == [("registered", "a3", True)]
@@ -304,7 +289,7 @@ async def test_events_of_accounts_and_of_the_gateway_are_not_shown(
 ) -> None:
     async with watching(remote) as watcher:
         await watcher.snapshot()
-        await core(client).accounts.create("secret-project", ["registry:manage"], [])
+        await core_of(client).accounts.create("secret-project", ["registry:manage"], [])
         await register(client, "a1")
         assert await watcher.changes(1) == [("registered", "a1", True)]
 

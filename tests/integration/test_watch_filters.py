@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import httpx
@@ -12,31 +11,15 @@ from sqlalchemy import text
 from registry_gateway.catalogue import watch
 from registry_gateway.catalogue.access import READ
 from registry_gateway.catalogue.query import Watching, decode
-from tests.conftest import GatewayFactory, ManualClock
+from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import keys, problem
 from tests.integration.runspec_agent import RESTART, ROTATE, post_tools, register
-from tests.integration.scaicontrol_account import core
-from tests.integration.watcher import EVENTS, gateway_of, listening, watching
+from tests.integration.watcher import EVENTS, listening, watching
 
 pytestmark = pytest.mark.anyio
 
 PROTECTED = {"REGISTRY_GATEWAY_PROTECT_CATALOG": "true"}
-
-
-@pytest.fixture
-async def client(start_gateway: GatewayFactory, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a gateway, who writes."""
-    async with start_gateway(database_url) as client:
-        yield client
-
-
-@pytest.fixture
-async def remote(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the same gateway, who watches."""
-    async with listening(client) as remote:
-        yield remote
-
 
 HOSTS = ["web", "Web:80", "web.example", "web/x", "http://web", "http://WEB:1/x", "http://a/?u=x://web/", "wEb%", "we_"]
 QUERIES: list[dict[str, object]] = [
@@ -61,7 +44,7 @@ async def test_filters_mean_what_they_mean_in_the_list(
 ) -> None:
     await register(client, "silent", name="portal", version="2")
     clock.advance(100)
-    await core(client).registry.expire()
+    await core_of(client).registry.expire()
     for number, host in enumerate(HOSTS):
         await register(client, f"h{number}", host=host, name="portal" if number % 2 else "other", version=f"{number}")
     await register(client, "a1", version="2")
@@ -125,7 +108,7 @@ async def test_a_status_is_judged_when_the_change_is_sent(
         assert len(await up.snapshot()) == 1
         assert await down.snapshot() == []
         clock.advance(100)
-        await core(client).registry.expire()
+        await core_of(client).registry.expire()
         assert await up.changes(1) == [("expired", "a1", False)]
         assert await down.changes(1) == [("expired", "a1", True)]
 
@@ -135,7 +118,7 @@ async def test_a_protected_watch_needs_a_token_as_long_as_it_lasts(
 ) -> None:
     monkeypatch.setattr(watch, "RECHECK_SECONDS", 0.1)
     async with start_gateway(database_url, PROTECTED) as client, listening(client) as remote:
-        accounts = core(client).accounts
+        accounts = core_of(client).accounts
         token = (await accounts.create("dashboard", [READ], [])).token
         other = (await accounts.create("service", ["registry:manage"], [])).token
         problem(await client.get(EVENTS), 401)
@@ -159,7 +142,7 @@ async def test_who_leaves_while_its_token_is_looked_at_breaks_no_connection_of_o
 ) -> None:
     monkeypatch.setattr(watch, "RECHECK_SECONDS", 0.1)
     async with start_gateway(database_url, PROTECTED) as client, listening(client) as remote:
-        token = (await core(client).accounts.create("dashboard", [READ], [])).token
+        token = (await core_of(client).accounts.create("dashboard", [READ], [])).token
         store = gateway_of(client)._store
 
         async def looking_up() -> int:

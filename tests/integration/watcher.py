@@ -11,18 +11,12 @@ import uvicorn
 from httpx_sse import EventSource, ServerSentEvent
 from uvicorn.server import ServerState
 
-from registry_gateway.app import Gateway
 from registry_gateway.connection import Connection
+from tests.conftest import gateway_of
 
 EVENTS = "/catalog/v1/events"
 PATIENCE = 20.0
 """Seconds a message may take: for a loaded machine."""
-
-
-def gateway_of(client: httpx.AsyncClient) -> Gateway:
-    """The gateway a client talks to."""
-    gateway: Gateway = client.gateway  # type: ignore[attr-defined] # put there by start_gateway
-    return gateway
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ function filter() {
 
 async function look(light, signal) {
   const service = await find(signal);
+  patch(at("never"), service === null ? make("h1", {}, "There is no such service") : null);
   if (service === null) {
     at("service").hidden = true;
     notify(`There is no service ${me.key} in the dialect ${me.dialect}, and the log of events knows of none.`);
@@ -117,9 +118,14 @@ function facts(service) {
     ["Account", service.owner],
     ["Registered", service.registered_at && moment(service.registered_at)],
     ["Updated", service.updated_at !== service.registered_at && service.updated_at && moment(service.updated_at)],
-    ["Approved", service.status === "pending" ? "not yet" : service.approved_at && moment(service.approved_at)],
+    ["Approved", service.status === "pending" ? "not yet" : approved(service)],
   ];
   return rows.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+}
+
+/** When somebody approved it; nothing if it was approved as it registered. */
+function approved({ approved_at: approval, registered_at: registration }) {
+  return approval !== registration && approval && moment(approval);
 }
 
 function leaseWords(seconds) {

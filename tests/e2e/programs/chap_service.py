@@ -6,8 +6,7 @@
 import sys
 from typing import Any
 
-# Not installed where the types are checked, like chapkit below: this file runs in another environment.
-from servicekit.api import BaseServiceBuilder, ServiceInfo, run_app  # type: ignore[import-not-found]
+from servicekit.api import BaseServiceBuilder, ServiceInfo, run_app  # type: ignore[import-not-found] # it is in an environment of its own
 
 
 def servicekit_service(service_id: str, version: str) -> Any:
@@ -19,7 +18,7 @@ def servicekit_service(service_id: str, version: str) -> Any:
 def chapkit_model(service_id: str, version: str) -> Any:
     """A model: the same with the ML members, and with members of chapkit's own that no document mentions."""
     # Here, so that a plain service really has nothing of chapkit, not even the time its import takes.
-    from chapkit.api import (  # type: ignore[import-not-found]
+    from chapkit.api import (  # type: ignore[import-not-found] # beside servicekit, in its environment
         MLServiceInfo,
         ModelMetadata,
         PeriodType,
