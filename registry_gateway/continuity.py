@@ -29,7 +29,7 @@ class Transaction(Protocol):
 
     def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
         """Run it."""
-        ...  # pragma: no cover - a protocol has no body
+        ...
 
 
 class Continuity:

@@ -106,12 +106,12 @@ class HasSettings(Protocol):
     @property
     def name(self) -> str:
         """The dialect's name."""
-        ...  # pragma: no cover - a protocol has no body
+        ...
 
     @property
     def settings(self) -> type[msgspec.Struct]:
         """The Struct of its settings."""
-        ...  # pragma: no cover - a protocol has no body
+        ...
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,7 @@ class Verifier(Protocol):
         Raises:
             Unauthorized, Forbidden, KeysUnavailable: It stands for nobody who may come in, or that can't be told.
         """
-        ...  # pragma: no cover - a protocol has no body
+        ...
 
 
 async def authorize(call: Call, accounts: Accounts, scaikey: Verifier | None) -> Caller:

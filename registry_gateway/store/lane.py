@@ -26,11 +26,11 @@ class Lane(Protocol):
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction and commit it; roll back whatever it raises."""
-        ...  # pragma: no cover - a protocol has no body
+        ...
 
     async def close(self) -> None:
         """Close the connection."""
-        ...  # pragma: no cover - a protocol has no body
+        ...
 
 
 class ThreadLane:
