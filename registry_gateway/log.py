@@ -4,6 +4,7 @@ import logging
 import logging.config
 import re
 import time
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
+    return {k: v for k, v in vars(record).items() if k not in _STANDARD}
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -25,31 +26,61 @@ def _second(epoch: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(epoch))
 
 
+class Occurrences:
+    """What a record says that stands for several occurrences: the message and the fields of each.
+
+    A record costs more than its line: it is made, handed on and written, each time. So what happened in one commit is
+    one record, and still a line each.
+    """
+
+    def __init__(self, each: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+        """Take them."""
+        self.each = each
+
+    def __str__(self) -> str:
+        """Return all of them, for formatters that know only of one message."""
+        return "; ".join(_text(message, fields) for message, fields in self.each)
+
+
+def _occurrences(record: logging.LogRecord) -> Sequence[tuple[str, Mapping[str, object]]]:
+    if isinstance(record.msg, Occurrences):
+        return record.msg.each
+    return [(record.getMessage(), _fields(record))]
+
+
 class TextFormatter(logging.Formatter):
     """`time LEVEL logger: message key=value ...`, values quoted where they need it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with the traceback below it if there is one."""
-        fields = "".join(f" {k}={_quoted(v)}" for k, v in _fields(record).items())
-        line = f"{_time(record)} {record.levelname:<7} {record.name}: {_printable(record.getMessage())}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        """Return the line, or lines, with the traceback below if there is one."""
+        head = f"{_time(record)} {record.levelname:<7} {record.name}: "
+        lines = [head + _text(message, fields) for message, fields in _occurrences(record)]
+        if record.exc_info:
+            lines.append(self.formatException(record.exc_info))
+        return "\n".join(lines)
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object as text."""
-        content = {
+        """Return the object, or objects, as text."""
+        content: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            **_fields(record),
         }
-        if record.exc_info:
-            content["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(content, enc_hook=str).decode()
+        end = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
+        each = [content | {"message": m} | _given(fields) | end for m, fields in _occurrences(record)]
+        return b"\n".join(msgspec.json.encode(line, enc_hook=str) for line in each).decode()
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    return {k: v for k, v in fields.items() if v is not None}
+
+
+def _text(message: str, fields: Mapping[str, object]) -> str:
+    return _printable(message) + "".join([f" {k}={_quoted(v)}" for k, v in fields.items() if v is not None])
 
 
 def _printable(text: str) -> str:

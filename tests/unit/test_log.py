@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry_gateway.log import JsonFormatter, TextFormatter, configuration
+from registry_gateway.log import JsonFormatter, Occurrences, TextFormatter, configuration
 
 
 def record(message: str, *args: object, **fields: Any) -> logging.LogRecord:
@@ -50,6 +50,24 @@ def test_a_line_of_json_has_the_same() -> None:
         "key": "svc",
         "status": 200,
     }
+
+
+TWO = Occurrences([("came", {"key": "a b", "reason": None}), ("left\n", {"key": "c"})])
+
+
+def test_a_record_of_several_occurrences_is_a_line_each() -> None:
+    made = logging.makeLogRecord({"name": "registry_gateway.test", "levelname": "INFO", "msg": TWO})
+    assert [line.partition(" ")[2] for line in TextFormatter().format(made).split("\n")] == [
+        'INFO    registry_gateway.test: came key="a b"',
+        "INFO    registry_gateway.test: left\\n key=c",
+    ]
+    came, left = (msgspec.json.decode(line) for line in JsonFormatter().format(made).split("\n"))
+    assert (came["message"], came["key"], "reason" in came) == ("came", "a b", False)
+    assert (left["message"], left["key"], left["logger"]) == ("left\n", "c", "registry_gateway.test")
+
+
+def test_a_formatter_of_somebody_elses_shows_them_all() -> None:
+    assert logging.Formatter().format(logging.makeLogRecord({"msg": TWO})) == 'came key="a b"; left\\n key=c'
 
 
 def test_a_field_without_a_value_is_left_out() -> None:
