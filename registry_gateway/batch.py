@@ -120,6 +120,8 @@ class _Room:
         Raises:
             TooMany: There is none left.
         """
+        if not self._left:
+            return
         dialect, owner = registration.dialect, registration.owner
         limits = [limit for limit in {(dialect, None), (dialect, owner)} if limit in self._left]
         for limit in limits:
