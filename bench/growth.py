@@ -15,7 +15,8 @@ from bench.filling import SETTINGS, fill, sweep_seconds
 from bench.fleet import Fleet
 from bench.machine import on_core, resident_bytes
 from bench.sample import Bench
-from bench.targets import CHAP_KEY, Gateway, Place
+from bench.server import Server
+from bench.targets import CHAP_KEY, Gateway, Place, bare
 from registry_gateway.continuity import ABSENCE
 
 LAPSED = 100
@@ -29,13 +30,17 @@ MAY_SLOW_BY = 0.20
 class Point:
     """What was seen of one database at one size, once; or the medians of several.
 
-    Rates are requests a second with 32 connections. `list_ms` is the whole list to one client. Memory is that of the
+    Rates are requests a second with 32 connections; `..._of_bare` is their ratio to the rate of the bare callable just
+    before. `list_ms` is the whole list to one client. Memory is that of the
     server: after its start, after the load, and after lists.
     """
 
     heartbeat: float
+    heartbeat_of_bare: float
     register: float
+    register_of_bare: float
     look_up: float
+    look_up_of_bare: float
     list_ms: float
     sweep_ms: float
     start_ms: float
@@ -73,10 +78,11 @@ class Growth:
         points: dict[tuple[str, int], list[Point]] = defaultdict(list)
         with ExitStack() as stack:
             filled = [self._fill(stack, kind, size) for kind in kinds for size in sizes]
+            bare_callable = stack.enter_context(bare(self._place))
             for number in range(1, self._bench.effort.rounds + 1):
                 self._say(f"round {number} of {self._bench.effort.rounds}")
                 for database in filled:
-                    point = self._ask(database)
+                    point = self._ask(database, bare_callable)
                     points[database.kind, database.size].append(point)
                     self._say(f"  {database.kind:<11} {line(database.size, point)}")
         return dict(points)
@@ -95,7 +101,7 @@ class Growth:
         self._say(f"filled {kind} with {size:,}")
         return Filled(kind, size, url, database, gateway)
 
-    def _ask(self, filled: Filled) -> Point:
+    def _ask(self, filled: Filled, bare_callable: Server) -> Point:
         with on_core(self._bench.cores.server):
             sweep = median(sweep_seconds(filled.url, LAPSED) for _ in range(3))
         database_bytes = filled.database.size(filled.url)
@@ -107,15 +113,21 @@ class Growth:
         with filled.gateway.on(filled.url, self._place) as server:
             started = resident_bytes(server.pid)
             fleet = Fleet(server, cases["heartbeat"].dialect, services, lasting=True)
-            taken = {name: self._bench.take(cases[name], server, fleet) for name in _UNDER_LOAD}
+            taken = {}
+            for name in _UNDER_LOAD:
+                ceiling = self._bench.take(cases["heartbeat"], bare_callable, None)
+                taken[name] = self._bench.take(cases[name], server, fleet).below(ceiling)
             loaded = resident_bytes(server.pid)
             listing = median(fleet.seconds(cases["list"]) for _ in range(3))
             listed = resident_bytes(server.pid)
             start = server.start_seconds
         return Point(
             heartbeat=taken["heartbeat"].rate,
+            heartbeat_of_bare=taken["heartbeat"].ratio,
             register=taken["register-again"].rate,
+            register_of_bare=taken["register-again"].ratio,
             look_up=taken["look-up"].rate,
+            look_up_of_bare=taken["look-up"].ratio,
             list_ms=listing * 1e3,
             sweep_ms=sweep * 1e3,
             start_ms=start * 1e3,
@@ -143,13 +155,21 @@ def typical(points: Sequence[Point]) -> Point:
 
 
 def slowed(points: Mapping[int, Point]) -> dict[str, float]:
-    """Return by which share heartbeat and look-up are slower at the largest size than at the smallest."""
+    """Return by which share heartbeat and look-up are slower at the largest size than at the smallest.
+
+    That is of their ratio to the bare callable: a virtual machine's own speed may change by half within minutes.
+    """
     small, large = points[min(points)], points[max(points)]
-    return {"heartbeat": 1 - large.heartbeat / small.heartbeat, "look-up": 1 - large.look_up / small.look_up}
+    return {
+        "heartbeat": 1 - large.heartbeat_of_bare / small.heartbeat_of_bare,
+        "look-up": 1 - large.look_up_of_bare / small.look_up_of_bare,
+    }
 
 
 HEAD = (
-    f"{'entries':>8} {'heartbeat/s':>11} {'register/s':>10} {'look-up/s':>9} {'list ms':>8} {'sweep ms':>8} "
+    f"{'entries':>8} {'heartbeat/s':>11} {'ratio':>5} {'register/s':>10} {'ratio':>5} "
+    f"{'look-up/s':>9} {'ratio':>5} "
+    f"{'list ms':>8} {'sweep ms':>8} "
     f"{'start ms':>8} {'MB start':>8} {'loaded':>7} {'listed':>7} {'database MB':>11} {'others':>6}"
 )
 
@@ -157,8 +177,9 @@ HEAD = (
 def line(size: int, point: Point) -> str:
     """Return a point as a line of the table."""
     return (
-        f"{size:>8,} {point.heartbeat:>11,.0f} {point.register:>10,.0f} {point.look_up:>9,.0f} {point.list_ms:>8,.1f} "
-        f"{point.sweep_ms:>8.2f} {point.start_ms:>8,.0f} {point.started_mb:>8.1f} {point.loaded_mb:>7.1f} "
-        f"{point.listed_mb:>7.1f} {point.database_mb:>11.1f} {point.others:>6.0%}"
+        f"{size:>8,} {point.heartbeat:>11,.0f} {point.heartbeat_of_bare:>5.2f} {point.register:>10,.0f} "
+        f"{point.register_of_bare:>5.2f} {point.look_up:>9,.0f} {point.look_up_of_bare:>5.2f} "
+        f"{point.list_ms:>8,.1f} {point.sweep_ms:>8.2f} {point.start_ms:>8,.0f} {point.started_mb:>8.1f} "
+        f"{point.loaded_mb:>7.1f} {point.listed_mb:>7.1f} {point.database_mb:>11.1f} {point.others:>6.0%}"
         f"{'  ' + point.problem if point.problem else ''}"
     )

@@ -66,7 +66,7 @@ def _row(name: str, taken: Sequence[Sample], samples: Mapping[str, Sequence[Samp
 
 
 def _ratio(taken: Sequence[Sample]) -> float | None:
-    ratios = [sample.rate / sample.ceiling for sample in taken if sample.ceiling]
+    ratios = [sample.ratio for sample in taken if sample.ceiling]
     return median(ratios) if ratios else None
 
 

@@ -59,6 +59,11 @@ class Sample:
     problem: str
     ceiling: float | None = None
 
+    @property
+    def ratio(self) -> float:
+        """Its rate for each request a second of the bare callable; 0 if there was none."""
+        return self.rate / self.ceiling if self.ceiling else 0.0
+
     def below(self, ceiling: "Sample") -> "Sample":
         """Return it beside what the bare callable did."""
         return replace(self, ceiling=ceiling.rate, quotable=self.quotable and ceiling.quotable)

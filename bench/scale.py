@@ -20,6 +20,7 @@ QUICK = Effort(seconds=1.0, warm_up=0.0, rounds=1, attempts=1, strict=False)
 KINDS = ("sqlite", "postgresql")
 
 NOTES = (
+    "ratio: to the bare ASGI callable on uvicorn, just before; by these it is said how much slower it gets",
     "filled through the core; PostgreSQL has taken its statistics, as autovacuum does within a minute or so",
     "CHAP services on a lease of a day; heartbeats and look-ups go to all of them, in no order",
     "register: services that are there register again, so that their number stays; list: the whole list to one client",
