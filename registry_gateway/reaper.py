@@ -1,4 +1,6 @@
-"""The loop that keeps house: presence, lapses, retention. Clean-up only; liveness never waits for it."""
+"""The loops that keep house: presence, lapses, retention, the database's log. Clean-up only; liveness never waits for
+it.
+"""
 
 import asyncio
 import logging
@@ -12,6 +14,9 @@ from registry_gateway.settings import Settings
 TICK = 1.0
 """Seconds between two signs of presence, and so how late a lapse appears in the log of events."""
 
+CHECKPOINT = 5.0
+"""Seconds between two looks at whether the database's log is to be worked in."""
+
 log = logging.getLogger("registry_gateway.reaper")
 
 
@@ -23,6 +28,7 @@ async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> No
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_repeat(registry.resume), name="presence")
         tasks.create_task(_repeat(_sweeper(registry, settings, clock)), name="sweep")
+        tasks.create_task(_repeat(registry.checkpoint, CHECKPOINT), name="checkpoint")
 
 
 def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[], Awaitable[None]]:
@@ -38,8 +44,11 @@ def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[
     return sweep
 
 
-async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` once a tick, whatever comes of it. An outage is logged when it begins and when it ends."""
+async def _repeat(work: Callable[[], Awaitable[object]], seconds: float = TICK) -> None:
+    """Do `work` again and again, that many seconds apart, whatever comes of it.
+
+    An outage is logged when it begins and when it ends.
+    """
     away = False
     while True:
         try:
@@ -52,5 +61,5 @@ async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
                 log.error("%s", error)
             away = True
         except Exception:
-            log.exception("a defect; the next try is in %g s", TICK)
-        await asyncio.sleep(TICK)
+            log.exception("a defect; the next try is in %g s", seconds)
+        await asyncio.sleep(seconds)

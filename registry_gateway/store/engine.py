@@ -29,16 +29,20 @@ ATTEMPTS = 5
 BUSY_TIMEOUT = 5.0
 """Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection."""
 
-_SQLITE_SIZES = ("cache_size=-16384", "mmap_size=268435456", "wal_autocheckpoint=32768")
-"""16 MiB of page cache for each connection, up to 256 MiB of the file mapped into memory, and a write-ahead log of
-128 MiB before it is worked into the file.
+_SQLITE_SIZES = ("cache_size=-65536", "mmap_size=268435456", "wal_autocheckpoint=32768")
+"""Up to 64 MiB of page cache for each connection, enough for the leases of 100,000 services, up to 256 MiB of the file
+mapped into memory, and a write-ahead log of 128 MiB before a commit works it into the file.
 
 What is mapped belongs to the kernel's own cache: it is shared by all connections, and given back where it is needed.
 Without it, 100,000 services that are asked for in no order are read from the kernel page by page.
 
 Working the log in waits for the disk, and so do all who share that commit. With the default of 4 MiB a busy gateway
-does that several times a second, each time for pages that are written again soon.
+does that several times a second, each time for pages that are written again soon. `Store.checkpoint` does it while
+nobody waits.
 """
+
+COMMITS = 100
+"""Commits after which SQLite's log is worth working in."""
 
 HANG_TIMEOUT = 60.0
 """Seconds a statement may take on PostgreSQL before the connection is given up as dead."""
@@ -122,6 +126,7 @@ class Store:
             self._scanner = ConnectionLane(self.engine, by_key=False)
             self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
+        self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -148,6 +153,7 @@ class Store:
         Raises:
             StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
         """
+        self._commits += 1
         for _ in range(ATTEMPTS - 1):
             try:
                 return await self._attempt("write", self._writer.run, work)
@@ -166,6 +172,19 @@ class Store:
             await self.write(work)
         except (StoreUnavailable, Unstorable) as error:
             log.warning("not written: %s", error)
+
+    async def checkpoint(self) -> None:
+        """Work SQLite's log into its file, if there is enough in it. PostgreSQL sees to that itself.
+
+        It is done beside the writer, which waits for nothing. Readers find more in the file then, which is mapped, and
+        a commit that has to do it finds less to do.
+
+        Raises:
+            StoreUnavailable: The database can't be reached or refuses.
+        """
+        if self.sqlite and self._commits >= COMMITS:
+            self._commits = 0
+            await self.read(lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all())
 
     async def close(self) -> None:
         """Finish the writes nobody waits for, and close the connections."""

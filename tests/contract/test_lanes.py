@@ -1,13 +1,16 @@
 """The connections that are kept for what services ask all the time."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
 from registry_gateway.commands import Registered, Renewed
 from registry_gateway.registry import Registry
-from registry_gateway.store.engine import Store
+from registry_gateway.store.engine import COMMITS, Store
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, register, renew
 
@@ -28,5 +31,27 @@ async def test_a_connection_that_died_while_idle_costs_nobody_an_answer(
         assert isinstance(await registry.renew(renew()), Renewed)
         assert await registry.find(DIALECT, "svc") is not None
         assert len(await registry.list(DIALECT)) == 1
+    finally:
+        await registry.close()
+
+
+def written_into_the_file(path: Path) -> int:
+    """How many registrations are in SQLite's file itself, without its log."""
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM registrations").fetchone()[0])
+
+
+async def test_the_log_of_sqlite_is_worked_in_when_there_is_enough_of_it(sqlite_url: str, clock: ManualClock) -> None:
+    store = Store(sqlite_url)
+    registry = Registry(store, {DIALECT: STAYS}, clock)
+    path = Path(make_url(sqlite_url).database or "")
+    try:
+        await registry.register(register("first"))
+        await registry.checkpoint()
+        assert written_into_the_file(path) == 0
+        for number in range(COMMITS):
+            await registry.register(register(f"svc-{number}"))
+        await registry.checkpoint()
+        assert written_into_the_file(path) == 1 + COMMITS
     finally:
         await registry.close()
