@@ -84,14 +84,14 @@ class Connection(HttpToolsProtocol):
             return False
         if self.flow.write_paused or cycle.disconnected:
             return False
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
         head = [STATUS_LINE[status]]
         for name, value in (*cycle.default_headers, *headers):
             head += (name, b": ", value, b"\r\n")
         head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
         if scope["method"] == "HEAD":
             body = b""
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
         if len(body) <= COPIED_BYTES:
             self.transport.write(b"".join((*head, body)))
         else:

@@ -15,6 +15,7 @@ comma or the end. A line break can't be part of a JSON string, and those between
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from math import inf
 from typing import Any, NamedTuple
 
@@ -81,11 +82,24 @@ def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
     Raises:
         EmptyBody, msgspec.DecodeError: The body is not one.
     """
+    rendered, names = _rendered_once(body) if len(body) <= _SHORT else _rendered(body)
+    return Advertise("runspec", key, rendered, actor, names)
+
+
+def _rendered(body: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return a tool list as it is stored, and the names in it."""
     checked: ToolsRequest = decode(body, _tools)
     sent: ToolsAsSent = decode(body.replace(b"\n", b" "), _tools_as_sent)
     tools = [_laid_out(tool.name, members) for tool, members in zip(checked.tools, sent.tools, strict=True)]
     rendered = b"[\n%s\n]" % b"\n,\n".join(tools) if tools else b"[]"
-    return Advertise("runspec", key, rendered, actor, tuple(tool.name for tool in checked.tools))
+    return rendered, tuple(tool.name for tool in checked.tools)
+
+
+_SHORT = 16_384
+_rendered_once = lru_cache(maxsize=64)(_rendered)
+"""The agents of one program post one list, all of them at once when they are asked for it after a restart. At most some
+2 MiB are remembered: lists of up to 16 KiB.
+"""
 
 
 def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:
