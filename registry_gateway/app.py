@@ -32,7 +32,9 @@ from registry_gateway.settings import Configuration, SettingsError
 from registry_gateway.store.engine import Store
 
 OBJECTS_IN_FLIGHT = 20_000
-"""New objects after which the garbage collector looks for cycles; a batch of 512 heartbeats makes about as many."""
+"""New objects after which the garbage collector looks for cycles. A request at work and its connection have up to 80,
+so 250 of them at once are not looked at yet.
+"""
 
 
 class Gateway:
