@@ -84,18 +84,21 @@ class Connection(HttpToolsProtocol):
             return False
         if self.flow.write_paused or cycle.disconnected:
             return False
-        head = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            head += (name, b": ", value, b"\r\n")
-        head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        fields = (*cycle.default_headers, *headers)
+        lines = [STATUS_LINE[status]]
+        for name, value in fields:
+            lines += (name, b": ", value, b"\r\n")
+        head = b"".join((*lines, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"))
+        if head.count(b"\n") != len(fields) + (2 if cycle.keep_alive else 3):
+            return False  # a line break in a header: uvicorn refuses it
         if scope["method"] == "HEAD":
             body = b""
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         if len(body) <= COPIED_BYTES:
-            self.transport.write(b"".join((*head, body)))
+            self.transport.write(head + body)
         else:
-            self.transport.writelines((b"".join(head), body))
+            self.transport.writelines((head, body))
         cycle.message_event.set()
         if not cycle.keep_alive:
             self.transport.close()

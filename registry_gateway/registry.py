@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
-
-from sqlalchemy import Connection
+from typing import NamedTuple, cast
 
 from registry_gateway import journal, rate, subscribing
 from registry_gateway.batch import apply
@@ -33,9 +31,6 @@ from registry_gateway.meters import Meters
 from registry_gateway.model import Actor, Entry, Event, Subscription, Version
 from registry_gateway.store import events, registrations, subscriptions, sweeps
 from registry_gateway.store.engine import Store
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Moment(NamedTuple):
@@ -184,7 +179,7 @@ class Registry:
 
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
         """Return the versions a registration has had, oldest first."""
-        return await self._read(registrations.versions, dialect, key)
+        return await self._continuity.run(self._store.read, registrations.versions, dialect, key)
 
     async def events(
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
@@ -220,7 +215,7 @@ class Registry:
 
     async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
         """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
-        return await self._read(subscriptions.read, dialect, key)
+        return await self._continuity.run(self._store.read, subscriptions.read, dialect, key)
 
     # --- keeping house
 
@@ -287,6 +282,3 @@ class Registry:
         self.meters.committed(commands, outcomes)
         self._report(recorded)
         return outcomes
-
-    async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._continuity.run(self._store.read, work, *args, **kwargs)

@@ -43,6 +43,11 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await go_on.wait()
         await send({"type": "http.response.body", "body": b"ab"})
         return
+    if scope["path"] == "/broken":
+        answer = Answer(200, b"ab")
+        answer.headers.append((b"x-name", b"a\r\nx-other: b"))
+        await answer.send(scope, send)
+        return
     if scope["path"] == "/nothing":
         await Answer(204).send(scope, send)
         return
@@ -293,6 +298,7 @@ REQUESTS = {
     "HTTP/1.0": [b"GET /x HTTP/1.0\r\n\r\n"],
     "HEAD": [b"HEAD /x HTTP/1.1\r\nHost: gateway\r\n\r\n"],
     "without a body": [b"GET /nothing HTTP/1.1\r\nHost: gateway\r\n\r\n"],
+    "with a line break in a header of the answer": [b"GET /broken HTTP/1.1\r\nHost: gateway\r\n\r\n"],
     "before its body is there": [b"POST /early HTTP/1.1\r\nHost: gateway\r\nContent-Length: 5\r\n\r\n", b"abcde"],
     "asked to go on": [HEAD + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n", b"a"],
     "not asked to go on": [b"POST /early HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"],
