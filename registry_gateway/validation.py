@@ -14,11 +14,14 @@ from registry_gateway.body import EmptyBody
 from registry_gateway.errors import Unstorable
 from registry_gateway.exchange import Answer, json_answer
 
-Text = Annotated[str, Meta(max_length=1024, pattern=r"^[^\x00]*\Z")]
-"""A line of text for a column: PostgreSQL's text can't hold NUL."""
+NO_NUL = r"^[^\x00]*\Z"
+"""What PostgreSQL's text can hold."""
 
-LongText = Annotated[str, Meta(max_length=65536, pattern=r"^[^\x00]*\Z")]
-"""The same with more room."""
+Text = Annotated[str, Meta(max_length=1024, pattern=NO_NUL)]
+"""A line of text for a column."""
+
+LongText = Annotated[str, Meta(max_length=65536)]
+"""Text that stays in a document, where anything may stand: a pattern costs half a microsecond for each."""
 
 SLUG = r"^[a-z][a-z0-9-]*\Z"
 """A slug: a lower case letter, then lower case letters, digits and hyphens."""

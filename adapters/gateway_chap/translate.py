@@ -39,7 +39,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     """
     request: RegisterRequest = decode(body, _request)
     info = request.info
-    document = {"id": info.id, "url": request.url, "info": _completed(decode(body, _as_sent).info)}
+    document = {"id": info.id, "url": request.url, "info": _completed(_as_sent.decode(body).info)}
     return Register(
         dialect="chap",
         key=info.id,
@@ -70,16 +70,19 @@ def listing(body: bytes, ttl: float, actor: Actor) -> Listing:
 
 
 def _completed(sent: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-    """Return `info` as it is answered: what came, without documented nulls, with the defaults of its kind."""
-    info = {k: v for k, v in sent.items() if k not in _NULLABLE or v != _NULL}
-    info.setdefault("version", msgspec.Raw(b'"1.0.0"'))
-    if not _ML_MEMBERS.isdisjoint(info):
-        info = info | {k: v for k, v in ML_DEFAULTS.items() if k not in info}
-    metadata = info.get("model_metadata")
-    if metadata is not None:
+    """Make `info` what is answered: what came, without documented nulls, with the defaults of its kind."""
+    for member in _NULLABLE:
+        if sent.get(member) == _NULL:
+            del sent[member]
+    sent.setdefault("version", msgspec.Raw(b'"1.0.0"'))
+    if not _ML_MEMBERS.isdisjoint(sent):
+        for member, default in ML_DEFAULTS.items():
+            sent.setdefault(member, default)
+    metadata = sent.get("model_metadata")
+    if metadata is not None and b"null" in bytes(metadata):
         present = {k: v for k, v in _members.decode(metadata).items() if v != _NULL}
-        info["model_metadata"] = msgspec.Raw(msgspec.json.encode(present))
-    return info
+        sent["model_metadata"] = msgspec.Raw(msgspec.json.encode(present))
+    return sent
 
 
 def registered(outcome: Registered, ping_url: str) -> RegisterResponse:

@@ -50,7 +50,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
         EmptyBody, msgspec.DecodeError: The body is not one.
     """
     request: RegisterRequest = decode(body, _request)
-    sent: dict[str, msgspec.Raw] = decode(body, _members)
+    sent: dict[str, msgspec.Raw] = _members.decode(body)
     known = msgspec.structs.asdict(request)
     others = {k: v for k, v in sent.items() if k not in known and k not in _OURS}
     return Register(
@@ -89,7 +89,7 @@ def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
 def _rendered(body: bytes) -> tuple[bytes, tuple[str, ...]]:
     """Return a tool list as it is stored, and the names in it."""
     checked: ToolsRequest = decode(body, _tools)
-    sent: ToolsAsSent = decode(body.replace(b"\n", b" "), _tools_as_sent)
+    sent: ToolsAsSent = _tools_as_sent.decode(body.replace(b"\n", b" "))
     tools = [_laid_out(tool.name, members) for tool, members in zip(checked.tools, sent.tools, strict=True)]
     rendered = b"[\n%s\n]" % b"\n,\n".join(tools) if tools else b"[]"
     return rendered, tuple(tool.name for tool in checked.tools)

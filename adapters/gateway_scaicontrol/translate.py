@@ -49,7 +49,7 @@ def register(
         owner=actor.name,
         approved=request.slug in internal,
         ttl=float(request.heartbeat_interval_seconds * grace),
-        document=msgspec.json.encode(decode(body, _as_sent)),
+        document=msgspec.json.encode(_as_sent.decode(body)),
         mode=mode,
         actor=actor,
         offers=_offers(request.capabilities),

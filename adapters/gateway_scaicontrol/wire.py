@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.operation import Timestamp
-from registry_gateway.validation import SLUG, LongText, Text
+from registry_gateway.validation import NO_NUL, SLUG, LongText, Text
 
 D = TypeVar("D")
 
@@ -71,7 +71,7 @@ class DeregistrationRequest(msgspec.Struct):
     """Body of DELETE register. `reason` goes into the log of events."""
 
     slug: Slug
-    reason: LongText | None = None
+    reason: Annotated[LongText, Meta(pattern=NO_NUL)] | None = None
 
 
 class RegistrationResponse(msgspec.Struct):

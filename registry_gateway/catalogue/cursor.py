@@ -8,21 +8,22 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.problem import Refused, bad_parameter
-from registry_gateway.validation import LongText
+from registry_gateway.validation import NO_NUL, LongText
 
 Place = tuple[str | float, ...]
 
+_Text = Annotated[LongText, Meta(pattern=NO_NUL)]
 _Rank = Annotated[int, Meta(ge=0, le=9)]
 _Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 _PLACES: dict[str, "msgspec.json.Decoder[Any]"] = {
-    order: msgspec.json.Decoder(tuple[LongText, *place])  # type: ignore[valid-type] # made at run time
+    order: msgspec.json.Decoder(tuple[_Text, *place])  # type: ignore[valid-type] # made at run time
     for order, place in {
-        "key": (LongText, LongText),
-        "name": (LongText, LongText, LongText),
-        "status": (_Rank, LongText, LongText),
-        "registered_at": (float, LongText, LongText),
-        "last_seen": (float, LongText, LongText),
+        "key": (_Text, _Text),
+        "name": (_Text, _Text, _Text),
+        "status": (_Rank, _Text, _Text),
+        "registered_at": (float, _Text, _Text),
+        "last_seen": (float, _Text, _Text),
         "id": (_Id,),
     }.items()
 }

@@ -7,25 +7,13 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select, text
 
 from registry_gateway.model import Event, EventKind
-from registry_gateway.store.prepared import inserting
+from registry_gateway.store.prepared import Row, inserting
 from registry_gateway.store.tables import EventRow
 
 
-def _event_row(event: Event) -> dict[str, Any]:
-    return {
-        "at": event.at,
-        "kind": event.kind.value,
-        "dialect": event.dialect,
-        "key": event.key,
-        "actor": event.actor,
-        "address": event.address,
-        "request_id": event.request_id,
-        "reason": event.reason,
-        "detail": msgspec.json.encode(event.detail).decode(),
-        "name": event.name,
-        "version": event.version,
-        "location": event.location,
-    }
+def _row(event: Event) -> Row:
+    _id, at, kind, *middle, detail, name, version, location = msgspec.structs.astuple(event)
+    return (at, kind.value, *middle, msgspec.json.encode(detail).decode(), name, version, location)
 
 
 def event_of(row: Any) -> Event:
@@ -53,7 +41,7 @@ def record(connection: Connection, events: Sequence[Event]) -> None:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(_TURN)
-    _INSERT.run(connection, map(_event_row, events))
+    _INSERT.run(connection, map(_row, events))
 
 
 _INSERT = inserting(EventRow)

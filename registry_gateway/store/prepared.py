@@ -30,6 +30,9 @@ Values = dict[str, Any]
 """The values of a statement's bound parameters by name, as the driver takes them."""
 
 
+Row = Sequence[Any]
+"""The values of one of many rows, in the order of the columns that they are for."""
+
 FromBatch = TableValuedAlias | None
 """Where a statement for many rows finds their values: in a batch of rows, or (None) in parameters for one of them."""
 
@@ -55,20 +58,20 @@ class Prepared:
         result = connection.exec_driver_sql(text, order(values))
         return result.all() if result.returns_rows else ()
 
-    def run_each(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Run it for each row of values, on SQLite."""
-        text, order = self._of(connection)
-        connection.connection.cursor().executemany(text, [order(values) for values in rows])
-
     def _of(self, connection: Connection) -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
         name = connection.dialect.name
         found = self._compiled.get(name)
         if found is None:
-            compiled = self._statements[name].compile(dialect=connection.dialect)
-            if not isinstance(compiled, SQLCompiler):
-                raise TypeError("a statement with values is needed")
+            compiled = _compiled(self._statements[name], connection)
             found = self._compiled[name] = compiled.string, _in_order(compiled)
         return found
+
+
+def _compiled(statement: ClauseElement, connection: Connection) -> SQLCompiler:
+    compiled = statement.compile(dialect=connection.dialect)
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError("a statement with values is needed")
+    return compiled
 
 
 def _in_order(compiled: SQLCompiler) -> Callable[[Values], tuple[Any, ...]]:
@@ -89,26 +92,34 @@ class ForEach:
     """
 
     def __init__(self, columns: Iterable[KeyedColumnElement[Any]], build: Callable[[FromBatch], ClauseElement]) -> None:
-        """Take the columns each row has values for, and what builds the statement from where it finds those."""
+        """Take the columns each row has values for, in order, and what builds the statement from where they are."""
         types = {column.key: column.type for column in columns}
         self._names = list(types)
         arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
         batch = func.unnest(*arrays).table_valued(*self._names).render_derived(name="batch")
-        self._prepared = Prepared(build(None), postgresql=build(batch))
+        self._one = build(None)
+        self._each: tuple[str, Callable[[Row], Row]] | None = None
+        self._all = Prepared(build(batch))
 
-    def run(self, connection: Connection, rows: Iterable[Values]) -> None:
+    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
         """Run it for each row of values; not at all if there are none."""
         listed = list(rows)
         if not listed:
             return
         if connection.dialect.name == "sqlite":
-            self._prepared.run_each(connection, listed)
+            if self._each is None:
+                compiled = _compiled(self._one, connection)
+                places = [self._names.index(name) for name in compiled.positiontup or ()]
+                self._each = compiled.string, itemgetter(*places)
+            text, order = self._each
+            connection.connection.cursor().executemany(text, [order(row) for row in listed])
         else:
-            self._prepared.run(connection, {name: [row[name] for row in listed] for name in self._names})
+            columns = zip(*listed, strict=True)
+            self._all.run(connection, dict(zip(self._names, columns, strict=True)))
 
 
 def inserting(table: type[DeclarativeBase]) -> ForEach:
-    """Return the statement that inserts rows, all their columns given but those the database numbers."""
+    """Return the statement that inserts rows: all columns in their order, but those the database numbers."""
     columns = [column for column in table.__table__.c if column.identity is None]
 
     def build(batch: FromBatch) -> ClauseElement:
@@ -120,7 +131,10 @@ def inserting(table: type[DeclarativeBase]) -> ForEach:
 
 
 def changing(table: type[DeclarativeBase], *replaced: str, appended: Sequence[str] = ()) -> ForEach:
-    """Return the statement that changes rows: some columns are replaced, and to some, of text, more is added."""
+    """Return the statement that changes rows: some columns are replaced, and to some, of text, more is added.
+
+    A row of values is the primary key, what is replaced, and what is added.
+    """
     columns = table.__table__.c
     key = list(table.__table__.primary_key)
 
@@ -135,7 +149,7 @@ def changing(table: type[DeclarativeBase], *replaced: str, appended: Sequence[st
 
 
 def removing(table: type[DeclarativeBase]) -> ForEach:
-    """Return the statement that removes rows."""
+    """Return the statement that removes the rows of these primary keys."""
     key = list(table.__table__.primary_key)
 
     def build(batch: FromBatch) -> ClauseElement:

@@ -36,7 +36,7 @@ from registry_gateway.decide import Documents
 from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
 from registry_gateway.store.offers import written
-from registry_gateway.store.prepared import ForEach, Prepared, Values, changing, inserting, removing
+from registry_gateway.store.prepared import ForEach, Prepared, Row, Values, changing, inserting, removing
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
 from registry_gateway.store.versions import lines, parsed
 
@@ -161,9 +161,9 @@ def registration_of(row: Sequence[Any]) -> Registration:
     )
 
 
-def _row(registration: Registration) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(registration)
-    return fields | msgspec.structs.asdict(fields.pop("lease")) | {"sweep_at": registration.lease.expires_at}
+def _row(registration: Registration) -> Row:
+    *fields, lease = msgspec.structs.astuple(registration)
+    return (*fields, *msgspec.structs.astuple(lease), lease.expires_at)
 
 
 # --- writing
@@ -197,7 +197,7 @@ def count(connection: Connection, dialect: str, owner: str | None = None) -> int
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
     """Remove registrations, with all that hangs on them."""
-    _REMOVE.run(connection, map(_of, keys))
+    _REMOVE.run(connection, keys)
 
 
 def save(
@@ -215,32 +215,26 @@ def save(
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
     prolonged = [_prolongs(r.lease, before[r.dialect, r.key].lease) for r in changed]
     _INSERT.run(connection, map(_row, new))
-    _PROLONG.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
+    _PROLONG.run(connection, [_row(r)[:-2] for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
     _REPLACE.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
     kept = {key: d for key, d in documents.items() if after[key] is not None}
     _save_documents(connection, kept, {key: lines(had) for key, had in versions.items()}, before)
 
 
-def _of(key: Key) -> dict[str, Any]:
-    return {"dialect": key[0], "key": key[1]}
-
-
 def _save_documents(
     connection: Connection, documents: Mapping[Key, Documents], versions: Mapping[Key, str], before: Container[Key]
 ) -> None:
-    rows: dict[ForEach, list[Values]] = {
-        s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _ADD_VERSIONS)
-    }
+    rows: dict[ForEach, list[Row]] = {s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _ADD_VERSIONS)}
     for key, d in documents.items():
-        values = _of(key) | {"capabilities": d.capabilities, "offers": written(d.offers or ())}
+        offers = written(d.offers or ())
         if d.document is None:
-            rows[_ADVERTISE].append(values)
+            rows[_ADVERTISE].append((*key, d.capabilities, offers))
         else:
             statement = _REPLACE_DOCUMENT if key in before else _INSERT_DOCUMENT
-            rows[statement].append(values | {"document": d.document, "versions": versions.get(key, "")})
+            rows[statement].append((*key, d.document, d.capabilities, offers, versions.get(key, "")))
     for key, more in versions.items():
         if key not in documents or documents[key].document is None:
-            rows[_ADD_VERSIONS].append(_of(key) | {"versions": more})
+            rows[_ADD_VERSIONS].append((*key, more))
     for statement, of_it in rows.items():
         statement.run(connection, of_it)
 
@@ -255,7 +249,7 @@ def _prolongs(after: Lease, before: Lease) -> bool:
 
 _CHANGEABLE = [c.name for c in R.__table__.c if not c.primary_key]
 _REPLACE = changing(R, *_CHANGEABLE)
-_PROLONG = changing(R, *(name for name in _CHANGEABLE if name not in ("stage", "sweep_at")))
+_PROLONG = changing(R, *_CHANGEABLE[:-2])  # but for the last two, stage and sweep_at
 _REMOVE = removing(R)
 _COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
 _COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
