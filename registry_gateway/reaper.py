@@ -12,10 +12,9 @@ from registry_gateway.registry import Registry
 from registry_gateway.settings import Settings
 
 TICK = 1.0
-"""Seconds between two signs of presence, and so how late a lapse appears in the log of events."""
-
-CHECKPOINT = 5.0
-"""Seconds between two looks at whether the database's log is to be worked in."""
+"""Seconds between two signs of presence, two sweeps, and two looks at the database's log; so a lapse appears that late
+in the log of events.
+"""
 
 log = logging.getLogger("registry_gateway.reaper")
 
@@ -28,7 +27,7 @@ async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> No
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_repeat(registry.resume), name="presence")
         tasks.create_task(_repeat(_sweeper(registry, settings, clock)), name="sweep")
-        tasks.create_task(_repeat(registry.checkpoint, CHECKPOINT), name="checkpoint")
+        tasks.create_task(_repeat(registry.checkpoint), name="checkpoint")
 
 
 def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[], Awaitable[None]]:
@@ -44,8 +43,8 @@ def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[
     return sweep
 
 
-async def _repeat(work: Callable[[], Awaitable[object]], seconds: float = TICK) -> None:
-    """Do `work` again and again, that many seconds apart, whatever comes of it.
+async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
+    """Do `work` again and again, a tick apart, whatever comes of it.
 
     An outage is logged when it begins and when it ends.
     """
@@ -61,5 +60,5 @@ async def _repeat(work: Callable[[], Awaitable[object]], seconds: float = TICK) 
                 log.error("%s", error)
             away = True
         except Exception:
-            log.exception("a defect; the next try is in %g s", seconds)
-        await asyncio.sleep(seconds)
+            log.exception("a defect; the next try is in %g s", TICK)
+        await asyncio.sleep(TICK)

@@ -29,9 +29,9 @@ ATTEMPTS = 5
 BUSY_TIMEOUT = 5.0
 """Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection."""
 
-_SQLITE_SIZES = ("cache_size=-65536", "mmap_size=268435456", "wal_autocheckpoint=32768")
+_SQLITE_SIZES = ("cache_size=-65536", "mmap_size=268435456", "wal_autocheckpoint=65536")
 """Up to 64 MiB of page cache for each connection, enough for the leases of 100,000 services, up to 256 MiB of the file
-mapped into memory, and a write-ahead log of 128 MiB before a commit works it into the file.
+mapped into memory, and a write-ahead log of 256 MiB before a commit works it into the file.
 
 What is mapped belongs to the kernel's own cache: it is shared by all connections, and given back where it is needed.
 Without it, 100,000 services that are asked for in no order are read from the kernel page by page.
@@ -41,8 +41,11 @@ does that several times a second, each time for pages that are written again soo
 nobody waits.
 """
 
-COMMITS = 100
-"""Commits after which SQLite's log is worth working in."""
+COMMITS = 500
+"""Commits after which SQLite's log is worth working in: 40 to 160 MB of it if each is of many services."""
+
+LOG_PATIENCE_MS = 50
+"""Milliseconds the end of that may wait for writers, and then hold them up waiting for readers."""
 
 HANG_TIMEOUT = 60.0
 """Seconds a statement may take on PostgreSQL before the connection is given up as dead."""
@@ -176,15 +179,16 @@ class Store:
     async def checkpoint(self) -> None:
         """Work SQLite's log into its file, if there is enough in it. PostgreSQL sees to that itself.
 
-        It is done beside the writer, which waits for nothing. Readers find more in the file then, which is mapped, and
-        a commit that has to do it finds less to do.
+        Nearly all of it is done beside the writer, which waits for nothing. What was written meanwhile is little, and
+        is worked in with the writer held up: only when nothing is left can it write from the beginning of the log.
+        A commit that finds the log full would hold up everybody for as long as all of it takes.
 
         Raises:
             StoreUnavailable: The database can't be reached or refuses.
         """
         if self.sqlite and self._commits >= COMMITS:
             self._commits = 0
-            await self.read(lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all())
+            await self.read(_work_in)
 
     async def close(self) -> None:
         """Finish the writes nobody waits for, and close the connections."""
@@ -207,6 +211,18 @@ class Store:
             raise meaning from error
         self._transactions.done(lane, perf_counter() - began)
         return answer
+
+
+def _work_in(connection: Connection) -> None:
+    def pragma(text: str) -> None:
+        connection.exec_driver_sql(f"PRAGMA {text}").all()
+
+    pragma("wal_checkpoint(PASSIVE)")
+    pragma(f"busy_timeout={LOG_PATIENCE_MS}")
+    try:
+        pragma("wal_checkpoint(FULL)")
+    finally:
+        pragma(f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}")
 
 
 async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
