@@ -17,12 +17,11 @@ Answered = TypeVar("Answered")
 BATCH = 512
 """Most items in one batch: bounds the time a batch takes, and so the wait of the next."""
 
-ROUNDS = 3
-"""Rounds of the event loop from an answer to the next `submit` of the one who gets it: one to send it, at whose end the
-next request is read, one that we start before its handler runs, and one to see that.
+ROUNDS = 2
+"""Rounds of the event loop from a request's arrival to its `submit`: one to read it, one to run its handler.
 
-With one less, those who were answered miss the batch that is just being gathered, and callers part into groups that
-take turns, each with a commit of its own.
+With one more, those who were just answered would catch the batch that is being gathered, and all callers go in step:
+then the gateway waits for them, and they for it. That was slower, most of all with a new connection each.
 """
 
 QUEUE = 10_000

@@ -1,7 +1,6 @@
 """Group commit: who shares a commit, and what each of them is told."""
 
 import asyncio
-import socket
 from collections.abc import Sequence
 
 import anyio
@@ -228,55 +227,3 @@ async def test_the_same_thing_is_never_read_twice_at_once() -> None:
         for _ in range(20):
             tasks.create_task(ask())
     assert most == 1
-
-
-class Client:
-    """A caller at the other end of a socket, who asks again as soon as it is answered."""
-
-    def __init__(self, batching: Batching[str, str]) -> None:
-        self._batching = batching
-        self._ours, self._theirs = socket.socketpair()
-        self._asked: set[asyncio.Task[None]] = set()
-        asyncio.get_running_loop().add_reader(self._theirs, self._ask)
-
-    def _ask(self) -> None:
-        self._theirs.recv(16)
-        task = asyncio.create_task(self.ask())
-        self._asked.add(task)
-        task.add_done_callback(self._asked.discard)
-
-    async def ask(self) -> None:
-        await self._batching.submit("x")
-        self._ours.send(b"answer")
-
-    def hang_up(self) -> None:
-        """Ask no more."""
-        asyncio.get_running_loop().remove_reader(self._theirs)
-
-    def close(self) -> None:
-        self._ours.close()
-        self._theirs.close()
-
-
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])
-async def test_callers_who_ask_again_share_one_commit_however_they_began() -> None:
-    database = Database()
-    batching: Batching[str, str] = Batching(database.commit)
-    clients = [Client(batching) for _ in range(8)]
-    running = [asyncio.create_task(client.ask()) for client in clients[:5]]
-    await database.started.wait()
-    running += [asyncio.create_task(client.ask()) for client in clients[5:]]
-    await checkpoint()
-    with anyio.fail_after(5):
-        for _ in range(6):
-            database.let_through()
-            await database.started.wait()
-        for client in clients:
-            client.hang_up()
-        for _ in clients:
-            database.let_through()
-        await batching.drain()
-        await asyncio.gather(*running)
-    for client in clients:
-        client.close()
-    assert [len(batch) for batch in database.batches] == [5, 8, 8, 8, 8, 8, 8]
