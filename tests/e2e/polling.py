@@ -9,8 +9,10 @@ Answer = TypeVar("Answer")
 PAUSE = 0.05
 """Seconds between two looks: short beside every lease here, long beside one request on loopback."""
 
-PATIENCE = 20.0
-"""Seconds a wait may take: for a loaded machine, since what works is seen within a fraction of it."""
+PATIENCE = 60.0
+"""Seconds a wait may take: for a loaded machine, since what works is seen within a fraction of it. A chapkit service alone
+takes nine to start, and twenty programs start together.
+"""
 
 
 def wait_until(look: Callable[[], Answer | None], what: str, *, evidence: Callable[[], str] = str) -> Answer:
