@@ -10,8 +10,8 @@ PAUSE = 0.05
 """Seconds between two looks: short beside every lease here, long beside one request on loopback."""
 
 PATIENCE = 60.0
-"""Seconds a wait may take: for a loaded machine, since what works is seen within a fraction of it. A chapkit service alone
-takes nine to start, and twenty programs start together.
+"""Seconds a wait may take: for a loaded machine, since what works is seen within a fraction of it. A chapkit service
+alone takes nine to start, and twenty programs start together.
 """
 
 
