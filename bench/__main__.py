@@ -16,12 +16,12 @@ from bench.sample import OTHERS_MAY_TAKE, Bench, Effort
 LONGEST = 20.0
 """Seconds of the longest sample: services that nobody pings meanwhile must not lapse (CHAP's lease is 30 s)."""
 
-QUICK = Effort(seconds=1.0, warm_up=0.1, entries=20, rounds=1, attempts=1, strict=False)
+QUICK = Effort(seconds=1.0, warm_up=0.1, entries=20, rounds=1, turns=1, attempts=1, strict=False)
 
 NOTES = (
     "wrk and all servers are pinned to one core each; PostgreSQL is on the core of the gateway",
     "credentials are on: a key for CHAP, a key for runspec, a service account's token for ScaiControl",
-    "ratio: to the bare ASGI callable on uvicorn, measured the same way just before the server itself",
+    "ratio: to the bare ASGI callable on uvicorn, measured the same way just before and after",
     "list: after every third list a ping; only the lists are counted",
     "all-tools-changed: on one connection, a tool list is posted before each read; only the reads are counted",
     *peer.NOTES,
@@ -34,7 +34,15 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m bench", description="Compare this gateway with the bare server beneath it and with a peer."
     )
     full = Effort()
-    parser.add_argument("--rounds", type=int, default=full.rounds, help="samples of each case (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=full.rounds, help="how often servers are started anew (%(default)s)"
+    )
+    parser.add_argument(
+        "--turns",
+        type=int,
+        default=full.turns,
+        help="samples of each case in a round, in turn with the bare callable (%(default)s)",
+    )
     parser.add_argument("--seconds", type=float, default=full.seconds, help="length of a sample (%(default)s)")
     parser.add_argument("--entries", type=int, default=full.entries, help="registered services (%(default)s)")
     parser.add_argument(
@@ -55,8 +63,8 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     chosen = parser.parse_args(arguments)
     if not 0 < chosen.seconds <= LONGEST:
         parser.error(f"--seconds must be above 0 and at most {LONGEST:g}")
-    if chosen.rounds < 1 or chosen.entries < 1:
-        parser.error("--rounds and --entries must be at least 1")
+    if min(chosen.rounds, chosen.turns, chosen.entries) < 1:
+        parser.error("--rounds, --turns and --entries must be at least 1")
     return chosen
 
 
@@ -67,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(chosen: argparse.Namespace) -> int:
-    effort = QUICK if chosen.quick else Effort(chosen.seconds, entries=chosen.entries, rounds=chosen.rounds)
+    effort = QUICK if chosen.quick else _effort(chosen)
     cores = machine.cores()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as name:
         directory = Path(name)
@@ -94,8 +102,13 @@ def _compare(chosen: argparse.Namespace) -> int:
     return _verdict(lines, quick=chosen.quick, apart=cores.apart)
 
 
+def _effort(chosen: argparse.Namespace) -> Effort:
+    return Effort(chosen.seconds, entries=chosen.entries, rounds=chosen.rounds, turns=chosen.turns)
+
+
 def _notes(effort: Effort, cores: machine.Cores) -> list[str]:
-    what = f"{effort.entries:,} entries, {CONNECTIONS} connections, median of {effort.rounds} x {effort.seconds:g} s"
+    samples = f"{effort.rounds} x {effort.turns} samples of {effort.seconds:g} s"
+    what = f"{effort.entries:,} entries, {CONNECTIONS} connections, medians of {samples}"
     alone = [] if cores.apart else ["there is only one core: the load takes its time from the servers"]
     return [what, *alone, *NOTES]
 

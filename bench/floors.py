@@ -1,7 +1,7 @@
 """What must be reached, and what ought to be: the project's own floors for one worker on one core.
 
 They hold for 1,000 entries and 32 connections. Ratios are to the bare callable, measured the same way just
-before; rates are absolute, for a core on which the bare callable answers about 32,000 requests a second.
+before and after; rates are absolute, for a core on which the bare callable answers about 32,000 requests a second.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from itertools import chain
 from statistics import median
 
 from bench.cases import of_chap
@@ -14,7 +15,7 @@ from bench.dialects import Chap, keys
 from bench.filling import SETTINGS, fill, sweep_seconds
 from bench.fleet import Fleet
 from bench.machine import on_core, resident_bytes
-from bench.sample import Bench
+from bench.sample import Bench, Sample, Subject
 from bench.server import Server
 from bench.targets import CHAP_KEY, Gateway, Place, bare
 from registry_gateway.continuity import ABSENCE
@@ -31,7 +32,7 @@ class Point:
     """What was seen of one database at one size, once; or the medians of several.
 
     Rates are requests a second with 32 connections; `..._of_bare` is their ratio to the rate of the bare callable just
-    before. `list_ms` is the whole list to one client. Memory is that of the
+    before and after. `list_ms` is the whole list to one client. Memory is that of the
     server: after its start, after the load, and after lists.
     """
 
@@ -113,21 +114,22 @@ class Growth:
         with filled.gateway.on(filled.url, self._place) as server:
             started = resident_bytes(server.pid)
             fleet = Fleet(server, cases["heartbeat"].dialect, services, lasting=True)
-            taken = {}
+            taken: dict[str, list[Sample]] = {}
             for name in _UNDER_LOAD:
-                ceiling = self._bench.take(cases["heartbeat"], bare_callable, None)
-                taken[name] = self._bench.take(cases[name], server, fleet).below(ceiling)
+                ceiling = Subject(cases["heartbeat"], bare_callable)
+                turns = self._bench.turns(Subject(cases[name], server, fleet), ceiling)
+                taken[name] = [sample for _, sample in turns]
             loaded = resident_bytes(server.pid)
             listing = median(fleet.seconds(cases["list"]) for _ in range(3))
             listed = resident_bytes(server.pid)
             start = server.start_seconds
         return Point(
-            heartbeat=taken["heartbeat"].rate,
-            heartbeat_of_bare=taken["heartbeat"].ratio,
-            register=taken["register-again"].rate,
-            register_of_bare=taken["register-again"].ratio,
-            look_up=taken["look-up"].rate,
-            look_up_of_bare=taken["look-up"].ratio,
+            heartbeat=median(s.rate for s in taken["heartbeat"]),
+            heartbeat_of_bare=median(s.ratio for s in taken["heartbeat"]),
+            register=median(s.rate for s in taken["register-again"]),
+            register_of_bare=median(s.ratio for s in taken["register-again"]),
+            look_up=median(s.rate for s in taken["look-up"]),
+            look_up_of_bare=median(s.ratio for s in taken["look-up"]),
             list_ms=listing * 1e3,
             sweep_ms=sweep * 1e3,
             start_ms=start * 1e3,
@@ -135,9 +137,9 @@ class Growth:
             loaded_mb=loaded / 1e6,
             listed_mb=listed / 1e6,
             database_mb=database_bytes / 1e6,
-            others=max(sample.others for sample in taken.values()),
-            quotable=all(sample.quotable for sample in taken.values()),
-            problem=next((sample.problem for sample in taken.values() if sample.problem), ""),
+            others=max(sample.others for sample in chain(*taken.values())),
+            quotable=all(sample.quotable for sample in chain(*taken.values())),
+            problem=next((sample.problem for sample in chain(*taken.values()) if sample.problem), ""),
         )
 
 

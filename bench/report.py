@@ -14,8 +14,8 @@ from bench.sample import Effort, Sample
 class Row:
     """One line: an id and the medians of its samples.
 
-    `ratio` is to the bare callable measured the same way just before, `peers` to the peer's ratio in the same case;
-    None where there is no such thing.
+    `ratio` is to the bare callable measured the same way just before and after, `peers` to the peer's ratio in the
+    same case; None where there is no such thing.
     """
 
     id: str

@@ -10,7 +10,7 @@ from bench.cases import Case, of_chap, of_runspec, of_scaicontrol
 from bench.database import Databases
 from bench.dialects import Chap, Runspec, ScaiControl, keys
 from bench.fleet import Fleet
-from bench.sample import OTHERS_MAY_TAKE, Bench, Sample
+from bench.sample import OTHERS_MAY_TAKE, Bench, Sample, Subject
 from bench.server import Server
 from bench.targets import Credentials, Gateway, Place, bare, runspec_registry
 
@@ -30,7 +30,6 @@ class Target:
     name: str
     running: Running
     dialects: Mapping[str, Cases]
-    has_services: bool = True
 
     def ids(self) -> list[str]:
         """Return the ids of what is measured."""
@@ -65,7 +64,6 @@ def targets(databases: Databases) -> list[Target]:
             BARE,
             _without_account(bare),
             {"chap": _only(_chap, ("heartbeat", "heartbeat-new-connection"))},
-            has_services=False,
         ),
         Target("sqlite", Gateway(databases.sqlite, {}).running, ALL),
         Target("sqlite-full", Gateway(databases.sqlite, full).running, durable),
@@ -101,48 +99,43 @@ class Selection:
 def run(
     bench: Bench, measured: Sequence[Target], selection: Selection, say: Callable[[str], None]
 ) -> dict[str, list[Sample]]:
-    """Measure; return the samples of each id, one a round. `say` is told what happens.
+    """Measure; return the samples of each id. `say` is told what happens.
 
     Every dialect gets a server that was just started, on a new database, so that no sample pays for the lapses and
-    the growth that another one left behind. Just before, the bare callable is measured: a virtual machine's speed may
-    change by half within minutes, and a ratio to what it was then says nothing.
+    the growth that another one left behind.
     """
     samples: dict[str, list[Sample]] = defaultdict(list)
     place = Place(bench.cores.server, bench.directory)
-    ceiling, *others = measured
+    bare_target, *others = measured
 
-    def taken(target: Target, build: Cases) -> Iterator[tuple[Case, Sample]]:
-        with target.running(place) as (server, credentials):
-            yield from _measure(bench, target, selection.cases(target, build(credentials)), server)
+    def note(name: str, sample: Sample) -> None:
+        samples[name].append(sample)
+        say(_said(name, sample))
 
-    def note(target: Target, case: Case, sample: Sample) -> None:
-        samples[case.id(target.name)].append(sample)
-        say(_said(case.id(target.name), sample))
-
-    for number in range(1, bench.effort.rounds + 1):
-        say(f"round {number} of {bench.effort.rounds}")
-        for target in others:
-            for build in target.dialects.values():
-                if not selection.cases(target, build(Credentials())):
-                    continue
-                ceilings: dict[bool, Sample] = {}
-                for case, sample in taken(ceiling, ceiling.dialects["chap"]):
-                    ceilings[case.close] = sample
-                    note(ceiling, case, sample)
-                for case, sample in taken(target, build):
-                    note(target, case, sample.below(ceilings[case.close]))
+    with bare_target.running(place) as (bare_server, credentials):
+        ceilings = {case.close: Subject(case, bare_server) for case in bare_target.dialects["chap"](credentials)}
+        for number in range(1, bench.effort.rounds + 1):
+            say(f"round {number} of {bench.effort.rounds}")
+            for target in others:
+                for build in target.dialects.values():
+                    for subject in _subjects(bench, target, build, selection, place):
+                        ceiling = ceilings[subject.case.close]
+                        for of_bare, sample in bench.turns(subject, ceiling):
+                            note(ceiling.case.id(BARE), of_bare)
+                            note(subject.case.id(target.name), sample)
     return dict(samples)
 
 
-def _measure(bench: Bench, target: Target, cases: Sequence[Case], server: Server) -> Iterator[tuple[Case, Sample]]:
-    if not target.has_services:
-        for case in cases:
-            yield case, bench.take(case, server, None)
+def _subjects(bench: Bench, target: Target, build: Cases, selection: Selection, place: Place) -> Iterator[Subject]:
+    """Start a target with a fleet of one dialect; yield what is to be measured of it."""
+    if not selection.cases(target, build(Credentials())):
         return
-    fleet = Fleet(server, cases[0].dialect, keys(bench.effort.entries))
-    fleet.join()
-    for case in cases:
-        yield case, bench.take(case, server, fleet)
+    with target.running(place) as (server, credentials):
+        cases = selection.cases(target, build(credentials))
+        fleet = Fleet(server, cases[0].dialect, keys(bench.effort.entries))
+        fleet.join()
+        for case in cases:
+            yield Subject(case, server, fleet)
 
 
 def _said(name: str, sample: Sample) -> str:

@@ -1,7 +1,8 @@
 """One sample: a case under load for some seconds, with what shows whether it may be believed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -26,17 +27,19 @@ class Effort:
 
     Attributes:
         seconds: Length of a sample.
-        warm_up: Seconds of the same load before it, not counted.
+        warm_up: Seconds of the same load before the first, not counted.
         entries: Services that are registered.
-        rounds: Samples of each case; the median is quoted.
+        rounds: How often servers are started anew.
+        turns: Samples of each case in a round, in turn with the bare callable; the median of all is quoted.
         attempts: How often a sample is taken while others are busy, before it is given up.
         strict: Whether samples are meant to be quoted at all.
     """
 
-    seconds: float = 5.0
+    seconds: float = 2.0
     warm_up: float = 1.0
     entries: int = 1000
-    rounds: int = 3
+    rounds: int = 2
+    turns: int = 3
     attempts: int = 3
     strict: bool = True
 
@@ -45,7 +48,7 @@ class Effort:
 class Sample:
     """What was seen. `rate` is operations a second; `others` the cores that other processes used meanwhile.
 
-    `ceiling` is the rate of the bare callable, measured the same way just before; None for that itself.
+    `ceiling` is the rate of the bare callable, measured the same way just before and after; None for that itself.
     """
 
     rate: float
@@ -64,9 +67,26 @@ class Sample:
         """Its rate for each request a second of the bare callable; 0 if there was none."""
         return self.rate / self.ceiling if self.ceiling else 0.0
 
-    def below(self, ceiling: "Sample") -> "Sample":
-        """Return it beside what the bare callable did."""
-        return replace(self, ceiling=ceiling.rate, quotable=self.quotable and ceiling.quotable)
+    def between(self, before: "Sample", after: "Sample") -> "Sample":
+        """Return it beside what the bare callable did just before and after."""
+        quotable = self.quotable and before.quotable and after.quotable
+        return replace(self, ceiling=(before.rate + after.rate) / 2, quotable=quotable)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is under load: a case, at a server, with the services registered there.
+
+    `fleet` is None for a server that knows no services: nothing is kept alive and verified then.
+    """
+
+    case: Case
+    server: Server
+    fleet: Fleet | None = None
+
+
+Loading = Callable[[float], wrk.Load]
+"""Puts a subject under load for some seconds."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +98,32 @@ class Bench:
     databases: Databases
     effort: Effort
 
-    def take(self, case: Case, server: Server, fleet: Fleet | None) -> Sample:
-        """Take a sample of a case; again while others are busy, as often as the effort allows.
+    def turns(self, subject: Subject, ceiling: Subject) -> Iterator[tuple[Sample, Sample]]:
+        """Take samples in turn: yield one of the bare callable and one of the subject, pair by pair.
 
-        `fleet` is None for a server that knows no services: nothing is kept alive and verified then.
+        A virtual machine's speed may change by half within seconds. So the ratio of a sample is to what the bare
+        callable did on both sides of it, and the samples are short.
         """
-        requests = self.directory / f"{case.id('requests')}.bin"
-        keys = fleet.keys if fleet is not None else names(self.effort.entries)
-        message.write(requests, case.messages(keys), server.host, close=case.close)
+        with self._loading(subject) as load, self._loading(ceiling) as load_ceiling:
+            if self.effort.warm_up:
+                load(self.effort.warm_up)
+            before = self._take(ceiling, load_ceiling)
+            for _ in range(self.effort.turns):
+                sample, after = self._take(subject, load), self._take(ceiling, load_ceiling)
+                yield before, sample.between(before, after)
+                before = after
+
+    @contextmanager
+    def _loading(self, subject: Subject) -> Iterator[Loading]:
+        """Write the requests down while the block runs."""
+        case = subject.case
+        requests = self.directory / f"{case.id('requests')}-{subject.server.port}.bin"
+        keys = subject.fleet.keys if subject.fleet is not None else names(self.effort.entries)
+        message.write(requests, case.messages(keys), subject.server.host, close=case.close)
 
         def load(seconds: float) -> wrk.Load:
             return wrk.run(
-                server.port,
+                subject.server.port,
                 requests,
                 seconds=seconds,
                 connections=case.connections,
@@ -98,19 +132,22 @@ class Bench:
             )
 
         try:
-            if self.effort.warm_up:
-                load(self.effort.warm_up)
-            sample = self._once(case, fleet, load)
-            for attempt in range(1, self.effort.attempts):
-                if sample.quotable or sample.problem:
-                    break
-                time.sleep(attempt)
-                sample = self._once(case, fleet, load)
+            yield load
         finally:
             requests.unlink()
+
+    def _take(self, subject: Subject, load: Loading) -> Sample:
+        """Take a sample; again while others are busy, as often as the effort allows."""
+        sample = self._once(subject, load)
+        for attempt in range(1, self.effort.attempts):
+            if sample.quotable or sample.problem:
+                break
+            time.sleep(attempt)
+            sample = self._once(subject, load)
         return sample
 
-    def _once(self, case: Case, fleet: Fleet | None, load: Callable[[float], wrk.Load]) -> Sample:
+    def _once(self, subject: Subject, load: Loading) -> Sample:
+        case, fleet = subject.case, subject.fleet
         problem = ""
         try:
             if fleet is not None:

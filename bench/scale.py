@@ -16,11 +16,11 @@ from bench.sample import Bench, Effort
 
 SIZES = (1_000, 10_000, 100_000)
 QUICK_SIZES = (20, 60)
-QUICK = Effort(seconds=1.0, warm_up=0.0, rounds=1, attempts=1, strict=False)
+QUICK = Effort(seconds=1.0, warm_up=0.0, rounds=1, turns=1, attempts=1, strict=False)
 KINDS = ("sqlite", "postgresql")
 
 NOTES = (
-    "ratio: to the bare ASGI callable on uvicorn, just before; by these it is said how much slower it gets",
+    "ratio: to the bare ASGI callable on uvicorn, just before and after; by these it is said how much slower it gets",
     "filled through the core; PostgreSQL has taken its statistics, as autovacuum does within a minute or so",
     "CHAP services on a lease of a day; heartbeats and look-ups go to all of them, in no order",
     "register: services that are there register again, so that their number stays; list: the whole list to one client",
@@ -34,8 +34,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description="Show how the gateway grows.")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of registrations")
     parser.add_argument("--database", choices=KINDS, action="append", help="default: both")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each size (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of a sample (%(default)s)")
+    full = Effort()
+    parser.add_argument("--rounds", type=int, default=full.rounds, help="measurements of each size (%(default)s)")
+    parser.add_argument(
+        "--turns", type=int, default=full.turns, help="samples in each, in turn with the bare callable (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=full.seconds, help="length of a sample (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them as PNG, if they may be quoted")
     parser.add_argument("--directory", type=Path, help="where the databases are made (default: with temporary files)")
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _grow(chosen: argparse.Namespace) -> int:
-    effort = QUICK if chosen.quick else Effort(chosen.seconds, rounds=chosen.rounds)
+    effort = QUICK if chosen.quick else Effort(chosen.seconds, rounds=chosen.rounds, turns=chosen.turns)
     cores = machine.cores()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as name:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from bench.machine import on_core
@@ -37,12 +38,12 @@ def installed() -> bool:
 def run(port: int, requests: Path, *, seconds: float, connections: int, core: int, first: int) -> Load:
     """Replay the file `requests` against a port of loopback for some seconds, counting new names from `first`.
 
-    wrk itself knows whole seconds only, so that a shorter run is ended by a signal, which it takes for a normal end.
+    wrk itself knows whole seconds only, so that any other run is ended by a signal, which it takes for a normal end.
     """
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--timeout", f"{TIMEOUT}s"]
-    command += ["--duration", f"{max(1, round(seconds))}s", "--script", str(SCRIPT)]
+    command += ["--duration", f"{ceil(seconds)}s", "--script", str(SCRIPT)]
     command += [f"http://127.0.0.1:{port}/", "--", str(requests), str(first)]
-    if seconds < 1:
+    if seconds % 1:
         command = ["timeout", "--signal=INT", "--preserve-status", f"{seconds}", *command]
     with on_core(core):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
