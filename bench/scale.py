@@ -19,6 +19,11 @@ QUICK_SIZES = (20, 60)
 QUICK = Effort(seconds=1.0, warm_up=0.0, rounds=1, turns=1, attempts=1, strict=False)
 KINDS = ("sqlite", "postgresql")
 
+WARM_UP = 5.0
+"""Seconds of load before the first sample: long enough to have asked for most of 100,000. Memory of PostgreSQL's that a
+connection touches for the first time costs it a page fault, and most of a new connection's look-ups do that.
+"""
+
 NOTES = (
     "ratio: to the bare ASGI callable on uvicorn, just before and after; by these it is said how much slower it gets",
     "filled through the core; PostgreSQL has taken its statistics, as autovacuum does within a minute or so",
@@ -53,8 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return program.run(lambda: _grow(chosen))
 
 
+def _effort(chosen: argparse.Namespace) -> Effort:
+    return Effort(chosen.seconds, warm_up=WARM_UP, rounds=chosen.rounds, turns=chosen.turns)
+
+
 def _grow(chosen: argparse.Namespace) -> int:
-    effort = QUICK if chosen.quick else Effort(chosen.seconds, rounds=chosen.rounds, turns=chosen.turns)
+    effort = QUICK if chosen.quick else _effort(chosen)
     cores = machine.cores()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as name:
