@@ -93,7 +93,7 @@ class Selection:
 
     def cases(self, target: Target, cases: Sequence[Case]) -> list[Case]:
         """Return those of a target's cases that are to be measured."""
-        return [case for case in cases if target.name == BARE or self.takes(case.id(target.name))]
+        return [case for case in cases if self.takes(case.id(target.name))]
 
 
 def run(
@@ -116,26 +116,28 @@ def run(
         ceilings = {case.close: Subject(case, bare_server) for case in bare_target.dialects["chap"](credentials)}
         for number in range(1, bench.effort.rounds + 1):
             say(f"round {number} of {bench.effort.rounds}")
-            for target in others:
-                for build in target.dialects.values():
-                    for subject in _subjects(bench, target, build, selection, place):
-                        ceiling = ceilings[subject.case.close]
-                        for of_bare, sample in bench.turns(subject, ceiling):
-                            note(ceiling.case.id(BARE), of_bare)
-                            note(subject.case.id(target.name), sample)
+            for name, subject in _subjects(bench, others, selection, place):
+                ceiling = ceilings[subject.case.close]
+                for of_bare, sample in bench.turns(subject, ceiling):
+                    note(ceiling.case.id(BARE), of_bare)
+                    note(subject.case.id(name), sample)
     return dict(samples)
 
 
-def _subjects(bench: Bench, target: Target, build: Cases, selection: Selection, place: Place) -> Iterator[Subject]:
-    """Start a target with a fleet of one dialect; yield what is to be measured of it."""
-    if not selection.cases(target, build(Credentials())):
-        return
-    with target.running(place) as (server, credentials):
-        cases = selection.cases(target, build(credentials))
-        fleet = Fleet(server, cases[0].dialect, keys(bench.effort.entries))
-        fleet.join()
-        for case in cases:
-            yield Subject(case, server, fleet)
+def _subjects(
+    bench: Bench, measured: Sequence[Target], selection: Selection, place: Place
+) -> Iterator[tuple[str, Subject]]:
+    """Start each target with a fleet of each dialect; yield the target's name and what is to be measured of it."""
+    for target in measured:
+        for build in target.dialects.values():
+            if not selection.cases(target, build(Credentials())):
+                continue
+            with target.running(place) as (server, credentials):
+                cases = selection.cases(target, build(credentials))
+                fleet = Fleet(server, cases[0].dialect, keys(bench.effort.entries))
+                fleet.join()
+                for case in cases:
+                    yield target.name, Subject(case, server, fleet)
 
 
 def _said(name: str, sample: Sample) -> str:

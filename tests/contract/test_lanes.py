@@ -1,15 +1,18 @@
 """The connections that are kept for what services ask all the time."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from registry_gateway.commands import Registered, Renewed
 from registry_gateway.registry import Registry
+from registry_gateway.store import registrations
 from registry_gateway.store.engine import COMMITS, Store
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, register, renew
@@ -53,5 +56,32 @@ async def test_the_log_of_sqlite_is_worked_in_when_there_is_enough_of_it(sqlite_
             await registry.register(register(f"svc-{number}"))
         await registry.checkpoint()
         assert written_into_the_file(path) == 1 + COMMITS
+    finally:
+        await registry.close()
+
+
+OPEN_FILES = Path("/proc/self/fd")
+
+
+def temporary_files() -> list[str]:
+    """The temporary files of SQLite that this process has open: they have no name any more."""
+    links = [str(link.readlink()) for link in OPEN_FILES.iterdir() if link.is_symlink()]
+    return [name for name in links if "etilqs_" in name]
+
+
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="only Linux tells which files are open")
+async def test_heartbeats_in_no_order_need_no_temporary_file(sqlite_url: str, clock: ManualClock) -> None:
+    store = Store(sqlite_url)
+    registry = Registry(store, {DIALECT: STAYS}, clock)
+    keys = [f"svc-{number:04}" for number in range(1000)]
+    try:
+        await asyncio.gather(*[registry.register(register(key)) for key in keys])
+        scattered = [(DIALECT, key, None) for key in keys[::8]]
+
+        def work(connection: Connection) -> tuple[int, list[str]]:
+            renewed = registrations.renew(connection, scattered, clock.now())
+            return len(renewed), temporary_files()
+
+        assert await store.write(work) == (len(scattered), [])
     finally:
         await registry.close()
