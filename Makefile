@@ -49,7 +49,7 @@ type: $(STAMP) ## mypy, strict
 migrate: $(STAMP) ## Bring the database up to date (REGISTRY_GATEWAY_DATABASE_URL, else ./registry.db)
 	$(BIN)/registry-gateway db upgrade
 
-bench: $(STAMP) ## Compare with the bare server and a peer, about 25 minutes (ARGS="--only 'heartbeat-*'"); needs wrk
+bench: $(STAMP) ## Compare with the bare server and a peer, about half an hour (ARGS="--only 'heartbeat-*'"); needs wrk
 	$(BIN)/python -m bench $(ARGS)
 
 bench-scale: $(STAMP) ## Growth up to 100,000 registrations, about 15 minutes; draws docs/growth.png; needs wrk

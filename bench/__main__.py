@@ -75,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(chosen: argparse.Namespace) -> int:
-    effort = QUICK if chosen.quick else _effort(chosen)
+    effort = Effort(chosen.seconds, entries=chosen.entries, rounds=chosen.rounds, turns=chosen.turns)
+    if chosen.quick:
+        effort = QUICK
     cores = machine.cores()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as name:
         directory = Path(name)
@@ -100,10 +102,6 @@ def _compare(chosen: argparse.Namespace) -> int:
     record.write("compare", content, chosen.json)
     print("", report.table(lines), "", *(f"{k}: {v}" for k, v in facts.items()), *notes, sep="\n")
     return _verdict(lines, quick=chosen.quick, apart=cores.apart)
-
-
-def _effort(chosen: argparse.Namespace) -> Effort:
-    return Effort(chosen.seconds, entries=chosen.entries, rounds=chosen.rounds, turns=chosen.turns)
 
 
 def _notes(effort: Effort, cores: machine.Cores) -> list[str]:

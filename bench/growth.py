@@ -32,8 +32,8 @@ class Point:
     """What was seen of one database at one size, once; or the medians of several.
 
     Rates are requests a second with 32 connections; `..._of_bare` is their ratio to the rate of the bare callable just
-    before and after. `list_ms` is the whole list to one client. Memory is that of the
-    server: after its start, after the load, and after lists.
+    before and after. `list_ms` is the whole list to one client. Memory is that of the server: after its start, after
+    the load, and after lists.
     """
 
     heartbeat: float
@@ -123,6 +123,7 @@ class Growth:
             listing = median(fleet.seconds(cases["list"]) for _ in range(3))
             listed = resident_bytes(server.pid)
             start = server.start_seconds
+        samples = list(chain(*taken.values()))
         return Point(
             heartbeat=median(s.rate for s in taken["heartbeat"]),
             heartbeat_of_bare=median(s.ratio for s in taken["heartbeat"]),
@@ -137,9 +138,9 @@ class Growth:
             loaded_mb=loaded / 1e6,
             listed_mb=listed / 1e6,
             database_mb=database_bytes / 1e6,
-            others=max(sample.others for sample in chain(*taken.values())),
-            quotable=all(sample.quotable for sample in chain(*taken.values())),
-            problem=next((sample.problem for sample in chain(*taken.values()) if sample.problem), ""),
+            others=max(sample.others for sample in samples),
+            quotable=all(sample.quotable for sample in samples),
+            problem=next((sample.problem for sample in samples if sample.problem), ""),
         )
 
 

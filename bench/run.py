@@ -83,7 +83,10 @@ def _without_account(start: Callable[[Place], AbstractContextManager[Server]]) -
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for: patterns such as `heartbeat-*-sqlite`; none means all. The bare callable always is."""
+    """What was asked for: patterns such as `heartbeat-*-sqlite`; none means all.
+
+    The bare callable is measured beside each.
+    """
 
     patterns: Sequence[str]
 

@@ -58,12 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return program.run(lambda: _grow(chosen))
 
 
-def _effort(chosen: argparse.Namespace) -> Effort:
-    return Effort(chosen.seconds, warm_up=WARM_UP, rounds=chosen.rounds, turns=chosen.turns)
-
-
 def _grow(chosen: argparse.Namespace) -> int:
-    effort = QUICK if chosen.quick else _effort(chosen)
+    effort = Effort(chosen.seconds, warm_up=WARM_UP, rounds=chosen.rounds, turns=chosen.turns)
+    if chosen.quick:
+        effort = QUICK
     cores = machine.cores()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as name:

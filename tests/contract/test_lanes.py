@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -65,8 +65,11 @@ OPEN_FILES = Path("/proc/self/fd")
 
 def temporary_files() -> list[str]:
     """The temporary files of SQLite that this process has open: they have no name any more."""
-    links = [str(link.readlink()) for link in OPEN_FILES.iterdir() if link.is_symlink()]
-    return [name for name in links if "etilqs_" in name]
+    names = []
+    for link in OPEN_FILES.iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile, as the one this very listing was read from
+            names.append(str(link.readlink()))
+    return [name for name in names if "etilqs_" in name]
 
 
 @pytest.mark.skipif(not OPEN_FILES.exists(), reason="only Linux tells which files are open")
