@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,13 +178,18 @@ def running_nodes(
         yield gateways
 
 
+_OWN = range(20_000 + int(WORKER.removeprefix("gw")) % 32, 32_000, 32)
+_ports = cycle(random.sample(_OWN, len(_OWN)))
+
+
 def unused_port() -> int:
     """A free port below the range the system takes its own from.
 
     A port of that range could be given to an outgoing connection while the gateway is down, and then it could
-    not come back on it. Each process that runs tests has ports of its own.
+    not come back on it. Each process that runs tests has ports of its own, and hands them out in turn: a client may
+    take ten seconds to bind its own, and until then it looks free.
     """
-    for port in random.sample(range(20_000 + int(WORKER.removeprefix("gw")) % 32, 32_000, 32), 50):
+    for port in islice(_ports, 50):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
