@@ -2,6 +2,7 @@
 
 import logging
 import logging.config
+import re
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -79,12 +80,7 @@ def _given(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _text(message: str, fields: Mapping[str, object]) -> str:
-    pairs = [f" {k}={v}" for k, v in fields.items() if v is not None]
-    text = "".join(pairs)
-    # Nearly all values can stand as they are, which shows sooner in all of them together than in one after the other.
-    if not (text.isprintable() and '"' not in text and text.count(" ") == text.count("=") == len(pairs)):
-        text = "".join([f" {k}={_quoted(str(v))}" for k, v in fields.items() if v is not None])
-    return _printable(message) + text
+    return _printable(message) + "".join([f" {k}={_quoted(v)}" for k, v in fields.items() if v is not None])
 
 
 def _printable(text: str) -> str:
@@ -92,7 +88,14 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else _escaped(text)[1:-1]
 
 
-def _quoted(text: str) -> str:
+_PLAIN = re.compile(r"[!#-<>-~]+")
+"""Visible ASCII but for the space, the quote and the equals sign: nearly all that is logged."""
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
     return text if text.isprintable() and not set(text) & set(' "=') else _escaped(text)
 
 
