@@ -24,7 +24,7 @@ from registry_gateway.app import create_app
 from registry_gateway.cli.program import NAME
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, upgrade_command
 from registry_gateway.cli.text import setting
-from registry_gateway.connection import KEEP_ALIVE_SECONDS, Connection
+from registry_gateway.connection import Connection
 from registry_gateway.doctor.addresses import is_loopback
 from registry_gateway.settings import PREFIX, Configuration, Settings, SettingsError, Variable
 from registry_gateway.store.engine import Store
@@ -116,7 +116,6 @@ def serve(
             proxy_headers=True,
             forwarded_allow_ips=own.forwarded_allow_ips,
             http=Connection,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
             ws="none",
