@@ -41,6 +41,7 @@ def draw(points: Mapping[str, Mapping[int, Point]], title: str, file: Path) -> N
         ModuleNotFoundError: matplotlib is not installed; it comes with the extra `bench`.
     """
     from matplotlib.figure import Figure  # the rest of the benchmark does without it
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(13, 5), layout="constrained")
     figure.suptitle(title)
@@ -58,6 +59,7 @@ def draw(points: Mapping[str, Mapping[int, Point]], title: str, file: Path) -> N
             axes.set_ylim(bottom=0)
         else:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.set_xlabel("registrations")
