@@ -136,6 +136,13 @@ async def test_a_connection_is_kept_between_two_requests(connect: Connect) -> No
             await anyio.sleep(PATIENCE / 2)
 
 
+async def test_requests_sent_together_are_answered_in_their_order(connect: Connect) -> None:
+    async with connect() as client:
+        await client.send(b"".join(HEAD + b"Content-Length: %d\r\n\r\n%s" % (n, b"a" * n) for n in (3, 2, 1)))
+        with anyio.fail_after(5):
+            assert [(await client.answer(1))[-1:] for _ in range(3)] == [b"3", b"2", b"1"]
+
+
 async def test_a_connection_nobody_uses_any_longer_is_closed(connect: Connect) -> None:
     async with connect() as client:
         await client.send(HEAD + b"Content-Length: 0\r\n\r\n")
