@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint fmt type migrate bench bench-scale audit clean
+.PHONY: help install run test torture lint fmt type migrate bench bench-scale audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="
 
 test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=3 processes)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+torture: $(STAMP) ## Hostile clients for ten minutes on each database, and long outages (TORTURE_MINUTES=1: one)
+	$(BIN)/python -m pytest tests/torture --capture no $(ARGS)
 
 lint: $(STAMP) ## Ruff: rules and formatting
 	$(BIN)/ruff check .

@@ -53,6 +53,11 @@ class Child:
         return complete
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs; negative when a signal ended it."""
         return self._process.poll()
