@@ -18,7 +18,7 @@ from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.api_pages import ApiPages
 from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
-from registry_gateway.errors import StoreUnavailable
+from registry_gateway.errors import StoreRefuses, StoreUnavailable
 from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.figures import Figures
 from registry_gateway.hangup import on_hangup
@@ -85,12 +85,14 @@ class Gateway:
 
     async def _ready(self, call: Call) -> Answer:
         try:
-            problem = await migrate.problem(self._store)
+            problem, mends = await migrate.problem(self._store), True
+            if problem is None:
+                problem, mends = await migrate.lacking(self._store), False
         except StoreUnavailable as error:
-            problem = str(error)
+            problem, mends = str(error), not isinstance(error, StoreRefuses)
         if problem is None:
             return Answer(200, b'{"status":"ready"}')
-        headers = {"Retry-After": "1", "X-Request-ID": call.request_id}
+        headers = {"X-Request-ID": call.request_id} | ({"Retry-After": "1"} if mends else {})
         return json_answer(503, {"status": "unavailable", "reason": problem}, headers)
 
     def _fault(self, error: Exception, scope: Scope) -> Answer:

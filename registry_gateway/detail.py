@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from registry_gateway.body import BodyTooLarge
-from registry_gateway.errors import RateLimited, StoreUnavailable, TooMany
+from registry_gateway.errors import REFUSES, RateLimited, StoreRefuses, StoreUnavailable, TooMany
 from registry_gateway.exchange import Answer, json_answer
 from registry_gateway.operation import RETRY_AFTER, Detail, Response
 from registry_gateway.validation import REFUSED, unprocessable
@@ -18,7 +18,7 @@ LIMITED: Mapping[int, Response] = {
 
 BROKEN: Mapping[int, Response] = {
     500: Response("A defect of the gateway.", Detail),
-    503: Response("The database is out of reach; nothing was changed.", Detail),
+    503: Response("The database is out of reach, or refuses; nothing was changed.", Detail),
 }
 """What it says of any operation."""
 
@@ -36,6 +36,8 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             return json_answer(413, {"detail": str(error)})
         case RateLimited():
             return json_answer(429, {"detail": str(error)}, {"Retry-After": str(error.retry_after)})
+        case StoreRefuses():
+            return json_answer(503, {"detail": REFUSES})
         case StoreUnavailable():
             detail = "The registry is temporarily unavailable; try again shortly"
             return json_answer(503, {"detail": detail}, {"Retry-After": "1"})

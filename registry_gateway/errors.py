@@ -81,6 +81,20 @@ class StoreUnavailable(RegistryError):
     code = "store_unavailable"
 
 
+class StoreRefuses(StoreUnavailable):
+    """The database refuses, and trying again does not help: a privilege, a table or a login is missing.
+
+    Nothing was changed. The message names what was being done, the reason, and what the operator can do; it is for the
+    log and for readiness, not for clients.
+    """
+
+    code = "store_refuses"
+
+
+REFUSES = "The registry's database refuses this, and trying again will not help; the gateway's log has the reason"
+"""What clients are told of `StoreRefuses`."""
+
+
 class Unstorable(RegistryError):
     """The database works, but takes no values such as these. Nothing was changed; trying again won't help.
 

@@ -9,7 +9,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from registry_gateway.store import postgresql
 from registry_gateway.store.engine import Store
+from registry_gateway.store.tables import Table
 
 _HERE = Path(__file__).parent
 _IN_WHEEL = _HERE / "migrations"
@@ -53,6 +55,15 @@ async def problem(store: Store) -> str | None:
     if at == _HEAD:
         return None
     return f"the database is at migration {at or 'none'}, this version needs {_HEAD}"
+
+
+async def lacking(store: Store) -> str | None:
+    """Return which privileges on the tables the gateway lacks, with what grants them; None if it has them all.
+
+    Raises:
+        StoreUnavailable: The database can't be reached.
+    """
+    return await store.read(lambda connection: postgresql.lacking(connection, list(Table.metadata.tables)))
 
 
 async def upgrade(store: Store, revision: str = "head") -> None:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.rate import Rate, parse
+from registry_gateway.store import libpq
 from registry_gateway.store.engine import async_url
 
 PREFIX = "REGISTRY_GATEWAY_"
@@ -171,14 +172,8 @@ def effective(configuration: Configuration, adapters: Sequence[HasSettings]) -> 
         if variable.secret and value is not None:
             value = MASK
         elif variable.url:
-            value = _masked(value)
+            value = libpq.masked(value)
         yield variable, value
-
-
-def _masked(url: str) -> str:
-    parsed = async_url(url).set(drivername=url.partition(":")[0])
-    secrets = {name: MASK for name in parsed.query if "password" in name}
-    return parsed.update_query_dict(secrets).render_as_string(hide_password=True)
 
 
 def _variables(struct: type[msgspec.Struct], group: str | None) -> Iterator[Variable]:

@@ -9,11 +9,13 @@ from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
 from registry_gateway.body import BodyTooLarge
 from registry_gateway.errors import (
+    REFUSES,
     AlreadyRegistered,
     NotOwner,
     NotRegistered,
     RateLimited,
     StillSubscribed,
+    StoreRefuses,
     StoreUnavailable,
     TooMany,
 )
@@ -56,6 +58,8 @@ def fault(error: Exception, scope: Scope) -> Answer:
             return _refusal(413, str(error), scope)
         case RateLimited():
             return _refusal(429, str(error), scope, {"Retry-After": str(error.retry_after)})
+        case StoreRefuses():
+            return _refusal(503, REFUSES, scope)
         case StoreUnavailable():
             message = "The registry is temporarily unavailable; try again shortly"
             return _refusal(503, message, scope, {"Retry-After": "1"})

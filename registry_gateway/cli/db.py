@@ -13,6 +13,7 @@ from registry_gateway.cli.session import (
     require_file,
     require_known,
     require_level,
+    require_rights,
     upgrade_command,
 )
 from registry_gateway.store.engine import Store
@@ -101,13 +102,14 @@ def current(database_url: str | None) -> None:
 @db.command()
 @database_url_option
 def check(database_url: str | None) -> None:
-    """Say whether the database is up to date, and its tables are what this version expects.
+    """Say whether the database is up to date, and its tables and privileges are what this version needs.
 
-    If not, the exit code is 2.
+    PostgreSQL must be 15 or newer. If anything is wrong, the exit code is 2.
     """
 
     async def work(store: Store) -> None:
         await require_level(store, upgrade_command(database_url))
+        await require_rights(store)
         await migrate.check(store)
 
     _on_store(database_url, work)

@@ -22,7 +22,7 @@ from registry_gateway import adapter, figures, log, migrate, settings
 from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
 from registry_gateway.cli.program import NAME
-from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, upgrade_command
+from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, require_rights, upgrade_command
 from registry_gateway.cli.text import setting
 from registry_gateway.connection import Connection
 from registry_gateway.doctor.addresses import is_loopback
@@ -197,16 +197,21 @@ async def _prepare_database(own: Settings, migrating: bool, remedy: str) -> None
     try:
         if not (migrating or (store.sqlite and await store.read(_is_empty))):
             await require_level(store, f"{remedy}, or serve with --migrate")
-            return
-        try:
-            await require_level(store, remedy)
-        except NewerDatabase:
-            raise
-        except WrongLevel:
-            await migrate.upgrade(store)
-            click.echo(f"Migrated the database to {migrate.head()}.\n")
+        else:
+            await _migrate(store, remedy)
+        await require_rights(store)
     finally:
         await store.close()
+
+
+async def _migrate(store: Store, remedy: str) -> None:
+    try:
+        await require_level(store, remedy)
+    except NewerDatabase:
+        raise
+    except WrongLevel:
+        await migrate.upgrade(store)
+        click.echo(f"Migrated the database to {migrate.head()}.\n")
 
 
 @contextlib.contextmanager

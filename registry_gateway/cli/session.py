@@ -15,6 +15,7 @@ from registry_gateway import __version__, adapter, migrate, settings
 from registry_gateway.adapter import Adapter, Core
 from registry_gateway.app import open_core
 from registry_gateway.cli.program import NAME
+from registry_gateway.errors import StoreRefuses
 from registry_gateway.model import Actor
 from registry_gateway.settings import PREFIX, Configuration, Settings
 from registry_gateway.store.engine import Store
@@ -105,6 +106,18 @@ async def require_level(store: Store, remedy: str) -> None:
     problem = await migrate.problem(store)
     if problem is not None:
         raise WrongLevel(f"{problem}; {remedy}")
+
+
+async def require_rights(store: Store) -> None:
+    """Return if the database lets the gateway read and write all of its tables.
+
+    Raises:
+        StoreRefuses: It does not; the message has the command that grants what is missing.
+        StoreUnavailable: It can't be reached.
+    """
+    problem = await migrate.lacking(store)
+    if problem is not None:
+        raise StoreRefuses(problem)
 
 
 def require_file(store: Store, remedy: str) -> None:

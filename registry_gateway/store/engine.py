@@ -5,7 +5,7 @@ import functools
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -13,9 +13,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from registry_gateway.errors import StoreUnavailable, Unstorable
+from registry_gateway.errors import StoreRefuses, StoreUnavailable, Unstorable
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Transactions
+from registry_gateway.store import libpq, postgresql
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 
 log = logging.getLogger("registry_gateway.store")
@@ -60,41 +61,42 @@ many, heartbeats of 100,000 services, which change a page each, were slowed by 2
 LOG_PATIENCE_MS = 50
 """Milliseconds the end of that may wait for writers, and then hold them up waiting for readers."""
 
-HANG_TIMEOUT = 60.0
-"""Seconds a statement may take on PostgreSQL before the connection is given up as dead."""
-
-_POSTGRESQL_LIMITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "30s"}
-"""So that a gateway that was frozen or cut off in the middle of a transaction does not stop the others."""
-
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
 
 _BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
 
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-}
+_REFUSALS = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_AUTH", "SQLITE_PERM")
+"""What SQLite says of tables that are not there, and of files that are no database of it."""
+
+SAME_AGAIN = 600.0
+"""Seconds until a refusal that goes on is logged again."""
+
+SQLITE, POSTGRESQL = "sqlite+aiosqlite", "postgresql+asyncpg"
+_DRIVERS = {"sqlite": SQLITE, "postgres": POSTGRESQL, "postgresql": POSTGRESQL}
 
 
 def async_url(url: str) -> URL:
-    """Return `url` with the driver this project uses.
+    """Return `url` with the driver this project uses; of PostgreSQL's only what says which database is meant.
 
     Raises:
         ValueError: With one line for the operator, if the URL can't be read or names another database.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # a ValueError is about the port, and repeats it
-        raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)") from None
-    if "@" in (parsed.host or ""):  # the end of a password, which would not be masked then
-        raise ValueError("an @ in the password must be written as %40")
-    family = parsed.drivername.partition("+")[0]
+    scheme, found, _ = url.partition("://")
+    family = scheme.partition("+")[0]
+    if not found:
+        raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)")
     if family not in _DRIVERS:
         raise ValueError(f"database {family!r} is not supported (sqlite and postgresql are)")
-    if family == "sqlite" and parsed.database in (None, "", ":memory:"):
+    if _DRIVERS[family] == POSTGRESQL:
+        address = libpq.parse(url)
+        return URL.create(POSTGRESQL, username=address.user, database=address.database)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)") from None
+    if parsed.database in (None, "", ":memory:"):
         raise ValueError("an in-memory SQLite database forgets; name a file: sqlite:///registry.db")
-    return parsed.set(drivername=_DRIVERS[family])
+    return parsed.set(drivername=SQLITE)
 
 
 class Store:
@@ -132,17 +134,14 @@ class Store:
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
         else:
-            connecting = {
-                "timeout": BUSY_TIMEOUT,
-                "command_timeout": HANG_TIMEOUT,
-                "server_settings": _POSTGRESQL_LIMITS,
-            }
-            self.engine = create_async_engine(self.url, pool_pre_ping=True, connect_args=connecting, **pool)
+            connect = postgresql.Connector(libpq.parse(url))
+            self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=False)
             self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
         self._commits = 0
+        self._refused: dict[str, float] = {}
         self._later: set[asyncio.Task[None]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -217,13 +216,24 @@ class Store:
         began = perf_counter()
         try:
             answer = await run(work)
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError, StoreRefuses) as error:
             meaning = translated(error)
-            if type(meaning) is StoreUnavailable:  # not a lost race, nor values it does not take: it works
+            if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace):
                 self._transactions.failed(lane)
+            if isinstance(meaning, StoreRefuses):
+                self._log_refusal(str(meaning))
+            if meaning is error:
+                raise
             raise meaning from error
         self._transactions.done(lane, perf_counter() - began)
         return answer
+
+    def _log_refusal(self, message: str) -> None:
+        """Log what has to be mended: once, and again after a while, however many requests it concerns."""
+        now = monotonic()
+        if now - self._refused.get(message, -SAME_AGAIN) >= SAME_AGAIN:
+            self._refused[message] = now
+            log.error("%s", message)
 
 
 def _work_in(connection: Connection) -> None:
@@ -248,13 +258,28 @@ class LostRace(StoreUnavailable):
 
 
 def translated(error: Exception) -> StoreUnavailable | Unstorable:
-    """Return what an error of a driver means to whoever asked: a lost race, bad values, or a database out of use."""
+    """Return what an error of a driver means to those who asked: a lost race, bad values, a database that refuses, or
+    one that is out of use for now.
+    """
+    if isinstance(error, StoreRefuses):
+        return error
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
+    if remedy := _remedy(error, state):
+        doing = postgresql.doing(getattr(error, "statement", None))
+        return StoreRefuses(f"the database refuses {doing}: {_first_line(error)}; {remedy}")
     return StoreUnavailable(f"the database is unavailable: {_first_line(error)}")
+
+
+def _remedy(error: Exception, state: str) -> str | None:
+    """Return what the operator can do about an error, if trying again does not help."""
+    cause = getattr(error, "orig", None) or error
+    if getattr(cause, "sqlite_errorname", "").startswith(_REFUSALS):
+        return "run: registry-gateway db check"
+    return postgresql.remedy(state, _first_line(error)) if state else None
 
 
 def _first_line(error: Exception) -> str:

@@ -48,7 +48,9 @@ _INSERT = inserting(EventRow)
 CHANNEL = "registry_gateway_events"
 """What PostgreSQL notifies listeners on when events are committed. The message is empty: the log has it all."""
 
-_TURN = text(f"SELECT pg_advisory_xact_lock(0x52474556), pg_notify('{CHANNEL}', '')")
+LOCK = 0x52474556  # "RGEV"; sent as decimal, since PostgreSQL reads hexadecimal only from 16 on
+
+_TURN = text(f"SELECT pg_advisory_xact_lock({LOCK}), pg_notify('{CHANNEL}', '')")
 """Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
 
 Without it event 8 could appear after event 9, and who reads on from 9 would never see it. The lock is taken when

@@ -1,0 +1,274 @@
+"""PostgreSQL: how a connection is made, what a server must be, and which of its errors mean what."""
+
+import asyncio
+import re
+import secrets
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection, text
+
+from registry_gateway.errors import StoreRefuses
+from registry_gateway.store.libpq import Address
+
+MINIMUM = 15
+"""The oldest major version the statements are tested on."""
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds for a connection to one host, where the address says nothing else."""
+
+HANG_TIMEOUT = 60.0
+"""Seconds a statement may take before the connection is given up as dead."""
+
+CONNECTIONS = 15
+"""Most connections of one gateway process: see docs/operations.md."""
+
+PROBES = 3
+"""How often a pooler is asked whether a session stays on one connection. It can only look so by chance."""
+
+_LIMIT = """
+    SELECT set_config(wanted.name, wanted.value, false)
+    FROM (VALUES ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '30s')) AS wanted (name, value)
+    JOIN pg_settings ON pg_settings.name = wanted.name WHERE pg_settings.source <> 'client'
+"""
+# So that a gateway that was frozen or cut off in the middle of a transaction does not stop the others. Set once
+# connected, as pgbouncer refuses these in a startup packet; `options` of the address wins.
+
+_SESSION_POOLING = (
+    "the gateway needs session pooling, and the pooler hands the transactions of a session to different connections: "
+    "set pool_mode = session for this database in pgbouncer, or connect to PostgreSQL itself"
+)
+
+
+class Connector:
+    """Makes connections to the server of an address that takes writes; SQLAlchemy's `async_creator`."""
+
+    def __init__(self, address: Address) -> None:
+        """Take the address; nothing is opened yet."""
+        self._address = address
+        self._timeout = address.connect_timeout or CONNECT_TIMEOUT
+        self._sessions_are_kept = False
+
+    async def __call__(self) -> Any:
+        """Return a connection of asyncpg to the first host that takes writes.
+
+        Raises:
+            StoreRefuses: A file of the address, TLS, the server's version or a pooler stands against it.
+            OSError: No host answers, or none takes writes.
+            asyncpg.PostgresError: A server refuses the login; the hosts after it are not tried, as in libpq.
+        """
+        self._look_at_files()
+        failures: dict[str, OSError | StoreRefuses] = {}
+        for host, port in self._address.hosts or ((None, self._address.port),):
+            server = f"{host or 'the local server'}:{port}"
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._connect(host, port)
+            except TimeoutError:
+                failures[server] = TimeoutError(f"no answer from {server} within {self._timeout:g} s")
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                failures[server] = ConnectionError(f"{server} went away while TLS was negotiated")
+            except ssl.SSLError as error:
+                failures[server] = StoreRefuses(f"TLS with {server} fails: {getattr(error, 'verify_message', error)}")
+            except (OSError, StoreRefuses) as error:
+                failures[server] = error
+        if len(failures) == 1:
+            raise next(iter(failures.values()))
+        reasons = "; ".join(f"{server}: {error}" for server, error in failures.items())
+        lasting = all(isinstance(error, StoreRefuses) for error in failures.values())
+        raise StoreRefuses(reasons) if lasting else ConnectionError(reasons)
+
+    def _look_at_files(self) -> None:
+        """Name a file that cannot be read: the TLS library does not."""
+        for name in ("sslcert", "sslkey", "sslrootcert", "sslcrl"):
+            path = self._address.tls.get(name)
+            if path and path != "system":
+                try:
+                    Path(path).open("rb").close()
+                except OSError as error:
+                    raise StoreRefuses(f"{name}={path} of the database URL: {error.strerror}") from None
+
+    async def _connect(self, host: str | None, port: int) -> Any:
+        connection = await self._open(host, port)
+        try:
+            await self._prepare(connection, host, port)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _open(self, host: str | None, port: int) -> Any:
+        import asyncpg  # an extra that SQLite does without
+
+        address, tls = self._address, dict(self._address.tls)
+        context = None
+        if tls.get("sslrootcert") == "system":
+            context = ssl.create_default_context()
+            if "sslcert" in tls:
+                context.load_cert_chain(tls["sslcert"], tls.get("sslkey"), lambda: tls.get("sslpassword", ""))
+        try:
+            connection = await asyncpg.connect(
+                f"postgresql://?{urlencode(tls)}" if tls and context is None else None,
+                host=host,
+                port=port,
+                user=address.user,
+                password=address.password,
+                database=address.database,
+                passfile=address.passfile,
+                krbsrvname=address.krbsrvname,
+                ssl=context,
+                server_settings=dict(address.startup),
+                target_session_attrs="any",  # `_prepare` sees to that
+                timeout=self._timeout,
+                command_timeout=HANG_TIMEOUT,
+            )
+        except (asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError) as error:
+            raise ConnectionError(str(error)) from error  # the next host may do better
+        except asyncpg.ClientConfigurationError as error:
+            raise StoreRefuses(f"the database URL cannot be used: {str(error).splitlines()[0]}") from None
+        self._keep_alive(connection)
+        return connection
+
+    def _keep_alive(self, connection: Any) -> None:
+        """Set what libpq sets: keepalives are on, with the system's times, unless the address says otherwise."""
+        own = connection._transport.get_extra_info("socket")
+        if own.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        wanted = self._address.keepalives
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(wanted.get("keepalives", 1) != 0))
+        for name, option in _TCP.items():
+            if wanted.get(name, 0) > 0 and hasattr(socket, option):
+                own.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), wanted[name])
+
+    async def _prepare(self, connection: Any, host: str | None, port: int) -> None:
+        """Set the session's limits, in one round trip, and refuse a server the gateway can't work on.
+
+        The statements are sent without being prepared first, which a pooler may not survive. So no rows come back, but
+        how many there would be does.
+        """
+        version = connection.get_server_version().major
+        if version < MINIMUM:
+            raise StoreRefuses(f"the server is PostgreSQL {version}, and {MINIMUM} or newer is needed: upgrade it")
+        status = await connection.execute(f"{_LIMIT}; SELECT WHERE pg_backend_pid() = {connection.get_server_pid()}")
+        if not _found(status) and not self._sessions_are_kept:  # what said hello is not what does the work
+            await self._require_session(connection, host, port)
+            self._sessions_are_kept = True
+        writable = "SELECT WHERE NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+        if not (_reports_writes(connection) or _found(await connection.execute(writable))):
+            raise ConnectionError("the server takes no writes: it is a standby, or read-only by default")
+
+    async def _require_session(self, connection: Any, host: str | None, port: int) -> None:
+        """Return if a pooler gives each session a connection of its own.
+
+        Raises:
+            StoreRefuses: It gives one to each transaction: another session sees what this one has set.
+        """
+        try:
+            async with asyncio.timeout(self._timeout / 2):
+                other = await self._open(host, port)
+                try:
+                    for _ in range(PROBES):
+                        token = secrets.token_hex(8)
+                        mine = f"SELECT WHERE current_setting('registry_gateway.session', true) = '{token}'"
+                        await connection.execute(f"SELECT set_config('registry_gateway.session', '{token}', false)")
+                        if _found(await other.execute(mine)) or not _found(await connection.execute(mine)):
+                            raise StoreRefuses(_SESSION_POOLING)
+                finally:
+                    other.terminate()
+        except TimeoutError:
+            raise ConnectionError(_TOO_FEW) from None
+
+
+_TCP = {
+    "keepalives_idle": "TCP_KEEPIDLE",
+    "keepalives_interval": "TCP_KEEPINTVL",
+    "keepalives_count": "TCP_KEEPCNT",
+    "tcp_user_timeout": "TCP_USER_TIMEOUT",
+}
+
+_TOO_FEW = (
+    f"the pooler has no second connection for this database: a gateway process takes up to {CONNECTIONS}; raise "
+    "default_pool_size in pgbouncer"
+)
+
+
+def _found(status: str) -> bool:
+    """Tell from a command's tag whether its SELECT had a row."""
+    return status != "SELECT 0"
+
+
+def _reports_writes(connection: Any) -> bool:
+    """Tell whether the server has said of itself that it takes writes; a pooler does not pass that on."""
+    said = connection.get_settings()
+    standby = getattr(said, "in_hot_standby", None)
+    return standby == "off" and getattr(said, "default_transaction_read_only", None) == "off"
+
+
+# --- errors that trying again does not mend
+
+
+def remedy(state: str, problem: str) -> str | None:
+    """Return what the operator can do about an error of PostgreSQL; None if trying again may help.
+
+    `state` is its SQLSTATE, `problem` its message.
+    """
+    if problem.startswith("unsupported startup parameter"):
+        return "remove it from the database URL, or add it to ignore_startup_parameters in pgbouncer"
+    return _REMEDIES.get(state) or _REMEDIES.get(state[:2])
+
+
+_TABLES = "run: registry-gateway db check; a schema other than public needs options=-csearch_path%3DSCHEMA in the URL"
+
+
+_REMEDIES = {
+    "28": "look at user and password in the database URL, and at the server's pg_hba.conf",
+    "3D": "create it: CREATE DATABASE NAME OWNER ROLE",
+    "3F": _TABLES,
+    "26": _SESSION_POOLING,
+    "42P05": _SESSION_POOLING,
+    "42501": (
+        "as the owner, GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO the role in the database "
+        "URL; for migrations the role must own the tables, and have CREATE ON SCHEMA public"
+    ),
+    "42P01": _TABLES,
+    "42703": _TABLES,
+    "42": f"this version of the gateway works with PostgreSQL {MINIMUM} or newer, and with tables of its own making",
+    "0A": f"this version of the gateway works with PostgreSQL {MINIMUM} or newer",
+}
+
+_DOING = re.compile(r"(?<!FOR )\b(INSERT INTO|UPDATE|DELETE FROM|CREATE \w+|ALTER TABLE|DROP TABLE) \w+")
+
+
+def doing(statement: str | None) -> str:
+    """Return what a statement does, in the fewest words: `DELETE FROM registrations`."""
+    if statement is None:
+        return "the connection"
+    found = _DOING.search(statement)
+    return found[0] if found else " ".join(statement.split())[:60]
+
+
+# --- privileges
+
+_LACKING = text("""
+    SELECT current_user, current_schema(), privilege, string_agg(name, ', ' ORDER BY name)
+    FROM unnest(CAST(:tables AS text[])) AS name, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+    WHERE NOT has_table_privilege(name, privilege)
+    GROUP BY privilege ORDER BY privilege
+""")
+
+
+def lacking(connection: Connection, tables: Sequence[str]) -> str | None:
+    """Return which privileges on `tables` the role lacks, with what grants them; None if it has them all."""
+    if connection.dialect.name != "postgresql":
+        return None
+    rows = connection.execute(_LACKING, {"tables": list(tables)}).all()
+    if not rows:
+        return None
+    role, schema = rows[0][:2]
+    missing = "; ".join(f"{privilege} on {names}" for _, _, privilege, names in rows)
+    grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
+    return f"the role {role} lacks {missing}; as the owner of the tables run: {grant}"
