@@ -20,6 +20,7 @@ from registry_gateway.store import libpq, postgresql
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 
 log = logging.getLogger("registry_gateway.store")
+log.addHandler(logging.NullHandler())  # commands have no log: they end with the error itself
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Connection], T]], Awaitable[T]]

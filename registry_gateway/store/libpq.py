@@ -51,7 +51,7 @@ def _number(value: str) -> str | None:
 
 
 def _one_of(*values: str) -> Check:
-    return lambda value: None if value in values else f"must be {' or '.join(values)}"
+    return lambda value: None if value in values else f"must be one of {', '.join(values)}"
 
 
 def _only(*values: str, why: str) -> Check:
@@ -63,9 +63,9 @@ def _never(why: str) -> Check:
 
 
 _VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-_WRITES = "is not possible: the gateway works on a server that takes writes (read-write)"
+_WRITES = "the gateway works on a server that takes writes (read-write)"
 _BINDING = (
-    "is not possible: the driver has no channel binding; remove it, and use sslmode=verify-full, which keeps a server "
+    "the driver has no channel binding; remove it, and use sslmode=verify-full, which keeps a server "
     "that is not yours from being taken for it"
 )
 
@@ -117,12 +117,12 @@ _CHECKS: Mapping[str, Check] = {
     "ssl_max_protocol_version": _one_of(*_VERSIONS),
     "target_session_attrs": _only("any", "read-write", "primary", why=_WRITES),
     "channel_binding": _only("prefer", "disable", why=_BINDING),
-    "require_auth": _never("is not possible: the driver cannot insist on a method of authentication"),
+    "require_auth": _never("the driver cannot insist on a method of authentication"),
     "client_encoding": _only("utf8", "utf-8", "auto", why="must be UTF8"),
-    "gssencmode": _only("prefer", "disable", why="is not possible: the driver has no GSSAPI encryption; use TLS"),
-    "sslcompression": _only("0", why="is not possible: TLS compression is insecure"),
-    "sslsni": _only("1", why="is not possible: the driver always sends the server's name"),
-    "load_balance_hosts": _only("disable", why="is not possible: there is one server that takes writes"),
+    "gssencmode": _only("prefer", "disable", why="the driver has no GSSAPI encryption; use TLS"),
+    "sslcompression": _only("0", why="TLS compression is insecure"),
+    "sslsni": _only("1", why="the driver always sends the server's name"),
+    "load_balance_hosts": _only("disable", why="there is one server that takes writes"),
 }
 
 _URL = re.compile(
@@ -216,9 +216,9 @@ def _alias(name: str, value: str) -> tuple[str, str]:
 def _check(name: str, value: str, called: str) -> None:
     problem = _CHECKS.get(name, _anything)(value)
     if problem is not None:
-        raise ValueError(f"{called} {problem}")
+        raise ValueError(f"{called}: {problem}")
     if "\0" in value:
-        raise ValueError(f"{called} has a NUL in it")
+        raise ValueError(f"{called}: has a NUL in it")
 
 
 def _servers(hosts: str, ports: str) -> tuple[tuple[tuple[str, int], ...], int]:

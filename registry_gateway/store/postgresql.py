@@ -1,6 +1,7 @@
 """PostgreSQL: how a connection is made, what a server must be, and which of its errors mean what."""
 
 import asyncio
+import os
 import re
 import secrets
 import socket
@@ -74,11 +75,13 @@ class Connector:
                 failures[server] = ConnectionError(f"{server} went away while TLS was negotiated")
             except ssl.SSLError as error:
                 failures[server] = StoreRefuses(f"TLS with {server} fails: {getattr(error, 'verify_message', error)}")
-            except (OSError, StoreRefuses) as error:
+            except StoreRefuses as error:
                 failures[server] = error
+            except OSError as error:
+                failures[server] = _named(error, server)
         if len(failures) == 1:
             raise next(iter(failures.values()))
-        reasons = "; ".join(f"{server}: {error}" for server, error in failures.items())
+        reasons = "; ".join(map(str, failures.values()))
         lasting = all(isinstance(error, StoreRefuses) for error in failures.values())
         raise StoreRefuses(reasons) if lasting else ConnectionError(reasons)
 
@@ -152,7 +155,7 @@ class Connector:
         """
         version = connection.get_server_version().major
         if version < MINIMUM:
-            raise StoreRefuses(f"the server is PostgreSQL {version}, and {MINIMUM} or newer is needed: upgrade it")
+            raise StoreRefuses(f"{host}:{port} is PostgreSQL {version}, and {MINIMUM} or newer is needed: upgrade it")
         status = await connection.execute(f"{_LIMIT}; SELECT WHERE pg_backend_pid() = {connection.get_server_pid()}")
         if not _found(status) and not self._sessions_are_kept:  # what said hello is not what does the work
             await self._require_session(connection, host, port)
@@ -196,6 +199,14 @@ _TOO_FEW = (
 )
 
 
+def _named(error: OSError, server: str) -> OSError | StoreRefuses:
+    """Return an error of the network with the server's name in it."""
+    if "rejected SSL upgrade" in str(error):  # the driver has no other sign of it
+        return StoreRefuses(f"{server} has no TLS, and the database URL asks for it (sslmode)")
+    reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
+    return ConnectionError(f"{server}: {reason}")
+
+
 def _found(status: str) -> bool:
     """Tell from a command's tag whether its SELECT had a row."""
     return status != "SELECT 0"
@@ -227,7 +238,7 @@ _TABLES = "run: registry-gateway db check; a schema other than public needs opti
 _REMEDIES = {
     "28": "look at user and password in the database URL, and at the server's pg_hba.conf",
     "3D": "create it: CREATE DATABASE NAME OWNER ROLE",
-    "3F": _TABLES,
+    "3F": "create the schema, or name another with options=-csearch_path%3DSCHEMA in the database URL",
     "26": _SESSION_POOLING,
     "42P05": _SESSION_POOLING,
     "42501": (
@@ -248,6 +259,8 @@ def doing(statement: str | None) -> str:
     if statement is None:
         return "the connection"
     found = _DOING.search(statement)
+    if found is None and (read := re.search(r"\bFROM (\w+)", statement)):
+        return f"SELECT FROM {read[1]}"
     return found[0] if found else " ".join(statement.split())[:60]
 
 
