@@ -6,7 +6,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from registry_gateway.settings import PREFIX, Settings
+from registry_gateway import settings
+from registry_gateway.settings import PREFIX
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
 
@@ -31,7 +32,8 @@ def migrate(connection: Connection) -> None:
 
 async def connect_and_migrate() -> None:
     """Open the database of the environment, for the `alembic` command in a checkout."""
-    store = Store(os.environ.get(f"{PREFIX}DATABASE_URL", str(Settings().database_url)))
+    given = {name: value for name, value in os.environ.items() if name == f"{PREFIX}DATABASE_URL"}
+    store = Store(settings.load((), given).gateway.database_url)
     try:
         await store.write(migrate)
     finally:

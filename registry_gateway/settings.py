@@ -4,6 +4,7 @@ Each is a field of a frozen Struct: `Settings` for the gateway, one Struct of it
 command line, `registry-gateway config` and the table in the docs are all made from these fields.
 """
 
+import string
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
@@ -11,12 +12,17 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_ori
 import msgspec
 from msgspec import Meta
 
+from registry_gateway import web_url
 from registry_gateway.rate import Rate, parse
+from registry_gateway.service_links import is_service_link
 from registry_gateway.store import libpq
 from registry_gateway.store.engine import async_url
 
 PREFIX = "REGISTRY_GATEWAY_"
 MASK = "********"
+
+AROUND = string.whitespace + "\ufeff"
+"""What may stand around a value and is no part of it: white space, and the byte order mark a text file begins with."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -153,6 +159,7 @@ def load(
         SettingsError: A value makes no sense, is empty, or a name that starts like ours is unknown.
     """
     known = variables(adapters)
+    environ = without_links(environ)
     _refuse_unknown(environ, known)
     given = {v.env: environ[v.env] for v in known if v.env in environ}
     given |= {env: value for env, value in (options or {}).items() if value is not None}
@@ -162,6 +169,15 @@ def load(
         gateway,
         {a.name: _convert(a.settings, [v for v in known if v.group == a.name], given) for a in adapters},
     )
+
+
+def without_links(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return `environ` without what Kubernetes and Docker put there, which has names that look like settings."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith(PREFIX) and is_service_link(name.removeprefix(PREFIX), value))
+    }
 
 
 def effective(configuration: Configuration, adapters: Sequence[HasSettings]) -> Iterator[tuple[Variable, Any]]:
@@ -207,13 +223,10 @@ def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any
     values: dict[str, Any] = {}
     for variable in known:
         value = given.get(variable.env)
-        if value is None:
-            continue
-        if isinstance(value, str) and not value.strip(" ,"):
-            raise SettingsError(f"{variable.env} is empty: unset it, or give it a value")
-        if isinstance(value, str) and _is_list(variable.kind):
-            value = [item.strip() for item in value.split(",") if item.strip()]
-        values[variable.field] = value
+        if isinstance(value, str):
+            value = _trimmed(variable, value)
+        if value is not None:
+            values[variable.field] = value
     try:
         return msgspec.convert(values, struct, strict=False)
     except msgspec.ValidationError as error:
@@ -222,6 +235,13 @@ def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any
         variable = next(v for v in known if v.field == field)
         got = "" if variable.secret else f", not {values[field]!r}"
         raise SettingsError(f"{variable.env}: {problem[:1].lower()}{problem[1:].partition(', got')[0]}{got}") from None
+
+
+def _trimmed(variable: Variable, value: str) -> str | list[str]:
+    items = [item.strip(AROUND) for item in value.split(",")]
+    if not any(items):
+        raise SettingsError(f"{variable.env} is empty: unset it, or give it a value")
+    return [item for item in items if item] if _is_list(variable.kind) else value.strip(AROUND)
 
 
 def _is_list(kind: Any) -> bool:
@@ -238,13 +258,22 @@ def _check(settings: Settings, adapters: Sequence[HasSettings]) -> None:
         settings.rate()
     except ValueError as error:
         raise SettingsError(f"{PREFIX}RATE_LIMIT: {error}") from None
-    if settings.public_url is not None and not settings.public_url.startswith(("http://", "https://")):
-        raise SettingsError(f"{PREFIX}PUBLIC_URL: must start with http:// or https://")
-    if settings.public_url is not None and "@" in settings.public_url.partition("://")[2].partition("/")[0]:
-        raise SettingsError(f"{PREFIX}PUBLIC_URL: must have no user or password; every service is told of it")
+    if settings.public_url is not None:
+        _check_public_url(settings.public_url)
     if settings.root_path and (not settings.root_path.startswith("/") or settings.root_path.endswith("/")):
         raise SettingsError(f"{PREFIX}ROOT_PATH: must start with / and not end with it")
     names = [adapter.name for adapter in adapters]
     for dialect in settings.dialects or ():
         if dialect not in names:
             raise SettingsError(f"{PREFIX}DIALECTS: {dialect} is not installed (there are: {', '.join(names)})")
+
+
+def _check_public_url(url: str) -> None:
+    try:
+        parts = web_url.parsed(url)
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must have no user or password; every service is told of it")
+        if "?" in url or "#" in url:
+            raise ValueError("must have neither query nor fragment: paths are added to it")
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}PUBLIC_URL: {error}") from None

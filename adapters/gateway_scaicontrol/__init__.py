@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -12,6 +11,7 @@ from gateway_scaicontrol.faults import fault
 from gateway_scaicontrol.openapi import DESCRIPTION, OPERATIONS
 from gateway_scaicontrol.routes import ScaiControl
 from gateway_scaicontrol.wire import Slug
+from registry_gateway import web_url
 from registry_gateway.adapter import Adapter, Core, Mount
 from registry_gateway.lease import EXPIRED, Health, LeasePolicy, Stage
 from registry_gateway.settings import Settings, SettingsError
@@ -150,12 +150,9 @@ def _scaikey(core: Core, own: ScaiControlSettings) -> Verifier | None:
 
 def _require_url(name: str, value: str) -> None:
     try:
-        url = urlsplit(value)
-        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:  # no port, or half an IPv6 address
-        good = False
-    if not good or not value.isprintable() or " " in value:
-        raise SettingsError(f"{name}: must be a URL that starts with http:// or https://")
+        url = web_url.parsed(value)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from None
     if url.username is not None or url.password is not None or url.fragment:
         raise SettingsError(f"{name}: must have neither user nor password nor fragment")
 

@@ -24,12 +24,13 @@ def config(as_json: bool, database_url: str | None) -> None:
     Shows what `serve` would see from this environment. A setting that makes no sense is an error, as it is there.
     """
     configuration, adapters = configured(database_url)
+    environ = settings.without_links(os.environ)
     rows = []
     for variable, value in settings.effective(configuration, adapters):
         if variable.url and database_url is not None:
             source = "option"
         else:
-            source = "environment" if variable.env in os.environ else "default"
+            source = "environment" if variable.env in environ else "default"
         rows.append((variable, value, source))
     if as_json:
         print_json({variable.env: {"value": value, "source": source} for variable, value, source in rows})

@@ -148,5 +148,5 @@ def copy_rows(source: str, target: str) -> None:
 
 
 def _checked(url: str) -> str:
-    configured(url)
-    return url
+    configuration, _ = configured(url)
+    return configuration.gateway.database_url

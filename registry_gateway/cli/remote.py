@@ -9,6 +9,8 @@ import anyio
 import click
 import httpx
 
+from registry_gateway.settings import AROUND
+
 SECONDS = 60.0
 """How long an answer may take, all of it."""
 
@@ -123,11 +125,14 @@ def check_url(_context: click.Context, _parameter: click.Parameter, value: str |
 
 
 def check_secret(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return a key or token from the command line or the environment.
+    """Return a key or token from the command line or the environment, without what stands around it.
 
     Raises:
         click.BadParameter: It can't be sent in a header. It is not repeated.
     """
-    if value is not None and not (value.isascii() and value.isprintable() and value.strip()):
+    if value is None:
+        return None
+    secret = value.strip(AROUND)
+    if not (secret.isascii() and secret.isprintable() and secret):
         raise click.BadParameter(f"{parameter.opts[0]} must be one line of ASCII, and not empty")
-    return value
+    return secret

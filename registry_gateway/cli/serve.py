@@ -26,7 +26,7 @@ from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_leve
 from registry_gateway.cli.text import setting
 from registry_gateway.connection import Connection
 from registry_gateway.doctor.addresses import is_loopback
-from registry_gateway.settings import PREFIX, Configuration, Settings, SettingsError, Variable
+from registry_gateway.settings import AROUND, PREFIX, Configuration, Settings, SettingsError, Variable
 from registry_gateway.store.engine import Store
 
 GRACE_SECONDS = 10
@@ -127,6 +127,14 @@ def serve(
 # --- options and settings
 
 
+class _Choice(click.Choice[str]):
+    """One of several words, with white space around it as other settings may have."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word."""
+        return super().convert(value.strip(AROUND) if isinstance(value, str) else value, param, ctx)
+
+
 def _option(variable: Variable) -> click.Option:
     notes = [variable.env]
     if variable.secret:
@@ -136,7 +144,7 @@ def _option(variable: Variable) -> click.Option:
     kinds = get_args(variable.kind) if get_origin(variable.kind) is UnionType else (variable.kind,)
     choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
     name = variable.flag or ""
-    kind: Any = click.Choice([str(choice) for choice in choices]) if choices else str
+    kind: Any = _Choice([str(choice) for choice in choices]) if choices else str
     metavar = None if choices else variable.field.rpartition("_")[2].upper()
     for number in (bool, int, float):
         if number in kinds:

@@ -136,13 +136,13 @@ def test_what_makes_no_sense(sqlite_url: str, source: Source) -> None:
 
 def test_the_key_is_sent_and_never_shown(sqlite_url: str, source: Source) -> None:
     source.status = 403
-    for options, environment in ((("--key", KEY), {}), ((), {"REGISTRY_IMPORT_KEY": KEY})):
+    for options, environment in ((("--key", KEY), {}), ((), {"REGISTRY_IMPORT_KEY": f" {KEY}\r\n"})):
         result = command(sqlite_url, "import", "--from", "runspec", source.url, *options, **environment)
         assert result.exit_code == 2
         assert "the key is not one of its own" in result.stderr
         assert KEY not in result.output
         assert source.asked.pop()[1]["X-API-Key"] == KEY
-    assert KEY not in refusal(sqlite_url, source, "chap", "--key", f"{KEY}\n")
+    assert KEY not in refusal(sqlite_url, source, "chap", "--key", f"{KEY}\nX")
     assert source.asked == []
 
 

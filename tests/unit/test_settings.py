@@ -1,5 +1,6 @@
 """Settings: where each comes from, and which make no sense."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -35,7 +36,7 @@ class Plain:
 ADAPTERS = [Plain()]
 
 
-def load(environ: dict[str, str] | None = None, **options: Any) -> settings.Configuration:
+def load(environ: Mapping[str, str] | None = None, **options: Any) -> settings.Configuration:
     return settings.load(ADAPTERS, environ or {}, options)
 
 
@@ -89,6 +90,14 @@ def test_values_are_read_as_what_they_are() -> None:
         ("REGISTRY_GATEWAY_RETENTION_DAYS", "nan"),
         ("REGISTRY_GATEWAY_PURGE_INTERVAL", "1e999"),
         ("REGISTRY_GATEWAY_PUBLIC_URL", "gateway.example.org"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "http://"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "https:///registry"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "http://:8765"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "http://gateway:port"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "http://gateway example.org"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "http://gateway\n.example.org"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "http://gateway/?a=1"),
+        ("REGISTRY_GATEWAY_PUBLIC_URL", "ftp://gateway.example.org"),
         ("REGISTRY_GATEWAY_ROOT_PATH", "registry"),
         ("REGISTRY_GATEWAY_ROOT_PATH", "/registry/"),
         ("REGISTRY_GATEWAY_DIALECTS", "plain,klingon"),
@@ -119,7 +128,7 @@ def test_a_value_that_makes_no_sense_is_named_in_one_line(name: str, value: str)
         "REGISTRY_GATEWAY_PORT",
     ],
 )
-@pytest.mark.parametrize("value", ["", " ", " , "])
+@pytest.mark.parametrize("value", ["", " ", " , ", "\r\n", "\ufeff"])
 def test_an_empty_value_is_an_error_and_not_the_default(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} is empty: unset it, or give it a value$"):
         load({name: value})
@@ -176,3 +185,73 @@ def test_a_rate_is_read() -> None:
     assert load({"REGISTRY_GATEWAY_RATE_LIMIT": "10/s"}).gateway.rate() == Rate(10, 1.0)
     with pytest.raises(SettingsError, match=r"^REGISTRY_GATEWAY_RATE_LIMIT: must be such as .*, not 'ten'$"):
         load({"REGISTRY_GATEWAY_RATE_LIMIT": "ten"})
+
+
+AROUND = [("", "\n"), ("", "\r\n"), (" \t", " "), ("\n", "\n\n"), ("\ufeff", "\n")]
+
+
+@pytest.mark.parametrize(("before", "after"), AROUND)
+def test_what_stands_around_a_value_is_no_part_of_it(before: str, after: str) -> None:
+    plain = {
+        "REGISTRY_GATEWAY_DATABASE_URL": "sqlite:///r.db",
+        "REGISTRY_GATEWAY_PORT": "9000",
+        "REGISTRY_GATEWAY_PUBLIC_URL": "http://gateway:9000",
+        "REGISTRY_GATEWAY_REQUIRE_AUTH": "true",
+        "REGISTRY_GATEWAY_LOG_FORMAT": "json",
+        "REGISTRY_GATEWAY_RETENTION_DAYS": "7",
+        "REGISTRY_GATEWAY_RATE_LIMIT": "10/s",
+        "REGISTRY_GATEWAY_DIALECTS": "plain",
+        "REGISTRY_GATEWAY_PLAIN_SLUGS": "x,y",
+        "REGISTRY_GATEWAY_PLAIN_STATUS": "401",
+        "PLAIN_SERVICE_KEY": "s3cret with, a comma",
+    }
+    padded = {name: f"{before}{value}{after}" for name, value in plain.items()}
+    assert load(padded) == load(plain) == settings.load(ADAPTERS, {}, padded)
+    assert load(padded).gateway.database_url == "sqlite:///r.db"
+
+
+LINKS = {
+    "SERVICE_HOST": ["10.0.0.11", "fd00::b"],
+    "SERVICE_PORT": ["8765"],
+    "SERVICE_PORT_HTTP": ["8765"],
+    "SERVICE_PORT_HTTP_ALT": ["8765"],
+    "PORT": ["tcp://10.0.0.11:8765", "udp://10.0.0.11:53", "tcp://[fd00::b]:8765"],
+    "PORT_8765_TCP": ["tcp://10.0.0.11:8765"],
+    "PORT_8765_TCP_PROTO": ["tcp"],
+    "PORT_8765_TCP_PORT": ["8765"],
+    "PORT_8765_TCP_ADDR": ["10.0.0.11"],
+    "PORT_132_SCTP_PROTO": ["sctp"],
+    "PORT_8765_TCP_START": ["tcp://172.17.0.5:8765"],
+    "PORT_8765_TCP_PORT_END": ["8770"],
+    "NAME": ["/web/registry-gateway"],
+    "ENV_REGISTRY_GATEWAY_PORT": ["9000"],
+    "ENV_PATH": ["", "/usr/bin:/bin"],
+}
+"""What the kubelet and Docker set for a Service or container, after its name."""
+
+
+@pytest.mark.parametrize("service", ["", "PLAIN_", "RUNSPEC_API_", "1_"])
+def test_what_kubernetes_and_docker_say_of_a_service_is_no_setting(service: str) -> None:
+    environ = {f"REGISTRY_GATEWAY_{service}{name}": value for name, values in LINKS.items() for value in values}
+    assert load(environ).gateway == settings.Settings()
+    assert load(environ, REGISTRY_GATEWAY_PORT=9000).gateway.port == 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REGISTRY_GATEWAY_PORT", "abc"),
+        ("REGISTRY_GATEWAY_PORT", "tcp://"),
+        ("REGISTRY_GATEWAY_PORT", "http://10.0.0.11:8765"),
+        ("REGISTRY_GATEWAY_PROT", "tcp://10.0.0.11:8765"),
+        ("REGISTRY_GATEWAY_SERVICE_HOST", "gateway.example.org"),
+        ("REGISTRY_GATEWAY_SERVICE_PORT", "http"),
+        ("REGISTRY_GATEWAY_SERVICES_HOST", "10.0.0.11"),
+        ("REGISTRY_GATEWAY_PORT_8765", "tcp://10.0.0.11:8765"),
+        ("REGISTRY_GATEWAY_PORT_8765_TCP", "8765"),
+        ("REGISTRY_GATEWAY_NAME", "gateway"),
+    ],
+)
+def test_what_only_looks_like_it_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: "):
+        load({name: value})
