@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from registry_gateway.settings import SettingsError
+from registry_gateway.settings import AROUND, SettingsError
 
 SHORT = 16
 """Characters below which a key is warned of: it could be guessed."""
@@ -28,7 +28,8 @@ class Keyring:
             dialect: Whose keys they are: `key:<dialect>:<id>` is how their holders are called.
             setting: Name of the setting with the keys; that of the file is the same with `_FILE`.
             given: The keys themselves, or None.
-            file: Where they are, or None: one a line, blank lines and lines that start with # left out.
+            file: Where they are, or None: one a line, blank lines and lines that start with # left out, in UTF-8 with
+                or without a byte order mark.
 
         Raises:
             SettingsError: The file can't be read, or holds no key.
@@ -149,7 +150,10 @@ def _read(file: Path) -> list[str]:
         ValueError: It can't be read, or holds none; says so in one line.
     """
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        content = file.read_bytes()
+        if b"\x00" in content:  # text in UTF-8 has none, and text in UTF-16 has one for each ASCII character
+            raise ValueError(f"can't read {file}: it is not UTF-8 (UTF-16, it seems); save it as UTF-8")
+        lines = [line.strip(AROUND) for line in content.decode().splitlines()]
     except OSError as error:
         raise ValueError(f"can't read {file}: {error.strerror}") from None
     except UnicodeDecodeError:

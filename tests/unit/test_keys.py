@@ -41,9 +41,30 @@ def test_a_file_has_a_key_a_line(tmp_path: Path) -> None:
     assert keyring.holder("# since May") is None
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, end: str) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(f"\ufeff# since May{end}{CURRENT}{end}\ufeff{NEXT}{end}".encode())  # two files put together
+    keyring = _ring(file)
+    assert all(keyring.holder(key) for key in (CURRENT, NEXT))
+    assert keyring.holder("\ufeff# since May") is None
+    file.write_bytes(f"\ufeff{CURRENT}{end}".encode())
+    keyring.reload()
+    assert keyring.holder(CURRENT)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(None, "No such file or directory"), (b"", "holds no key"), (b"# none\n \n", "holds no key"), (b"\xff", "UTF-8")],
+    [
+        (None, "No such file or directory"),
+        (b"", "holds no key"),
+        (b"# none\n \n", "holds no key"),
+        (b"\xef\xbb\xbf# none\r\n", "holds no key"),
+        (b"\xff", "UTF-8"),
+        (CURRENT.encode("utf-16"), "it is not UTF-8"),
+        (CURRENT.encode("utf-16-le"), "UTF-16, it seems"),
+        (CURRENT.encode("utf-16-be"), "UTF-16, it seems"),
+    ],
 )
 def test_a_file_without_keys_stops_the_start_and_changes_nothing_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes | None, complaint: str
