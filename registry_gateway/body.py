@@ -1,5 +1,6 @@
 """The body of a request: as JSON, and what is refused before anyone asks what it means."""
 
+import json
 from array import array
 from itertools import accumulate
 from typing import Any
@@ -24,13 +25,35 @@ class BodyTooLarge(Exception):
         super().__init__(f"The body is larger than {limit} bytes")
 
 
+class Malformed(msgspec.DecodeError):
+    """The body is no JSON. `position` is where, in characters from its start; None where it can't be told."""
+
+    def __init__(self, problem: str, position: int | None = None) -> None:
+        """Take what is wrong, and where."""
+        super().__init__(problem)
+        self.position = position
+
+
+def utf8(body: bytes) -> bytes:
+    """Return a JSON body in UTF-8 without a byte order mark; it may have come in UTF-16 or UTF-32, or with one.
+
+    Python's json, which the reference servers read with, takes all of these. What can't be read stays as it is.
+    """
+    if not body or (body[0] < 0x80 and b"\x00" not in body[:4]):  # as nearly all begin
+        return body
+    try:
+        return body.decode(json.detect_encoding(body)).encode()
+    except UnicodeError:
+        return body
+
+
 def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     """Decode a JSON body.
 
     Raises:
         EmptyBody: There is no body.
-        msgspec.DecodeError: It is no JSON, nested more than `MAX_NESTING` deep, or not what `decoder` expects
-            (`msgspec.ValidationError`).
+        Malformed: It is no JSON, or nested more than `MAX_NESTING` deep.
+        msgspec.ValidationError: It is not what `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
     """
     if not body:
         raise EmptyBody
@@ -38,12 +61,29 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
         str(body, "utf-8")  # msgspec looks only into the strings it decodes, and what is kept raw is answered with
         decoded = decoder.decode(body)
     except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"JSON is not UTF-8: {error.reason} (byte {error.start})") from None
+        raise Malformed(f"JSON is not UTF-8: {error.reason} (byte {error.start})") from None
     except RecursionError:
-        raise msgspec.DecodeError("JSON is nested too deeply") from None
+        raise Malformed("JSON is nested too deeply") from None
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise Malformed(str(error), _position(body)) from None
     if nested_deeper(body, MAX_NESTING):
-        raise msgspec.DecodeError("JSON is nested too deeply")
+        raise Malformed("JSON is nested too deeply")
     return decoded
+
+
+def _position(body: bytes) -> int | None:
+    """Return where Python's json stops in a body that is no JSON, which is what the reference servers tell; None if
+    it takes the body, as it does `NaN` and surrogates by themselves.
+    """
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        return error.pos
+    except (ValueError, RecursionError):  # a number with more digits than Python reads
+        pass
+    return None
 
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -51,15 +91,15 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 """One level in, one level out: the bytes read as signed numbers."""
 
 
-def nested_deeper(json: bytes, limit: int) -> bool:
-    """Tell whether arrays and objects stand more than `limit` deep in each other in `json`, which is well-formed.
+def nested_deeper(body: bytes, limit: int) -> bool:
+    """Tell whether arrays and objects stand more than `limit` deep in each other in `body`, which is well-formed.
 
     Most bodies have fewer brackets than that. Of the others the strings are cut out, and the brackets left are added
     up: some milliseconds for 10,000 tools, some tens for a megabyte of nothing but brackets.
     """
-    if json.count(b"[") + json.count(b"{") <= limit:
+    if body.count(b"[") + body.count(b"{") <= limit:
         return False
-    if b"\\" in json:
-        json = json.replace(rb"\\", b"").replace(rb"\"", b"")  # left are the quotes that begin and end strings
-    steps = b"".join(json.split(b'"')[::2]).translate(_STEPS, _NOT_BRACKETS)
+    if b"\\" in body:
+        body = body.replace(rb"\\", b"").replace(rb"\"", b"")  # left are the quotes that begin and end strings
+    steps = b"".join(body.split(b'"')[::2]).translate(_STEPS, _NOT_BRACKETS)
     return max(accumulate(array("b", steps)), default=0) > limit

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from registry_gateway.body import BodyTooLarge
+from registry_gateway.body import BodyTooLarge, utf8
 from registry_gateway.model import Actor
 from registry_gateway.settings import PREFIX, Settings
 
@@ -124,7 +124,7 @@ class Call:
         return values[-1] if values else None
 
     async def body(self) -> bytes:
-        """Return the whole body.
+        """Return the whole body. JSON is in UTF-8 then, whichever Unicode encoding it came in.
 
         Raises:
             BodyTooLarge: It is larger than the configured limit; the rest is not read.
@@ -144,7 +144,7 @@ class Call:
             raise HTTPException(400, "The request ended before its body")
         if len(body) > limit:
             raise BodyTooLarge(limit)
-        return body
+        return utf8(body)
 
     def answer(self, rendered: Rendered) -> Answer:
         """Return 200 with the body and its ETag, or 304 without if the client says that it has just that."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from registry_gateway.body import utf8
 from registry_gateway.commands import Advertise, Register
 from registry_gateway.errors import AlreadyRegistered
 from registry_gateway.model import Actor
@@ -94,7 +95,7 @@ def entries(body: bytes, kind: type[Any]) -> Any:
         NotAListing: It is none.
     """
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(utf8(body), type=kind)
     except msgspec.ValidationError as error:
         raise NotAListing(f"it has another shape: {str(error)[:1].lower()}{str(error)[1:]}") from None
     except (msgspec.DecodeError, RecursionError):

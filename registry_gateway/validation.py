@@ -69,7 +69,9 @@ def detail(error: Exception) -> dict[str, Any]:
     if isinstance(error, Unstorable):
         return {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}
     if not isinstance(error, msgspec.ValidationError):
-        return {"type": "json_invalid", "loc": ["body"], "msg": f"JSON decode error: {error}"}
+        position = getattr(error, "position", None)
+        place = [] if position is None else [position]
+        return {"type": "json_invalid", "loc": ["body", *place], "msg": f"JSON decode error: {error}"}
     problem, path = parted(str(error))
     loc: list[str | int] = ["body", *_steps(path)]
     missing = _MISSING.match(problem)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway_chap.lax import strict
 from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
 from registry_gateway.body import decode
 from registry_gateway.commands import Register, Registered
@@ -35,9 +36,13 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     """Return the command a `$register` body asks for.
 
     Raises:
-        EmptyBody, msgspec.DecodeError: The body is not one.
+        EmptyBody, msgspec.DecodeError, Invalid: The body is not one.
     """
-    request: RegisterRequest = decode(body, _request)
+    try:
+        request: RegisterRequest = decode(body, _request)
+    except msgspec.ValidationError:
+        body = strict(body)
+        request = decode(body, _request)
     info = request.info
     document = {"id": info.id, "url": request.url, "info": _completed(_as_sent.decode(body).info)}
     return Register(

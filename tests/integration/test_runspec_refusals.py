@@ -112,8 +112,8 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 BAD = [
     (REGISTER, b"", "missing", ["body"]),
-    (REGISTER, b"{", "json_invalid", ["body"]),
-    (REGISTER, b"{'a': 1}", "json_invalid", ["body"]),
+    (REGISTER, b"{", "json_invalid", ["body", 1]),
+    (REGISTER, b"{'a': 1}", "json_invalid", ["body", 1]),
     (REGISTER, b"[1]", "dict_type", ["body"]),
     (REGISTER, b"null", "dict_type", ["body"]),
     (REGISTER, b'"text"', "dict_type", ["body"]),
@@ -154,7 +154,7 @@ BAD = [
     (TOOLS, b'{"tools":[{"name":"a","x-command":"\xff"}]}', "json_invalid", ["body"]),
     (TOOLS, b'{"tools":' + DEEP + b"}", "dict_type", ["body", "tools", 0]),
     (TOOLS, b'{"tools":[{"name":"a","x-deep":' + DEEP + b"}]}", "json_invalid", ["body"]),
-    (HEARTBEAT, b"{", "json_invalid", ["body"]),
+    (HEARTBEAT, b"{", "json_invalid", ["body", 1]),
     (HEARTBEAT, b"[]", "dict_type", ["body"]),
     (HEARTBEAT, b"null", "dict_type", ["body"]),
     (HEARTBEAT, b'{"system": 3}', "dict_type", ["body", "system"]),

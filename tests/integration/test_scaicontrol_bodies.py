@@ -20,10 +20,10 @@ _REGISTRATION = b'{"slug": "invoices", "name": "Invoices", "version": "1.0.0", %
 
 UNREADABLE: list[tuple[bytes, str, list[str | int]]] = [
     (b"", "missing", ["body"]),
-    (b"{", "json_invalid", ["body"]),
-    (b"slug=invoices", "json_invalid", ["body"]),
-    (b'{"slug": "invoices"} trailing', "json_invalid", ["body"]),
-    (b"\xef\xbb\xbf{}", "json_invalid", ["body"]),
+    (b"{", "json_invalid", ["body", 1]),
+    (b"slug=invoices", "json_invalid", ["body", 0]),
+    (b'{"slug": "invoices"} trailing', "json_invalid", ["body", 21]),
+    (b"\xef\xbb\xbf{}", "missing", ["body", "slug"]),
     (b"null", "dict_type", ["body"]),
     (b'["invoices"]', "dict_type", ["body"]),
     (b"{}", "missing", ["body", "slug"]),
