@@ -57,9 +57,22 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     """
     if not body:
         raise EmptyBody
+    decoded = parse(body, decoder)
+    if nested_deeper(body, MAX_NESTING):
+        raise Malformed("JSON is nested too deeply")
+    return decoded
+
+
+def parse(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    """Decode JSON from any source outside. A failure is always the same exception, whatever the bytes are.
+
+    Raises:
+        Malformed: It is no JSON, not UTF-8, or nested too deeply to be decoded.
+        msgspec.ValidationError: It is not what `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
+    """
     try:
-        str(body, "utf-8")  # msgspec looks only into the strings it decodes, and what is kept raw is answered with
-        decoded = decoder.decode(body)
+        str(body, "utf-8")  # msgspec looks only into the strings it decodes, and what is kept raw is passed on
+        return decoder.decode(body)
     except UnicodeDecodeError as error:
         raise Malformed(f"JSON is not UTF-8: {error.reason} (byte {error.start})") from None
     except RecursionError:
@@ -68,9 +81,6 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
         raise
     except msgspec.DecodeError as error:
         raise Malformed(str(error), _position(body)) from None
-    if nested_deeper(body, MAX_NESTING):
-        raise Malformed("JSON is nested too deeply")
-    return decoded
 
 
 def _position(body: bytes) -> int | None:

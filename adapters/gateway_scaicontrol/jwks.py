@@ -16,6 +16,7 @@ import msgspec
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway_scaicontrol.auth import KeysUnavailable
+from registry_gateway.body import parse
 from registry_gateway.clock import Clock
 
 FRESH_SECONDS = 3600.0
@@ -176,6 +177,9 @@ class _Set(msgspec.Struct):
     keys: list[dict[str, Any]]
 
 
+_set = msgspec.json.Decoder(_Set)
+
+
 def read(body: bytes) -> dict[str, Key]:
     """Return the usable keys of a JWK set by their ids. Pure.
 
@@ -185,8 +189,8 @@ def read(body: bytes) -> dict[str, Key]:
         Refused: It is no key set, holds private keys, two keys with one id, or no usable key.
     """
     try:
-        jwks = msgspec.json.decode(body, type=_Set).keys
-    except (msgspec.DecodeError, RecursionError):
+        jwks = parse(body, _set).keys
+    except msgspec.DecodeError:
         raise Refused("the answer is no key set") from None
     if any(PRIVATE & jwk.keys() for jwk in jwks):
         raise Refused("the key set holds private keys")

@@ -17,6 +17,7 @@ from msgspec import Meta
 from gateway_scaicontrol.auth import Caller, Forbidden, Unauthorized
 from gateway_scaicontrol.jwks import Keys
 from registry_gateway.accounts import SUPER_ADMIN
+from registry_gateway.body import parse
 from registry_gateway.clock import Clock
 
 JWKS_PATH = "/api/v1/platform/.well-known/jwks.json"
@@ -129,7 +130,7 @@ def _read(token: str) -> tuple[jws.CompactSignature, str]:
         if len(token) > MAX_LENGTH:
             raise ValueError
         head, _, _ = token.encode("ascii").partition(b".")
-        header = _header.decode(base64.urlsafe_b64decode(head + b"=="))
+        header = parse(base64.urlsafe_b64decode(head + b"=="), _header)
         kid = header.get("kid")
         # No extension is understood, and an unencoded payload is not for JWTs (RFC 7797 section 7).
         if header.get("alg") not in ALGORITHMS or not isinstance(kid, str) or header.keys() & {"crit", "b64"}:
@@ -141,9 +142,10 @@ def _read(token: str) -> tuple[jws.CompactSignature, str]:
 
 def _decoded(signed: jws.CompactSignature) -> _Claims:
     try:
-        return _claims.decode(signed.payload)
-    except (msgspec.DecodeError, RecursionError):
+        claims: _Claims = parse(signed.payload, _claims)
+    except msgspec.DecodeError:
         raise Unauthorized("The token's claims are not those of a ScaiKey token") from None
+    return claims
 
 
 def _caller(claims: _Claims) -> Caller:

@@ -23,6 +23,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a list": {"body": lambda: [b"[]"]},
     "keys that are none": {"body": lambda: [b'{"keys": [7]}']},
     "no keys": {"keys": []},
+    "bytes": {"body": lambda: [b'{"keys":[{"kid":"\xff"}]}']},
     "nested": {"body": lambda: [b'{"keys":' + b"[" * 50_000]},
     "huge": {"body": lambda: [json.dumps({"keys": [SECOND.jwk()]}).encode(), b" " * MAX_BYTES]},
     "endless": {"body": lambda: repeat(b" " * 65536)},
