@@ -153,6 +153,7 @@ class Mounted:
             await self._router(scope, receive, send)
         except Exception as error:
             answer = self._fault(error, scope)
+            answer.mask()
             answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
             _log(self.name, error, answer.status, scope)
             scope["status"] = answer.status

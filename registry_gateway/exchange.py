@@ -20,6 +20,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway.body import BodyTooLarge, utf8
+from registry_gateway.masking import masked
 from registry_gateway.model import Actor
 from registry_gateway.settings import PREFIX, Settings
 
@@ -70,6 +71,14 @@ class Answer:
             return
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
+
+    def mask(self) -> None:
+        """Mask the tokens in the body: an error may repeat a path or a name that a token was sent as."""
+        body = masked(self.body.decode("latin-1")).encode("latin-1")
+        if body != self.body:
+            self.body = body
+            length = (b"content-length", b"%d" % len(body))
+            self.headers = [length if name == length[0] else (name, value) for name, value in self.headers]
 
 
 def json_answer(status: int, content: object, headers: Mapping[str, str] | None = None) -> Answer:

@@ -44,17 +44,17 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 async def lines(
     store: Store, policies: Policies, now: float, *, dialect: str | None, events: bool
 ) -> AsyncGenerator[bytes]:
-    """Yield a line for each registration, and with `events` one for each event after them, all of one instant.
+    """Yield a JSON object for each registration, and with `events` one for each event after them, all of one instant.
 
     Raises:
         StoreUnavailable: The database can't be reached, or has gone.
     """
     async with snapshot.snapshot(store) as connection:
         async for found in snapshot.registrations(connection, dialect):
-            yield _encode(_line(found, policies, now)) + b"\n"
+            yield _encode(_line(found, policies, now))
         if events:
             async for event in snapshot.events(connection, dialect):
-                yield _encode(_event(event)) + b"\n"
+                yield _encode(_event(event))
 
 
 def _line(found: Found, policies: Policies, now: float) -> Registration:

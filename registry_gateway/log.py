@@ -1,5 +1,6 @@
 """The log: one line an occurrence, as text or JSON, with the fields that make it searchable."""
 
+import json
 import logging
 import logging.config
 import re
@@ -9,6 +10,9 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
+
+from registry_gateway.masking import masked
+from registry_gateway.printable import escaped, printable, quoted
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
@@ -52,12 +56,12 @@ class TextFormatter(logging.Formatter):
     """`time LEVEL logger: message key=value ...`, values quoted where they need it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, or lines, with the traceback below if there is one."""
+        """Return the line, or lines; below, indented, the traceback if there is one. Only a record begins a line."""
         head = f"{_time(record)} {record.levelname:<7} {record.name}: "
         lines = [head + _text(message, fields) for message, fields in _occurrences(record)]
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
-        return "\n".join(lines)
+            lines += ["  " + printable(line) for line in self.formatException(record.exc_info).split("\n")]
+        return masked("\n".join(lines))
 
 
 class JsonFormatter(logging.Formatter):
@@ -72,7 +76,14 @@ class JsonFormatter(logging.Formatter):
         }
         end = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
         each = [content | {"message": m} | _given(fields) | end for m, fields in _occurrences(record)]
-        return b"\n".join(msgspec.json.encode(line, enc_hook=str) for line in each).decode()
+        return masked("\n".join(map(_object, each)))
+
+
+def _object(content: Mapping[str, object]) -> str:
+    try:
+        return escaped(msgspec.json.encode(content, enc_hook=str).decode())
+    except UnicodeEncodeError:  # half a surrogate pair: a file's name that is not UTF-8
+        return json.dumps(content, default=str)
 
 
 def _given(fields: Mapping[str, object]) -> dict[str, object]:
@@ -80,12 +91,7 @@ def _given(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _text(message: str, fields: Mapping[str, object]) -> str:
-    return _printable(message) + "".join([f" {k}={_quoted(v)}" for k, v in fields.items() if v is not None])
-
-
-def _printable(text: str) -> str:
-    """Return `text` so that it stays one line and moves no terminal's cursor, whoever chose it."""
-    return text if text.isprintable() else _escaped(text)[1:-1]
+    return printable(message) + "".join([f" {k}={_quoted(v)}" for k, v in fields.items() if v is not None])
 
 
 _PLAIN = re.compile(r"[!#-<>-~]+")
@@ -96,13 +102,7 @@ def _quoted(value: object) -> str:
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text
-    return text if text.isprintable() and not set(text) & set(' "=') else _escaped(text)
-
-
-def _escaped(text: str) -> str:
-    """Return `text` as a JSON string in which everything that can't be seen is escaped."""
-    encoded = msgspec.json.encode(text).decode()
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in encoded)
+    return text if text.isprintable() and not set(text) & set(' "=') else quoted(text)
 
 
 def configuration(style: Literal["text", "json"]) -> dict[str, Any]:

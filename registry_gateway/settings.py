@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway import web_url
+from registry_gateway.masking import MASK
 from registry_gateway.rate import Rate, parse
 from registry_gateway.service_links import is_service_link
 from registry_gateway.store import libpq
 from registry_gateway.store.engine import async_url
 
 PREFIX = "REGISTRY_GATEWAY_"
-MASK = "********"
 
 AROUND = string.whitespace + "\ufeff"
 """What may stand around a value and is no part of it: white space, and the byte order mark a text file begins with."""

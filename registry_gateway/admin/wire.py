@@ -10,7 +10,10 @@ from registry_gateway.validation import Text
 
 T = TypeVar("T")
 
-Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z")]
+_NAME = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
+_NO_TOKEN = r"^(?!rgw_[0-9a-f]{16}_)"  # noqa: S105 - a pattern
+
+Name = Annotated[str, Meta(max_length=255, pattern=f"^{_NAME}")]
 """A name, scope or slug: one line, no blanks around it."""
 
 Span = Annotated[float, Meta(gt=0, le=1e9)]
@@ -35,9 +38,9 @@ class Removal(Service, frozen=True, kw_only=True):
 
 
 class NewAccount(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts`. No `slugs`: any service; no `expires_in`: its token doesn't end."""
+    """Body of `accounts`. No `slugs`: any service; no `expires_in`: its token doesn't end. A token is no name."""
 
-    name: Name
+    name: Annotated[str, Meta(max_length=255, pattern=_NO_TOKEN + _NAME)]
     scopes: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)] = ("registry:manage",)
     slugs: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
     expires_in: Span | None = None

@@ -7,7 +7,8 @@ import click
 from registry_gateway.accounts import SUPER_ADMIN, Issued
 from registry_gateway.adapter import Core
 from registry_gateway.cli.session import actor, database_url_option, json_option, run
-from registry_gateway.cli.text import age, moment, print_json, print_table, span, span_or_zero
+from registry_gateway.cli.text import age, moment, print_json, print_table, say, span, span_or_zero
+from registry_gateway.masking import masked
 from registry_gateway.model import Account, Token
 
 DEFAULT_SCOPE = "registry:manage"
@@ -51,6 +52,8 @@ def create(
     lets it administer the registry over HTTP.
     """
     _refuse_blank(name, *scopes, *slugs)
+    if masked(name) != name:
+        raise click.UsageError("that looks like a token, which is no name for an account")
     granted = scopes or (DEFAULT_SCOPE,)
 
     async def work(core: Core) -> Issued:
@@ -58,9 +61,9 @@ def create(
 
     issued = run(database_url, work)
     by_default = "" if scopes else " (the default)"
-    click.echo(f"Account {name} has the scope {', '.join(granted)}{by_default}.", err=True)
+    say(f"Account {name} has the scope {', '.join(granted)}{by_default}.", err=True)
     if not {DEFAULT_SCOPE, SUPER_ADMIN}.isdisjoint(granted):
-        click.echo(f"It may register {', '.join(slugs) or 'any service'}.", err=True)
+        say(f"It may register {', '.join(slugs) or 'any service'}.", err=True)
     _print_token(issued)
 
 
@@ -97,15 +100,15 @@ def rotate(name: str, overlap: float, expires: float | None, database_url: str |
     issued = run(database_url, work)
     *others, new = issued.account.tokens
     for token in others:
-        click.echo(f"Token rgw_{token.id} ends {moment(token.ends_at)}; {_last_used(token, new.created_at)}.", err=True)
+        say(f"Token rgw_{token.id} ends {moment(token.ends_at)}; {_last_used(token, new.created_at)}.", err=True)
     _print_token(issued)
 
 
 def _print_token(issued: Issued) -> None:
     ends = issued.account.tokens[-1].expires_at
     until = "does not end" if ends is None else f"ends {moment(ends)}"
-    click.echo(f"The new token {until}. It is shown only now:", err=True)
-    click.echo(issued.token)
+    say(f"The new token {until}. It is shown only now:", err=True)
+    say(issued.token)
 
 
 def _last_used(token: Token, now: float) -> str:
@@ -134,7 +137,7 @@ def list_(as_json: bool, database_url: str | None) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo("There are no accounts: registry-gateway accounts create NAME makes one.")
+        say("There are no accounts: registry-gateway accounts create NAME makes one.")
     else:
         print_table(
             ("NAME", "STATE", "TOKEN", "CREATED", "ENDS", "LAST USED", "SCOPES", "SERVICES"),
@@ -175,4 +178,4 @@ def revoke(name: str, database_url: str | None) -> None:
         return await core.accounts.revoke(name, actor())
 
     account = run(database_url, work)
-    click.echo(f"Account {account.name} is revoked since {moment(account.revoked_at or 0)}.")
+    say(f"Account {account.name} is revoked since {moment(account.revoked_at or 0)}.")

@@ -16,6 +16,7 @@ from registry_gateway.cli.session import (
     require_rights,
     upgrade_command,
 )
+from registry_gateway.cli.text import say
 from registry_gateway.store.engine import Store
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ def upgrade(revision: str, database_url: str | None) -> None:
         await migrate.upgrade(store, revision)
         return await migrate.current(store)
 
-    click.echo(f"The database is at migration {_on_store(database_url, work)}.")
+    say(f"The database is at migration {_on_store(database_url, work)}.")
 
 
 @db.command(
@@ -83,7 +84,7 @@ def downgrade(revision: str, database_url: str | None) -> None:
         await migrate.downgrade(store, revision)
         return await migrate.current(store)
 
-    click.echo(f"The database is at migration {_on_store(database_url, work) or 'none'}.")
+    say(f"The database is at migration {_on_store(database_url, work) or 'none'}.")
 
 
 @db.command()
@@ -96,7 +97,8 @@ def current(database_url: str | None) -> None:
         return await migrate.current(store)
 
     at = _on_store(database_url, work)
-    click.echo(f"database  {at or 'none'}\nnewest    {migrate.head()}")
+    say(f"database  {at or 'none'}")
+    say(f"newest    {migrate.head()}")
 
 
 @db.command()
@@ -113,7 +115,7 @@ def check(database_url: str | None) -> None:
         await migrate.check(store)
 
     _on_store(database_url, work)
-    click.echo("The database is up to date.")
+    say("The database is up to date.")
 
 
 @db.command(
@@ -144,7 +146,7 @@ def copy_rows(source: str, target: str) -> None:
             await destination.close()
 
     for table, rows in _on_store(source, work).items():
-        click.echo(f"{rows:>9}  {table}")
+        say(f"{rows:>9}  {table}")
 
 
 def _checked(url: str) -> str:

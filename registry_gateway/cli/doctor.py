@@ -10,7 +10,7 @@ from registry_gateway.cli.checkup import Diagnosis, Report, check
 from registry_gateway.cli.findings import print_finding
 from registry_gateway.cli.remote import check_secret, check_url
 from registry_gateway.cli.session import configured, database_url_option, json_option, upgrade_command
-from registry_gateway.cli.text import counted, print_json
+from registry_gateway.cli.text import counted, print_json, say
 from registry_gateway.cli.visit import visit
 from registry_gateway.doctor.finding import Finding
 
@@ -82,11 +82,12 @@ def _print(report: Report) -> None:
     looked = f"{report.checked} with {counted(report.services, 'live service')}"
     if report.unasked:
         hosts = counted(len(report.unasked), "host")
-        click.echo(f"Not looked up in time: {', '.join(report.unasked[:5])} ({hosts})")
+        say(f"Not looked up in time: {', '.join(report.unasked[:5])} ({hosts})")
     if report.diagnoses:
-        click.echo(f"\n{counted(len(report.diagnoses), 'finding')} in {looked}")
+        say()
+        say(f"{counted(len(report.diagnoses), 'finding')} in {looked}")
     else:
-        click.echo(f"Nothing found in {looked}")
+        say(f"Nothing found in {looked}")
 
 
 def _print_alike(several: list[Diagnosis]) -> None:

@@ -1,6 +1,5 @@
 """Everything the registry knows of one service, gone or not: what `services show` answers with."""
 
-import click
 import msgspec
 
 from registry_gateway.adapter import Core
@@ -8,7 +7,7 @@ from registry_gateway.cli.events import print_events
 from registry_gateway.cli.findings import print_findings
 from registry_gateway.cli.lookup import NoSuchService, lookup
 from registry_gateway.cli.subscriptions import print_subscriptions
-from registry_gateway.cli.text import age, moment, one_line, print_table
+from registry_gateway.cli.text import age, indented, moment, print_table, say
 from registry_gateway.doctor import RECENT, diagnose
 from registry_gateway.doctor.finding import Finding
 from registry_gateway.lease import REVOKED
@@ -82,12 +81,13 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
 def print_dossier(dossier: Dossier) -> None:
     """Print it for people."""
     if dossier.registration is None:
-        click.echo(f"{one_line(dossier.key)} is not registered any more. Its last events:\n")
+        say(f"{dossier.key} is not registered any more. Its last events:")
+        say()
         print_events(dossier.events)
         _print_findings(dossier)
         return
     for name, value in _facts(dossier, dossier.registration):
-        click.echo(f"{name:<14}{one_line(value)}")
+        say(f"{name:<14}{value}")
     _print_findings(dossier)
     _heading("Versions")
     print_table(("VERSION", "SINCE"), [(v.version, moment(v.since)) for v in dossier.versions])
@@ -97,8 +97,8 @@ def print_dossier(dossier: Dossier) -> None:
     for heading, raw in (("Document", dossier.document), ("Capabilities", dossier.capabilities)):
         if raw is not None:
             _heading(heading)
-            for line in msgspec.json.format(bytes(raw), indent=2).decode().split("\n"):
-                click.echo(one_line(line))
+            for line in indented(bytes(raw)).split("\n"):
+                say(line)
     _heading(f"Last events (registry-gateway events --service {dossier.key} has all)")
     print_events(dossier.events, whose=False)
 
@@ -110,7 +110,8 @@ def _print_findings(dossier: Dossier) -> None:
 
 
 def _heading(text: str) -> None:
-    click.echo(f"\n{text}")
+    say()
+    say(text)
 
 
 def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]]:

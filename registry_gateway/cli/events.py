@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import Iterable
 
 import click
-import msgspec
 
 from registry_gateway.adapter import Core
 from registry_gateway.cli.session import database_url_option, dialect_option, run
-from registry_gateway.cli.text import details, moment, one_line
+from registry_gateway.cli.text import details, moment, print_json_line, say
 from registry_gateway.model import Event
+from registry_gateway.printable import printable
 
 POLL_SECONDS = 1.0
 """Time between two looks for new events."""
@@ -72,7 +72,7 @@ def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool 
     """Print events, one line each; with `whose`, with the service (or account) they are about."""
     if as_json:
         for event in events:
-            click.echo(msgspec.json.encode(event))
+            print_json_line(event)
         return
     rows = [_columns(event) for event in events]
     widths = [max([least, *(min(len(row[i]), MOST_WIDE) for row in rows)]) for i, least in enumerate(WIDTHS)]
@@ -80,7 +80,7 @@ def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool 
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if not whose:
             del cells[2]
-        click.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def _columns(event: Event) -> list[str]:
@@ -88,4 +88,4 @@ def _columns(event: Event) -> list[str]:
     whom = f"{event.dialect}/{event.key}" if event.dialect else event.key or "-"
     by = event.actor if event.address is None else f"{event.actor} ({event.address})"
     why = event.reason or details(event.detail)  # a reason words what the details hold
-    return [one_line(cell) for cell in (moment(event.at), event.kind.value, whom, by, why)]
+    return [printable(cell) for cell in (moment(event.at), event.kind.value, whom, by, why)]

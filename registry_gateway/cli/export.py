@@ -11,6 +11,7 @@ import click
 
 from registry_gateway.app import open_core
 from registry_gateway.cli.session import configured, database_url_option, dialect_option, require_level, upgrade_command
+from registry_gateway.cli.text import json_line
 from registry_gateway.exporting import lines
 
 
@@ -48,7 +49,7 @@ def export(target: Path | None, events: bool, dialect: str | None, database_url:
             made = lines(store, core.registry.policies, now, dialect=dialect, events=events)
             async with aclosing(made):
                 async for line in made:
-                    file.write(line)
+                    file.write(json_line(line).encode() + b"\n")
         finally:
             await core.registry.close()
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from registry_gateway.cli.text import one_line
+from registry_gateway.cli.text import say
 from registry_gateway.doctor.finding import Finding, Severity
+from registry_gateway.printable import printable
 
 WIDTH = 100
 """Columns before a line is broken."""
@@ -29,8 +30,9 @@ def print_finding(finding: Finding, subjects: Sequence[str] = ()) -> None:
         rest = len(subjects) - NAMED
         others = f" and {rest} more" if rest > 0 else ""
         whose = f"{len(subjects)} services ({', '.join(subjects[:NAMED])}{others}), such as {subjects[0]}: "
-    mark = click.style(f"{finding.severity.value:<8}", fg="red" if finding.severity is Severity.ERROR else "yellow")
-    click.echo(f"{mark} {finding.code}")
+    color = "red" if finding.severity is Severity.ERROR else "yellow"
+    say(f" {finding.code}", mark=f"{finding.severity.value:<8}", color=color)
     for text, first in ((f"{whose}{finding.summary}", "  "), (finding.advice, "  -> ")):
         later = " " * len(first)
-        click.echo(click.wrap_text(one_line(text), WIDTH, first, later))
+        for line in click.wrap_text(printable(text), WIDTH, first, later).split("\n"):
+            say(line)

@@ -10,7 +10,7 @@ from registry_gateway import adapter
 from registry_gateway.adapter import Core
 from registry_gateway.cli.remote import Remote, Unreachable, check_secret, check_url, shown
 from registry_gateway.cli.session import actor, configured, database_url_option, json_option, run
-from registry_gateway.cli.text import one_line, print_json
+from registry_gateway.cli.text import print_json, say
 from registry_gateway.importing import Imported, Importer, Listing, NotAListing, take_over
 from registry_gateway.model import Actor
 
@@ -108,7 +108,7 @@ async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) ->
     if reply.status == 200:
         return reply.body
     if 300 <= reply.status < 400:
-        why = f"it redirects to {one_line(shown(reply.headers.get('location', 'nowhere')))}; give the URL it is at"
+        why = f"it redirects to {shown(reply.headers.get('location', 'nowhere'))}; give the URL it is at"
     elif reply.status in (401, 403):
         why = f"it is answered {reply.status}; " + ("give --key" if key is None else "the key is not one of its own")
     else:
@@ -131,11 +131,11 @@ def _print(done: list[Imported], *, dry: bool, source: str, lease: float | None)
     """Print how many were imported, and which were not and why."""
     counts = Counter(i.outcome for i in done)
     verb = "Would import" if dry else "Imported"
-    click.echo(f"{verb} {counts['imported']} of {len(done)} that {source} lists.")
+    say(f"{verb} {counts['imported']} of {len(done)} that {source} lists.")
     others = [i for i in done if i.outcome != "imported"]
     for other in sorted(others, key=lambda i: i.outcome)[:NAMED]:
-        click.echo(f"{other.outcome:<8} {one_line(other.key)}: {one_line(other.reason or '')}")
+        say(f"{other.outcome:<8} {other.key}: {other.reason or ''}")
     if len(others) > NAMED:
-        click.echo(f"… and {len(others) - NAMED} more (--json has all)")
+        say(f"… and {len(others) - NAMED} more (--json has all)")
     if counts["imported"] and lease is not None and not dry:
-        click.echo(f"They live for {lease:g} s from now unless they are heard of: move their address here.")
+        say(f"They live for {lease:g} s from now unless they are heard of: move their address here.")

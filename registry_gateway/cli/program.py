@@ -1,12 +1,16 @@
 """The program around the commands: how one ends that can't do what it was asked."""
 
 import sys
+import traceback
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 from alembic.util import CommandError
 
+from registry_gateway.cli.text import say
 from registry_gateway.errors import RegistryError
+from registry_gateway.masking import masked
 from registry_gateway.settings import SettingsError
 
 NAME = "registry-gateway"
@@ -20,6 +24,7 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command and end the process."""
+        sys.excepthook = show_defect
         extra |= {"prog_name": NAME, "standalone_mode": False}
         try:
             code = super().main(*args, **extra)
@@ -44,6 +49,12 @@ class Program(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of a defect. What it repeats may come from services, as all that is printed."""
+    for line in "".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"):
+        say(masked(line), err=True)
+
+
 def _fail(message: str) -> NoReturn:
-    click.echo(f"{NAME}: error: {' '.join(message.split())}", err=True)
+    say(masked(f"{NAME}: error: {' '.join(message.split())}"), err=True)
     sys.exit(2)

@@ -23,7 +23,7 @@ from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
 from registry_gateway.cli.program import NAME
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, require_rights, upgrade_command
-from registry_gateway.cli.text import setting
+from registry_gateway.cli.text import say, setting
 from registry_gateway.connection import Connection
 from registry_gateway.doctor.addresses import is_loopback
 from registry_gateway.settings import AROUND, PREFIX, Configuration, Settings, SettingsError, Variable
@@ -219,7 +219,8 @@ async def _migrate(store: Store, remedy: str) -> None:
         raise
     except WrongLevel:
         await migrate.upgrade(store)
-        click.echo(f"Migrated the database to {migrate.head()}.\n")
+        say(f"Migrated the database to {migrate.head()}.")
+        say()
 
 
 @contextlib.contextmanager
@@ -249,7 +250,7 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter
     if is_loopback(own.host):
         return
     for name, closing in adapter.open_to_writes(adapter.chosen(adapters, own), configuration).items():
-        click.echo(
+        say(
             f"{NAME}: warning: anybody who reaches {own.host} may register and remove {name} services; set {closing}",
             err=True,
         )
@@ -258,12 +259,16 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter
 def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:
     own = configuration.gateway
     url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
-    click.echo(f"registry-gateway listens on {bound}\n")
+    say(f"registry-gateway listens on {bound}")
+    say()
     for dialect in adapter.chosen(adapters, own):
         for line in dialect.welcome(url, configuration.adapters[dialect.name]):
-            click.echo(line)
-    click.echo(f"\nPage         {url}/")
-    click.echo(f"Health       {url}/health, {url}/health/ready\nStop         Ctrl-C\n")
+            say(line)
+    say()
+    say(f"Page         {url}/")
+    say(f"Health       {url}/health, {url}/health/ready")
+    say("Stop         Ctrl-C")
+    say()
 
 
 # --- serving

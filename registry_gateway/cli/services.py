@@ -9,7 +9,7 @@ from registry_gateway.adapter import Core
 from registry_gateway.cli.dossier import Dossier, compile_dossier, print_dossier, standing
 from registry_gateway.cli.lookup import lookup
 from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
-from registry_gateway.cli.text import age, print_json, print_table
+from registry_gateway.cli.text import age, print_json, print_table, say
 from registry_gateway.commands import Approve, Deregister
 from registry_gateway.errors import StillSubscribed
 from registry_gateway.model import Entry, Registration
@@ -45,7 +45,7 @@ def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | N
     if as_json:
         print_json([_summary(entry) for entry in found])
     elif not found:
-        click.echo("No service is registered. (registry-gateway events shows what has happened.)")
+        say("No service is registered. (registry-gateway events shows what has happened.)")
     else:
         print_table(
             ("KEY", "DIALECT", "NAME", "VERSION", "STATUS", "HEALTH", "LAST SEEN", "ADDRESS"),
@@ -117,7 +117,7 @@ def approve(key: str, dialect: str | None, as_json: bool, database_url: str | No
     if as_json:
         print_json(approved)
     else:
-        click.echo(f"{approved.dialect}/{approved.key} is approved.")
+        say(f"{approved.dialect}/{approved.key} is approved.")
 
 
 @services.command(
@@ -150,4 +150,4 @@ def remove(key: str, reason: str | None, dialect: str | None, as_json: bool, dat
     if as_json:
         print_json(removed)
     else:
-        click.echo(f"{removed.dialect}/{removed.key} is deregistered. If it still runs, it may register again.")
+        say(f"{removed.dialect}/{removed.key} is deregistered. If it still runs, it may register again.")

@@ -7,7 +7,7 @@ import click
 from registry_gateway.adapter import Core
 from registry_gateway.cli.lookup import lookup
 from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
-from registry_gateway.cli.text import moment, print_json, print_table
+from registry_gateway.cli.text import moment, print_json, print_table, say
 from registry_gateway.model import Subscription
 
 
@@ -41,7 +41,7 @@ def add(slug: str, subscriber: str, dialect: str | None, as_json: bool, database
     if as_json:
         print_json(added)
     else:
-        click.echo(f"Subscription {added.id}: {subscriber} depends on {added.dialect}/{added.key}.")
+        say(f"Subscription {added.id}: {subscriber} depends on {added.dialect}/{added.key}.")
 
 
 @subscriptions.command()
@@ -58,7 +58,7 @@ def cancel(number: int, as_json: bool, database_url: str | None) -> None:
     if as_json:
         print_json(cancelled)
     else:
-        click.echo(f"Subscription {cancelled.id} of {cancelled.subscriber} to {cancelled.key} is cancelled.")
+        say(f"Subscription {cancelled.id} of {cancelled.subscriber} to {cancelled.key} is cancelled.")
 
 
 @subscriptions.command("list")
@@ -74,7 +74,7 @@ def list_(as_json: bool, database_url: str | None) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo("There are no subscriptions.")
+        say("There are no subscriptions.")
     else:
         print_subscriptions(found)
 

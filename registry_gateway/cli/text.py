@@ -9,6 +9,8 @@ from typing import Any
 import click
 import msgspec
 
+from registry_gateway.printable import escaped, printable
+
 UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 """Units of time with their seconds."""
 
@@ -18,21 +20,39 @@ LONGEST = 10**9
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print `rows` in columns as wide as what they hold; the last one is as long as it likes."""
-    lines = [header, *([one_line(cell) for cell in row] for row in rows)]
+    lines = [header, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     widths[-1] = 0
     for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def say(text: str = "", *, mark: str = "", color: str | None = None, err: bool = False) -> None:
+    """Print one line for people, whatever is in `text`: services and other servers choose much of it.
+
+    All that the commands print for people goes through here. `mark` is a word of our own before it, in `color`.
+    """
+    click.echo(click.style(mark, fg=color) + printable(text) if mark else printable(text), err=err)
 
 
 def print_json(content: object) -> None:
     """Print `content` as indented JSON."""
-    click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2))
+    click.echo(indented(msgspec.json.encode(content)))
 
 
-def one_line(text: str) -> str:
-    """Return `text` with everything escaped that could move a terminal's cursor: services choose their names."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def print_json_line(content: object) -> None:
+    """Print `content` as one line of JSON."""
+    click.echo(json_line(msgspec.json.encode(content)))
+
+
+def indented(json: bytes) -> str:
+    """Return JSON indented, with what is not printable escaped."""
+    return escaped(msgspec.json.format(json, indent=2).decode())
+
+
+def json_line(json: bytes) -> str:
+    """Return JSON in one line, with what is not printable escaped. Documents may have line feeds between tokens."""
+    return escaped(json.decode()).replace("\n", " ")
 
 
 def moment(at: float) -> str:

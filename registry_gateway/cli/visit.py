@@ -14,6 +14,7 @@ import msgspec
 from registry_gateway.adapter import Adapter
 from registry_gateway.cli.checkup import Diagnosis, Report, about_gateway, diagnosed_hosts
 from registry_gateway.cli.remote import Remote, Reply, Unreachable, same_server, shown
+from registry_gateway.cli.text import say
 from registry_gateway.doctor import installation
 from registry_gateway.doctor.finding import Finding, error, warning
 
@@ -234,7 +235,7 @@ def _closed(reply: Reply, *, sent: bool) -> Finding:
 
 async def _of_services(remote: Remote, base: str, listed: Sequence[_Listed]) -> list[Diagnosis]:
     if len(listed) > PAGE:
-        click.echo(f"Asking about {len(listed)} services …", err=True)  # some 200 a second: it takes a while
+        say(f"Asking about {len(listed)} services …", err=True)  # some 200 a second: it takes a while
     limit = anyio.Semaphore(ASKING)
     found: dict[int, list[Finding]] = {}
 

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from registry_gateway.cli.text import age, details, one_line
+from registry_gateway.cli.text import age, details
+from registry_gateway.printable import printable
 from tests.integration.command_line import complaint, output, register
 
 
@@ -156,4 +157,4 @@ def test_details_that_came_or_went() -> None:
 
 
 def test_names_cannot_move_the_cursor() -> None:
-    assert one_line("a\x1b[2Jb\nc\x9bé") == "a\\x1b[2Jb\\nc\\x9bé"
+    assert printable("a\x1b[2Jb\nc\x9bé") == "a\\x1b[2Jb\\nc\\x9bé"

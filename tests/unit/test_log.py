@@ -1,5 +1,6 @@
 """The log: one line an occurrence, whatever is in it."""
 
+import json
 import logging
 import logging.config
 import sys
@@ -19,9 +20,9 @@ def record(message: str, *args: object, **fields: Any) -> logging.LogRecord:
     return made
 
 
-def failed(message: str) -> logging.LogRecord:
+def failed(message: str, why: str = "by zero") -> logging.LogRecord:
     try:
-        raise ZeroDivisionError("by zero")
+        raise ZeroDivisionError(why)
     except ZeroDivisionError:
         return record(message, exc_info=sys.exc_info())
 
@@ -83,6 +84,11 @@ def test_a_field_without_a_value_is_left_out() -> None:
         "a\x1b[2Jb",
         "a\x0bb",
         "a\x85b",
+        "a\x9b2Jb",
+        "a\x7fb",
+        "a\u202eb",
+        "a\u2066b",
+        "a\U000e0001b",
         "a\u2028b",
         "a\x00b",
         'a" status=500 "',
@@ -92,13 +98,12 @@ def test_a_field_without_a_value_is_left_out() -> None:
 )
 def test_nobody_forges_a_line_or_moves_the_cursor(evil: str) -> None:
     line = as_text(record(f"refused: {evil}", path=evil))
-    assert len(line.splitlines()) == 1
-    assert "\x1b" not in line
-    assert "\x00" not in line
+    assert line.isprintable()
+    assert JsonFormatter().format(record(f"refused: {evil}", path=evil)).isprintable()
     assert as_json(record(f"refused: {evil}", path=evil))["path"] == evil
 
 
-@pytest.mark.parametrize("value", ['say "hi" = x', "ä b", "a\nb", "a\x85b\\", "\u2028"])
+@pytest.mark.parametrize("value", ['say "hi" = x', "ä b", "a\nb", "a\x85b\\", "\u2028", "\U000e0001 \x9b"])
 def test_a_field_that_needs_quotes_can_be_read_back(value: str) -> None:
     line = as_text(record("x", reason=value))
     assert msgspec.json.decode(line.partition("reason=")[2]) == value
@@ -107,9 +112,46 @@ def test_a_field_that_needs_quotes_can_be_read_back(value: str) -> None:
 def test_a_traceback_comes_below_the_line_of_text_and_inside_that_of_json() -> None:
     first, *below = as_text(failed("boom")).splitlines()
     assert first.endswith(": boom")
-    assert below[0] == "Traceback (most recent call last):"
-    assert below[-1] == "ZeroDivisionError: by zero"
+    assert below[0] == "  Traceback (most recent call last):"
+    assert below[-1] == "  ZeroDivisionError: by zero"
     assert as_json(failed("boom"))["traceback"].endswith("ZeroDivisionError: by zero")
+
+
+def test_a_file_name_that_is_not_unicode_can_be_logged() -> None:
+    made = record("can't read a\udcff", path="a\udcff")
+    assert as_text(made).endswith(r"can't read a\udcff path=" + r'"a\udcff"')
+    assert json.loads(JsonFormatter().format(made))["path"] == "a\udcff"
+
+
+def test_nobody_forges_a_line_by_way_of_a_traceback() -> None:
+    made = failed("boom", "\n2027-01-15T08:00:00.250Z INFO    registry_gateway.events: approved\x1b[2J\x9b\u2028")
+    first, *below = as_text(made).split("\n")
+    assert first.endswith(": boom")
+    assert all(line.startswith("  ") and line.isprintable() for line in below)
+    assert JsonFormatter().format(made).isprintable()
+    assert as_json(made)["traceback"].endswith("approved\x1b[2J\x9b\u2028")
+
+
+TOKEN = "rgw_0123456789abcdef_8aV-x_CqRrY0yqzq7X1b7a5m4uQmD3wq2l9sT6kWc0o"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("token", "secret"), [(TOKEN, "8aV-x_CqRrY0yqzq7X1b7a5m4uQmD3wq2l9sT6kWc0o"), (JWT, "eyJpc3MiOiJ4In0")]
+)
+def test_a_token_is_masked_wherever_it_comes(token: str, secret: str) -> None:
+    for made in (
+        record(f"refused: {token} not found"),
+        record("refused: %s", token),
+        record("refused", path=f"/instances/{token}/tools"),
+        record("refused", error=ValueError(f'"{token}"')),
+        failed("boom", f"no {token}\x9b"),
+        logging.makeLogRecord({"msg": Occurrences([("registered", {"key": token}), ("left", {"key": f"a {token}"})])}),
+    ):
+        for formatter in (TextFormatter(), JsonFormatter()):
+            line = formatter.format(made)
+            assert secret not in line
+            assert "********" in line
 
 
 def test_any_object_can_be_a_field() -> None:

@@ -9,8 +9,9 @@ import pytest
 from msgspec import Meta
 
 from registry_gateway import settings
+from registry_gateway.masking import MASK
 from registry_gateway.rate import Rate
-from registry_gateway.settings import MASK, Seconds, SettingsError
+from registry_gateway.settings import Seconds, SettingsError
 
 
 class PlainSettings(msgspec.Struct, frozen=True, kw_only=True):
