@@ -27,7 +27,7 @@ def apply(
         renewed = registrations.renew(connection, [(c.dialect, c.key, c.owner) for _, c in renewals], now)
         for i, command in renewals:
             held = renewed.get((command.dialect, command.key))
-            if held is not None and not _brings_news(command, held):
+            if held is not None and not _brings_news(command, held, now):
                 outcomes[i] = Renewed(held)
     rest = [(i, c) for i, c in enumerate(commands) if i not in outcomes]
     happened: list[Event] = []
@@ -37,12 +37,13 @@ def apply(
     return [outcomes[i] for i in range(len(commands))], happened
 
 
-def _brings_news(command: Renew, held: Registration) -> bool:
+def _brings_news(command: Renew, held: Registration, now: float) -> bool:
     """Tell whether a heartbeat has more to say than that its sender, the owner, lives."""
     return (
         (held.owner is not None and held.owner != command.owner)
         or (command.version is not None and command.version != held.version)
         or (command.reported is not None and command.reported != held.reported)
+        or (held.version_due is not None and held.version_due <= now)
     )
 
 
@@ -58,14 +59,16 @@ def _decide_each(
     room = _Room(connection, [c for _, c in commands], before, policies)
     after: dict[tuple[str, str], Registration | None] = dict(before)
     documents: dict[tuple[str, str], Documents] = {}
-    versions: dict[tuple[str, str], list[Version]] = {}
+    versions = _histories(connection, [c for _, c in commands], before)
+    recorded: set[tuple[str, str]] = set()
     ended: set[tuple[str, str]] = set()
     happened: list[Event] = []
     outcomes: dict[int, Outcome | RegistryError] = {}
     for i, command in commands:
         key = (command.dialect, command.key)
         try:
-            decision = decide(after.get(key), command, policies[command.dialect], now, active.get(key, 0))
+            history, subscribers = versions.get(key, ()), active.get(key, 0)
+            decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
             if after.get(key) is None and decision.after is not None:
                 room.take(decision.after)
         except RegistryError as error:
@@ -75,18 +78,33 @@ def _decide_each(
         if decision.anew or decision.after is None:
             ended.add(key)
             versions.pop(key, None)
-        held = None if decision.anew else after.get(key)
-        if decision.after is not None and (held is None or held.version != decision.after.version):
-            versions.setdefault(key, []).append(Version(decision.after.version, now))
+        if decision.recorded is not None:
+            versions.setdefault(key, []).append(decision.recorded)
+            recorded.add(key)
         after[key] = decision.after
         happened += decision.events
         if decision.documents is not None:
             documents[key] = _merged(documents.get(key), decision.documents)
     registrations.remove(connection, before.keys() & ended)
     kept = {key: registration for key, registration in before.items() if key not in ended}
-    registrations.save(connection, kept, after, documents, versions)
+    histories = {key: versions[key] for key in recorded if after[key] is not None}
+    registrations.save(connection, kept, after, documents, histories)
     events.record(connection, happened)
     return outcomes, happened
+
+
+def _histories(
+    connection: Connection, commands: Sequence[Command], before: Mapping[tuple[str, str], Registration]
+) -> dict[tuple[str, str], list[Version]]:
+    """Return the version histories of the registrations whose version may go on record."""
+    changing: set[tuple[str, str]] = set()
+    for command in commands:
+        held = before.get((command.dialect, command.key))
+        if held is not None and isinstance(command, Register | Renew):
+            news = command.version is not None and command.version != held.version
+            if news or held.version_due is not None:
+                changing.add((held.dialect, held.key))
+    return registrations.histories(connection, changing) if changing else {}
 
 
 class _Room:

@@ -23,9 +23,12 @@ from registry_gateway.commands import (
 )
 from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed
 from registry_gateway.lease import REVOKED, LeasePolicy
-from registry_gateway.model import GATEWAY, Actor, Event, EventKind, Registration
+from registry_gateway.model import GATEWAY, Actor, Event, EventKind, Registration, Version
 
 replace = msgspec.structs.replace
+
+VERSION_INTERVAL = 10.0
+"""Seconds in which heartbeats cause at most one event `version_changed` for a registration."""
 
 
 class Documents(msgspec.Struct, frozen=True):
@@ -43,7 +46,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The state after a command (None: removed), what to write beside it, and what to answer.
 
     `anew`: the registration before had ended at its lapse; this is another one, and what hung on the old one
-    (documents, version history, subscriptions) goes with it, as it would have in a sweep.
+    (documents, version history, subscriptions) goes with it, as it would have in a sweep. `recorded` is the version
+    that goes into the history with this command.
     """
 
     after: Registration | None
@@ -51,6 +55,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     documents: Documents | None = None
     events: Sequence[Event] = ()
+    recorded: Version | None = None
 
 
 def happened(
@@ -113,7 +118,9 @@ def standing(before: Registration | None, policy: LeasePolicy, now: float, key: 
     return before
 
 
-def register(before: Registration | None, command: Register, policy: LeasePolicy, now: float) -> Decision:
+def register(
+    before: Registration | None, command: Register, policy: LeasePolicy, now: float, history: Sequence[Version]
+) -> Decision:
     """Register, update or revive, as the command's mode and the state allow."""
     events: list[Event] = []
     anew = before is not None and policy.ends_at_lapse and not before.lease.alive(now)
@@ -126,6 +133,7 @@ def register(before: Registration | None, command: Register, policy: LeasePolicy
         if command.mode == "create" and before.lease.alive(now):
             raise AlreadyRegistered(f"{command.key} is already registered")
     created = before is None or before.lease.stage == REVOKED
+    old = None if before is None else _last_version(before, history)
     approved_at = before.approved_at if before is not None else None
     after = Registration(
         dialect=command.dialect,
@@ -157,9 +165,11 @@ def register(before: Registration | None, command: Register, policy: LeasePolicy
     elif before is not None:
         events += _revival(before, command.actor, now)
         events.append(happened(EventKind.UPDATED, after, command.actor, now, **_differences(before, after)))
-        events += _version_change(before, after, command.actor, now)
+        if old != after.version:
+            events.append(_version_change(old, after, command.actor, now))
     return Decision(
         after=after,
+        recorded=None if old == after.version else Version(after.version, now),
         anew=anew,
         outcome=Registered(after, created),
         documents=Documents(command.document, offers=command.offers),
@@ -177,10 +187,23 @@ def _differences(before: Registration, after: Registration) -> dict[str, str | N
     return changed
 
 
-def _version_change(before: Registration, after: Registration, actor: Actor, now: float) -> list[Event]:
-    if after.version == before.version:
-        return []
-    return [happened(EventKind.VERSION_CHANGED, after, actor, now, old=before.version, new=after.version)]
+def _last_version(before: Registration, history: Sequence[Version]) -> str:
+    return history[-1].version if history else before.version
+
+
+def _version_change(old: str | None, after: Registration, actor: Actor, now: float) -> Event:
+    return happened(EventKind.VERSION_CHANGED, after, actor, now, old=old, new=after.version)
+
+
+def _version_due(history: Sequence[Version], now: float) -> float | None:
+    """Return when the next version change may be recorded; None if now.
+
+    The first version is no change. A clock that was set back delays nothing.
+    """
+    if len(history) < 2:
+        return None
+    last = history[-1].since
+    return last + VERSION_INTERVAL if abs(now - last) < VERSION_INTERVAL else None
 
 
 def _revival(before: Registration, actor: Actor, now: float) -> list[Event]:
@@ -196,21 +219,33 @@ def _revival(before: Registration, actor: Actor, now: float) -> list[Event]:
     ]
 
 
-def renew(before: Registration | None, command: Renew, policy: LeasePolicy, now: float) -> Decision:
-    """Renew a lease that the fast path left over: late, unknown, foreign, or with something to record."""
+def renew(
+    before: Registration | None, command: Renew, policy: LeasePolicy, now: float, history: Sequence[Version]
+) -> Decision:
+    """Renew a lease that the fast path left over: late, unknown, foreign, or with something to record.
+
+    The registration always has the version of the last heartbeat. What is recorded of quick changes is the first one
+    and, with the first heartbeat after `VERSION_INTERVAL`, what has become of them.
+    """
     if before is None:
         return Decision(after=None, outcome=Unknown())
     _own(before, command.owner)
     if not before.lease.alive(now) and policy.late_renewal == "refuse":
         return Decision(after=before, outcome=Lapsed(before))
     events = _revival(before, command.actor, now)
-    after = replace(before, lease=leases.renewed(before.lease, now))
+    after = replace(before, lease=leases.renewed(before.lease, now), version_due=None)
     if command.version is not None and command.version != before.version:
         after = replace(after, version=command.version, updated_at=now)
-        events += _version_change(before, after, command.actor, now)
+    old, news = _last_version(before, history), None
+    if after.version != old:
+        due = _version_due(history, now)
+        if due is None:
+            news = Version(after.version, now)
+            events.append(_version_change(old, after, command.actor, now))
+        after = replace(after, version_due=due)
     if command.reported is not None and command.reported != before.reported:
         after = replace(after, reported=command.reported)
-    return Decision(after=after, outcome=Renewed(after), events=events)
+    return Decision(after=after, outcome=Renewed(after), events=events, recorded=news)
 
 
 def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
@@ -256,17 +291,23 @@ def approve(before: Registration | None, command: Approve, policy: LeasePolicy, 
 
 
 def decide(
-    before: Registration | None, command: Command, policy: LeasePolicy, now: float, subscribers: int
+    before: Registration | None,
+    command: Command,
+    policy: LeasePolicy,
+    now: float,
+    subscribers: int,
+    history: Sequence[Version] = (),
 ) -> Decision:
     """Say what `command` does. Raises a RegistryError where it can't be done; nothing changes then.
 
-    `subscribers` is how many active subscriptions the registration has; only a deregistration asks.
+    `subscribers` is how many active subscriptions the registration has; only a deregistration asks. `history` are
+    the versions on record, oldest first; it may be empty where the command brings no other version and none is due.
     """
     match command:
         case Register():
-            return register(before, command, policy, now)
+            return register(before, command, policy, now, history)
         case Renew():
-            return renew(before, command, policy, now)
+            return renew(before, command, policy, now, history)
         case Advertise():
             return advertise(before, command, policy, now)
         case Deregister():

@@ -55,6 +55,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         approved_at: When it was approved, None while it waits for an administrator.
         reported: What it last said of its own health, if the dialect lets it say so.
         advertised: Whether it ever posted its capabilities (an empty list counts).
+        version_due: When the change to `version` may be recorded; None if it is recorded.
     """
 
     dialect: str
@@ -68,6 +69,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     advertised: bool
     registered_at: float
     updated_at: float
+    version_due: float | None = None
     lease: Lease
 
 

@@ -130,11 +130,8 @@ def inserting(table: type[DeclarativeBase]) -> ForEach:
     return ForEach(columns, build)
 
 
-def changing(table: type[DeclarativeBase], *replaced: str, appended: Sequence[str] = ()) -> ForEach:
-    """Return the statement that changes rows: some columns are replaced, and to some, of text, more is added.
-
-    A row of values is the primary key, what is replaced, and what is added.
-    """
+def changing(table: type[DeclarativeBase], *replaced: str) -> ForEach:
+    """Return the statement that replaces columns of rows. A row of values is the primary key and what is replaced."""
     columns = table.__table__.c
     key = list(table.__table__.primary_key)
 
@@ -142,10 +139,10 @@ def changing(table: type[DeclarativeBase], *replaced: str, appended: Sequence[st
         def given(name: str) -> ColumnElement[Any]:
             return bindparam(name) if batch is None else batch.c[name]
 
-        changes = {name: given(name) for name in replaced} | {name: columns[name] + given(name) for name in appended}
+        changes = {name: given(name) for name in replaced}
         return update(table).where(*(column == given(column.name) for column in key)).values(changes)
 
-    return ForEach([*key, *(columns[name] for name in (*replaced, *appended))], build)
+    return ForEach([*key, *(columns[name] for name in replaced)], build)
 
 
 def removing(table: type[DeclarativeBase]) -> ForEach:

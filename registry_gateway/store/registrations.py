@@ -143,6 +143,7 @@ def registration_of(row: Sequence[Any]) -> Registration:
         advertised,
         registered_at,
         updated_at,
+        version_due,
         *lease,
     ) = row
     return Registration(
@@ -157,6 +158,7 @@ def registration_of(row: Sequence[Any]) -> Registration:
         advertised=bool(advertised),
         registered_at=registered_at,
         updated_at=updated_at,
+        version_due=version_due,
         lease=Lease(*lease[:5]),
     )
 
@@ -207,7 +209,7 @@ def save(
     documents: Mapping[Key, Documents],
     versions: Mapping[Key, Sequence[Version]],
 ) -> None:
-    """Write the difference between `before` and `after`, with the documents that changed and the new versions.
+    """Write the difference between `before` and `after`, with the documents and the version histories that changed.
 
     New rows go in by the order of their keys, too: two transactions that insert the same keys wait for each other.
     """
@@ -224,17 +226,16 @@ def save(
 def _save_documents(
     connection: Connection, documents: Mapping[Key, Documents], versions: Mapping[Key, str], before: Container[Key]
 ) -> None:
-    rows: dict[ForEach, list[Row]] = {s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _ADD_VERSIONS)}
+    rows: dict[ForEach, list[Row]] = {s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _SET_VERSIONS)}
     for key, d in documents.items():
         offers = written(d.offers or ())
         if d.document is None:
             rows[_ADVERTISE].append((*key, d.capabilities, offers))
+        elif key in before:
+            rows[_REPLACE_DOCUMENT].append((*key, d.document, d.capabilities, offers))
         else:
-            statement = _REPLACE_DOCUMENT if key in before else _INSERT_DOCUMENT
-            rows[statement].append((*key, d.document, d.capabilities, offers, versions.get(key, "")))
-    for key, more in versions.items():
-        if key not in documents or documents[key].document is None:
-            rows[_ADD_VERSIONS].append((*key, more))
+            rows[_INSERT_DOCUMENT].append((*key, d.document, d.capabilities, offers, versions[key]))
+    rows[_SET_VERSIONS] = [(*key, history) for key, history in versions.items() if key in before]
     for statement, of_it in rows.items():
         statement.run(connection, of_it)
 
@@ -254,8 +255,8 @@ _REMOVE = removing(R)
 _COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
 _COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
 _ADVERTISE = changing(DocumentRow, "capabilities", "offers")
-_REPLACE_DOCUMENT = changing(DocumentRow, "document", "capabilities", "offers", appended=["versions"])
-_ADD_VERSIONS = changing(DocumentRow, appended=["versions"])
+_REPLACE_DOCUMENT = changing(DocumentRow, "document", "capabilities", "offers")
+_SET_VERSIONS = changing(DocumentRow, "versions")
 
 
 # --- reading
@@ -297,6 +298,24 @@ _FIND = Prepared(
 
 
 def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
-    """Return the versions a registration has had, oldest first."""
-    read = select(DocumentRow.versions).where(DocumentRow.dialect == dialect, DocumentRow.key == key)
-    return parsed(connection.execute(read).scalar_one_or_none() or "")
+    """Return the last versions a registration has had, oldest first."""
+    return histories(connection, [(dialect, key)]).get((dialect, key), [])
+
+
+def histories(connection: Connection, keys: Collection[Key]) -> dict[Key, list[Version]]:
+    """Return the last versions of the registrations under `keys`, oldest first."""
+    values = _batch_values(connection, [(dialect, key, None) for dialect, key in keys])
+    return {(dialect, key): parsed(column) for dialect, key, column in _HISTORIES.run(connection, values)}
+
+
+_VERSIONS = select(DocumentRow.dialect, DocumentRow.key, DocumentRow.versions)
+
+
+def _document_of_batch(batch: Batch) -> ColumnElement[bool]:
+    return and_(DocumentRow.dialect == batch.c.dialect, DocumentRow.key == batch.c.key)
+
+
+_HISTORIES = Prepared(
+    _VERSIONS.join(_SQLITE, _document_of_batch(_SQLITE)),
+    postgresql=_each(_POSTGRESQL, _VERSIONS.where(_document_of_batch(_POSTGRESQL)).limit(1)),
+)

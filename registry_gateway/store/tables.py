@@ -60,6 +60,7 @@ class RegistrationRow(Table):
     advertised: Mapped[bool]
     registered_at: Mapped[float]
     updated_at: Mapped[float]
+    version_due: Mapped[float | None]
     ttl: Mapped[float]
     granted_at: Mapped[float]
     heartbeat_at: Mapped[float | None]
@@ -75,8 +76,8 @@ def _belongs_to_registration() -> ForeignKeyConstraint:
 class DocumentRow(Table):
     """What a registration is answered with: bytes as the adapter rendered them, read whole and never searched.
 
-    `offers` are the names of its tools and capabilities, a line each, to be found by. `versions` are those it has had,
-    a line each, too. Columns and not tables: each table and index that a registration writes to makes it slower.
+    `offers` are the names of its tools and capabilities, a line each, to be found by. `versions` are the last
+    ones it has had, a line each, too. Columns and not tables: each table and index that a registration writes to makes it slower.
     """
 
     __tablename__ = "documents"

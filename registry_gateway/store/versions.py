@@ -1,6 +1,6 @@
 """How the versions a registration has had are kept in one column: a line each, a JSON list of time and version."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -9,9 +9,13 @@ from registry_gateway.model import Version
 _line: msgspec.json.Decoder[tuple[float, str]] = msgspec.json.Decoder(tuple[float, str])
 
 
-def lines(versions: Iterable[Version]) -> str:
-    """Return what to add to the column for `versions`."""
-    return "".join(f"{msgspec.json.encode((v.since, v.version)).decode()}\n" for v in versions)
+KEPT = 100
+"""Versions of a registration that are kept: the last ones."""
+
+
+def lines(versions: Sequence[Version]) -> str:
+    """Return the column for `versions`, oldest first; of more than `KEPT` it holds the last ones."""
+    return "".join(f"{msgspec.json.encode((v.since, v.version)).decode()}\n" for v in versions[-KEPT:])
 
 
 def parsed(column: str) -> list[Version]:

@@ -111,8 +111,8 @@ async def test_versions_that_change_within_one_commit_are_all_remembered(open_re
         registry.register(register("other")),  # the commit that the next ones wait for
         registry.register(register(version="1.0")),
         registry.renew(renew(version="1.1")),
-        registry.renew(renew(version="1.2")),
-        registry.renew(renew(version="1.0")),
+        registry.register(register(version="1.2")),
+        registry.register(register(version="1.0")),
     )
     assert [v.version for v in await registry.versions(DIALECT, "svc")] == ["1.0", "1.1", "1.2", "1.0"]
 
