@@ -26,6 +26,10 @@ Change = Register | Advertise | Deregister
 """What is limited."""
 
 
+TIMES = 20
+"""First registrations that a caller may make beyond its rate, as a multiple of it."""
+
+
 class Rate(msgspec.Struct, frozen=True):
     """`count` in `period` seconds: so many at once, and as many again as time passes."""
 
@@ -67,17 +71,25 @@ class Buckets:
         """Return how many are remembered."""
         return len(self._full_at)
 
-    def take(self, name: Hashable, now: float) -> float:
-        """Take a token at `now` and return 0, or return the seconds until there is one."""
+    def take(self, name: Hashable, now: float, size: int = 0) -> float:
+        """Take a token at `now` and return 0, or return the seconds until there is one.
+
+        With `size`, the bucket holds so many tokens if that is more than the rate's count. It fills no faster.
+        """
+        to_fill = max(self._period, size * self._token)
         # No further off than an empty bucket is, also where the clock was set back.
-        full_at = min(max(self._full_at.pop(name, now), now), now + self._period)
+        full_at = min(max(self._full_at.pop(name, now), now), now + to_fill)
         self._make_room(now)
-        wait = full_at + self._token - self._period - now
+        wait = full_at + self._token - to_fill - now
         if wait > _ROUNDING:
             self._full_at[name] = full_at
             return wait
         self._full_at[name] = full_at + self._token
         return 0.0
+
+    def full_at(self, name: Hashable, now: float) -> float:
+        """Return when the bucket will be full: `now` if it is."""
+        return self._full_at.get(name, now)
 
     def _make_room(self, now: float) -> None:
         """Drop the full ones among those used longest ago, and another one where it is needed."""
@@ -88,6 +100,48 @@ class Buckets:
             del self._full_at[name]
 
 
+class Newcomers:
+    """First registrations that callers may make beyond their rate: `TIMES` of it, or as many as they have registered.
+
+    A caller's registrations are counted when it exceeds its rate. The count is kept until all of the allowance is back
+    and the rate was not exceeded for a period, so that what is registered meanwhile makes no room for more.
+    """
+
+    def __init__(self, rate: Rate, most: int = MOST) -> None:
+        """Take the rate, and the most callers to remember."""
+        self._rate = rate
+        self._most = most
+        self._taken = Buckets(Rate(TIMES * rate.count, rate.period), most)
+        self._had: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()  # how many, and a period on
+
+    def __len__(self) -> int:
+        """Return how many callers are remembered."""
+        return len(self._had)
+
+    def counted(self, name: Hashable, now: float) -> bool:
+        """Tell whether the registrations of a caller that exceeds its rate at `now` are counted."""
+        had, until = self._had.get(name, (0, now))
+        if max(until, self._taken.full_at(name, now)) <= now:
+            return False
+        self._keep(name, had, now)
+        return True
+
+    def count(self, name: Hashable, registrations: int, now: float) -> None:
+        """Take how many registrations a caller has at `now`. Those it gave up within its rate are added."""
+        self._keep(name, registrations + self._rate.count, now)
+
+    def _keep(self, name: Hashable, had: int, now: float) -> None:
+        self._had[name] = had, now + self._rate.period
+        self._had.move_to_end(name)
+        if len(self._had) > self._most:
+            self._had.popitem(last=False)
+
+    def take(self, name: Hashable, now: float) -> float:
+        """Take a first registration at `now` and return 0, or return the seconds until there is room for it."""
+        had, _ = self._had.get(name, (0, now))
+        return self._taken.take(name, now, had)
+
+
 class Limit:
     """What callers may change: a bucket for each of them, and a small one for each service that they speak for."""
 
@@ -95,21 +149,20 @@ class Limit:
         """Take what each caller may."""
         self._callers = Buckets(rate)
         self._services = Buckets(OWN)
+        self.newcomers = Newcomers(rate)
 
-    def wait(self, command: Change, now: float) -> float:
-        """Return 0 if `command` may be done at `now`, else the seconds until it may. Administrators always may.
+    def wait(self, command: Change, now: float) -> float | None:
+        """Return 0 if `command` is within its caller's rate at `now`, else the seconds until it may be done.
 
-        The service's bucket is only touched when its caller's is empty. What registers for the first time has a full
-        one.
+        None if it is beyond that rate and within what each service may do: it may be done unless it is a first
+        registration, which has to be taken from `newcomers`. The service's bucket is touched only then.
         """
-        if isinstance(command, Deregister) and command.forced:
-            return 0.0
         who = caller(command.actor)
         wait = self._callers.take(who, now)
-        if wait:
-            service = hash((who, command.dialect, command.key))  # the key itself may be long
-            wait = min(wait, self._services.take(service, now))
-        return wait
+        if not wait:
+            return 0.0
+        service = hash((who, command.dialect, command.key))  # the key itself may be long
+        return min(wait, self._services.take(service, now)) or None
 
 
 def caller(actor: Actor) -> str:

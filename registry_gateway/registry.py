@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from registry_gateway import journal, rate, subscribing
+from registry_gateway.admission import Admission
 from registry_gateway.batch import apply
 from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
@@ -21,16 +22,13 @@ from registry_gateway.commands import (
     Renewal,
 )
 from registry_gateway.continuity import Continuity
-from registry_gateway.errors import (
-    RateLimited,
-    RegistryError,
-    Unstorable,
-)
+from registry_gateway.errors import RegistryError, Unstorable
 from registry_gateway.lease import LeasePolicy, Policies
 from registry_gateway.meters import Meters
 from registry_gateway.model import Actor, Entry, Event, Subscription, Version
 from registry_gateway.store import events, registrations, subscriptions, sweeps
 from registry_gateway.store.engine import Store
+from registry_gateway.store.keys import Key
 
 
 class Moment(NamedTuple):
@@ -73,11 +71,11 @@ class Registry:
         self.meters = meters or Meters(policies)
         batches = self.meters.batches
         self._writer: Batching[Command, Outcome] = Batching(self._commit, observe=batches["write"].observe)
-        self._finder: Batching[registrations.Key, Entry | None] = Batching(self._find, observe=batches["find"].observe)
+        self._finder: Batching[Key, Entry | None] = Batching(self._find, observe=batches["find"].observe)
         self.meters.queue("write", lambda: self._writer.waiting)
         self.meters.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(self._moment)
-        self._limit = None if limit is None else rate.Limit(limit)
+        self._admission = None if limit is None else Admission(limit, self._continuity, store, clock)
         self._heeders: list[Callable[[], None]] = []
 
     def heed(self, call: Callable[[], None]) -> None:
@@ -135,9 +133,8 @@ class Registry:
         return cast("Done", await self._writer.submit(command))
 
     async def _change(self, command: rate.Change) -> Outcome:
-        wait = 0.0 if self._limit is None else self._limit.wait(command, self._clock.now())
-        if wait:
-            raise RateLimited(rate.retry_after(wait))
+        if self._admission is not None:
+            await self._admission.admit(command)
         return await self._writer.submit(command)
 
     # --- what readers ask for
@@ -152,7 +149,7 @@ class Registry:
         rows = await self._continuity.run(self._store.scan, registrations.find_all, dialect, now if alive else None)
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
 
-    async def _find(self, keys: Sequence[registrations.Key]) -> Sequence[Entry | RegistryError | None]:
+    async def _find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
         now = await self._continuity.judging_time()
         try:
             rows = await self._continuity.run(self._store.find, registrations.find, keys)

@@ -16,7 +16,7 @@ from registry_gateway.model import Event, Registration
 from registry_gateway.settings import Configuration
 from registry_gateway.store import clock, events, presence
 from registry_gateway.store.engine import Store
-from registry_gateway.store.registrations import Key
+from registry_gateway.store.keys import Key
 
 MOST_EVENTS = 200_000
 """Most events of the last hour that are read."""

@@ -25,7 +25,8 @@ from registry_gateway.status import REGISTERED, UNWELL, Status, silences
 from registry_gateway.store import events as log
 from registry_gateway.store import offers, registrations, subscriptions
 from registry_gateway.store.events import event_of
-from registry_gateway.store.registrations import COLUMNS, Found, Key, registration_of
+from registry_gateway.store.keys import Key
+from registry_gateway.store.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.search import Column, Page, Searched, Wanted, both, matching, paged
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 

@@ -5,21 +5,14 @@ in a deadlock; the transaction that loses one is run again. On SQLite a writing 
 lock from its start.
 """
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
     Connection,
-    Select,
-    String,
-    Subquery,
-    TableValuedAlias,
-    Text,
     and_,
     bindparam,
     false,
@@ -27,7 +20,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -35,13 +27,11 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from registry_gateway.decide import Documents
 from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
+from registry_gateway.store.keys import POSTGRESQL, SQLITE, Batch, Key, batch_values, each
 from registry_gateway.store.offers import written
-from registry_gateway.store.prepared import ForEach, Prepared, Row, Values, changing, inserting, removing
+from registry_gateway.store.prepared import ForEach, Prepared, Row, changing, inserting, removing
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
 from registry_gateway.store.versions import lines, parsed
-
-Key = tuple[str, str]
-"""Dialect and key."""
 
 Found = tuple[Registration, bytes, bytes | None]
 """A registration, its document and its capabilities."""
@@ -50,46 +40,8 @@ R = RegistrationRow
 COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
 
 
-# --- a batch of keys as a table, in each database's words
-
-
-def _batch_sqlite() -> Subquery:
-    element = func.json_each(bindparam("batch", type_=String)).table_valued("value")
-    members = [
-        func.json_extract(element.c.value, f"$[{i}]").label(name) for i, name in enumerate(("dialect", "key", "owner"))
-    ]
-    return select(*members).subquery("batch")
-
-
-def _batch_postgresql() -> TableValuedAlias:
-    arrays = [bindparam(name, type_=ARRAY(Text)) for name in ("dialects", "keys", "owners")]
-    return func.unnest(*arrays).table_valued("dialect", "key", "owner").render_derived(name="batch")
-
-
-def _batch_values(connection: Connection, batch: Iterable[tuple[str, str, str | None]]) -> Values:
-    """Return the parameters for a batch, in the order of its keys: the one in which rows are locked."""
-    ordered = sorted(batch, key=itemgetter(0, 1))
-    if connection.dialect.name == "sqlite":
-        return {"batch": msgspec.json.encode(ordered).decode()}
-    dialects, keys, owners = zip(*ordered, strict=True)
-    return {"dialects": dialects, "keys": keys, "owners": owners}
-
-
-Batch = Subquery | TableValuedAlias
-
-
 def _of_batch(batch: Batch) -> ColumnElement[bool]:
     return and_(R.dialect == batch.c.dialect, R.key == batch.c.key)
-
-
-def _each(batch: Batch, inner: Select[Any]) -> Select[Any]:
-    """Return the rows that `inner` finds for each row of the batch, one look-up after the other, on PostgreSQL.
-
-    It may not be flattened into a join, so it has to have a lock or a limit. PostgreSQL keeps the plan it made when the
-    table was small, and the plan for a join in a small table is to read it from end to end.
-    """
-    found = inner.lateral("found")
-    return select(*found.c).select_from(batch.join(found, true()))
 
 
 def _now() -> BindParameter[Any]:
@@ -110,7 +62,7 @@ def _renewal_sqlite(batch: Batch) -> ReturningUpdate[Any]:
 def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
     """The rows are locked in the order of their keys, and then found by where they are."""
     place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
-    due = _each(batch, select(place).where(_of_batch(batch), _owned(batch)).with_for_update()).cte("due")
+    due = each(batch, select(place).where(_of_batch(batch), _owned(batch)).with_for_update()).cte("due")
     return _renewing(literal_column("registrations.ctid") == due.c.place)
 
 
@@ -118,11 +70,10 @@ def _owned(batch: Batch) -> ColumnElement[bool]:
     return or_(R.owner.is_(None), R.owner == batch.c.owner)
 
 
-_SQLITE, _POSTGRESQL = _batch_sqlite(), _batch_postgresql()
-_RENEWAL = Prepared(_renewal_sqlite(_SQLITE), postgresql=_renewal_postgresql(_POSTGRESQL))
+_RENEWAL = Prepared(_renewal_sqlite(SQLITE), postgresql=_renewal_postgresql(POSTGRESQL))
 _LOCKED = Prepared(
-    select(*COLUMNS).join(_SQLITE, _of_batch(_SQLITE)),  # the whole transaction is the lock
-    postgresql=_each(_POSTGRESQL, select(*COLUMNS).where(_of_batch(_POSTGRESQL)).with_for_update()),
+    select(*COLUMNS).join(SQLITE, _of_batch(SQLITE)),  # the whole transaction is the lock
+    postgresql=each(POSTGRESQL, select(*COLUMNS).where(_of_batch(POSTGRESQL)).with_for_update()),
 )
 
 
@@ -178,14 +129,14 @@ def renew(
 
     Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
     """
-    values = _batch_values(connection, batch)
+    values = batch_values(connection, batch)
     rows = _RENEWAL.run(connection, values | {"now": now})
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
 def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
     """Return the registrations under `keys`, locked until the transaction ends."""
-    values = _batch_values(connection, [(dialect, key, None) for dialect, key in keys])
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
     rows = _LOCKED.run(connection, values)
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
@@ -264,7 +215,7 @@ _SET_VERSIONS = changing(DocumentRow, "versions")
 
 def find(connection: Connection, keys: Collection[Key]) -> dict[Key, Found]:
     """Return the registrations under `keys` with their documents, alive or not; those there are."""
-    values = _batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
     rows = _FIND.run(connection, values)
     return {(row[0], row[1]): (registration_of(row), row[-2], row[-1]) for row in rows}
 
@@ -292,8 +243,8 @@ _FIND_ALL = {
     (True, True): Prepared(_IN_ORDER.where(_OF_DIALECT, _ALIVE)),
 }
 _FIND = Prepared(
-    _ENTRIES.join(_SQLITE, _of_batch(_SQLITE)),
-    postgresql=_each(_POSTGRESQL, _ENTRIES.where(_of_batch(_POSTGRESQL)).limit(1)),
+    _ENTRIES.join(SQLITE, _of_batch(SQLITE)),
+    postgresql=each(POSTGRESQL, _ENTRIES.where(_of_batch(POSTGRESQL)).limit(1)),
 )
 
 
@@ -304,11 +255,11 @@ def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
 
 def histories(connection: Connection, keys: Collection[Key]) -> dict[Key, list[Version]]:
     """Return the last versions of the registrations under `keys`, oldest first."""
-    values = _batch_values(connection, [(dialect, key, None) for dialect, key in keys])
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
     return {(dialect, key): parsed(column) for dialect, key, column in _HISTORIES.run(connection, values)}
 
 
-_VERSIONS = select(DocumentRow.dialect, DocumentRow.key, DocumentRow.versions)
+_HISTORY: list[Any] = [DocumentRow.dialect, DocumentRow.key, DocumentRow.versions]
 
 
 def _document_of_batch(batch: Batch) -> ColumnElement[bool]:
@@ -316,6 +267,6 @@ def _document_of_batch(batch: Batch) -> ColumnElement[bool]:
 
 
 _HISTORIES = Prepared(
-    _VERSIONS.join(_SQLITE, _document_of_batch(_SQLITE)),
-    postgresql=_each(_POSTGRESQL, _VERSIONS.where(_document_of_batch(_POSTGRESQL)).limit(1)),
+    select(*_HISTORY).join(SQLITE, _document_of_batch(SQLITE)),
+    postgresql=each(POSTGRESQL, select(*_HISTORY).where(_document_of_batch(POSTGRESQL)).limit(1)),
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from registry_gateway.commands import Advertise, Deregister, Register
 from registry_gateway.model import ANONYMOUS, Actor
-from registry_gateway.rate import OWN, Buckets, Limit, Rate, caller, parse, retry_after
+from registry_gateway.rate import OWN, Buckets, Limit, Newcomers, Rate, caller, parse, retry_after
 
 NOW = 1_800_000_000.0
 SHARED = Actor("key:plain:1")
@@ -114,27 +114,68 @@ def test_a_credential_counts_wherever_it_comes_from_and_without_one_the_address(
     assert (caller(one) == caller(other)) is same
 
 
-def test_first_registrations_pass_however_many_there_are() -> None:
-    limit = Limit(Rate(1, 3600.0))
-    assert [limit.wait(registration(f"s{n}"), NOW) for n in range(1000)] == [0.0] * 1000
+def test_first_registrations_have_an_allowance_of_twenty_times_the_rate() -> None:
+    newcomers = Newcomers(Rate(2, 60.0))
+    assert [newcomers.take("a", NOW) for _ in range(40)] == [0.0] * 40
+    assert newcomers.take("a", NOW) == pytest.approx(60.0 / 40, abs=1e-5)
+    assert newcomers.take("b", NOW) == 0.0
+    assert [newcomers.take("a", NOW + 60) > 0 for _ in range(41)] == [False] * 40 + [True]
+
+
+def test_a_caller_with_more_registrations_has_room_for_as_many() -> None:
+    newcomers = Newcomers(Rate(2, 60.0))
+    assert not newcomers.counted("a", NOW)
+    newcomers.count("a", 100, NOW)
+    assert newcomers.counted("a", NOW)
+    assert not newcomers.counted("b", NOW)
+    assert [newcomers.take("a", NOW) for _ in range(102)] == [0.0] * 102  # with those it gave up within its rate
+    assert newcomers.take("a", NOW) == pytest.approx(60.0 / 40, abs=1e-5)  # it fills as fast as that of others
+    assert newcomers.take("a", NOW + 1.6) == 0.0
+
+
+def test_what_a_caller_adds_makes_no_room_until_all_of_it_is_back() -> None:
+    newcomers = Newcomers(Rate(2, 60.0))
+    newcomers.count("a", 100, NOW)
+    while not newcomers.take("a", NOW):
+        pass
+    assert newcomers.counted("a", NOW + 100)  # 102 of them take 153 s
+    assert not newcomers.counted("a", NOW + 161)
+    newcomers.count("b", 0, NOW)
+    assert newcomers.counted("b", NOW + 59)
+    assert newcomers.counted("b", NOW + 118)  # it went on exceeding its rate
+    assert not newcomers.counted("b", NOW + 179)
+
+
+def test_callers_with_newcomers_are_forgotten_as_well() -> None:
+    newcomers = Newcomers(Rate(2, 60.0), most=10)
+    for number in range(100):
+        newcomers.count(number, 0, NOW)
+    assert len(newcomers) == 10
+    assert newcomers.counted(99, NOW)
+    assert not newcomers.counted(0, NOW)
 
 
 def test_a_whole_fleet_may_leave_register_and_post_its_tools_at_once() -> None:
     limit = Limit(Rate(1, 3600.0))
-    for number in range(1000):
-        key = f"s{number}"
-        assert limit.wait(Deregister(dialect="plain", key=key, actor=SHARED), NOW) == 0.0
-        assert limit.wait(registration(key), NOW) == 0.0
-        assert limit.wait(Advertise("plain", key, b"[]", SHARED), NOW) == 0.0
+    waits = [
+        limit.wait(command, NOW)
+        for key in map(str, range(1000))
+        for command in (
+            Deregister(dialect="plain", key=key, actor=SHARED),
+            registration(key),
+            Advertise("plain", key, b"[]", SHARED),
+        )
+    ]
+    assert waits == [0.0] + [None] * 2999  # unless it is a first registration, for which `Newcomers` counts
 
 
 def test_one_that_goes_on_and_on_is_told_when_to_come_back() -> None:
     limit = Limit(Rate(2, 3600.0))
     waits = [limit.wait(registration("a"), NOW) for _ in range(2 + OWN.count + 1)]
-    assert waits[:-1] == [0.0] * (2 + OWN.count)
+    assert waits[:-1] == [0.0] * 2 + [None] * OWN.count
     assert waits[-1] == pytest.approx(OWN.period / OWN.count, abs=1e-5)  # and not half an hour
-    assert limit.wait(registration("b"), NOW) == 0.0
-    assert limit.wait(registration("a"), NOW + waits[-1]) == 0.0
+    assert limit.wait(registration("b"), NOW) is None
+    assert limit.wait(registration("a"), NOW + OWN.period / OWN.count) is None
 
 
 def test_nobody_spends_what_another_callers_service_may() -> None:
@@ -142,13 +183,7 @@ def test_nobody_spends_what_another_callers_service_may() -> None:
     stranger = Actor("key:plain:2")
     while not limit.wait(registration("a", stranger), NOW):
         pass
-    assert [limit.wait(registration("a"), NOW) for _ in range(1 + OWN.count)] == [0.0] * (1 + OWN.count)
-
-
-def test_administrators_always_may() -> None:
-    limit = Limit(Rate(1, 3600.0))
-    removal = Deregister(dialect="plain", key="a", actor=Actor("cli:root"), forced=True)
-    assert [limit.wait(removal, NOW) for _ in range(100)] == [0.0] * 100
+    assert [limit.wait(registration("a"), NOW) for _ in range(1 + OWN.count)] == [0.0] + [None] * OWN.count
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.01, 1), (1.0, 1), (1.01, 2), (3600.0, 3600)])

@@ -1,0 +1,67 @@
+"""Whether a change is let in where a rate limit is set. Only what is beyond its caller's rate asks the database."""
+
+from collections.abc import Sequence
+
+from registry_gateway.batching import Batching, Shared
+from registry_gateway.clock import Clock
+from registry_gateway.commands import Advertise, Deregister, Register
+from registry_gateway.continuity import Continuity
+from registry_gateway.errors import RateLimited, RegistryError, Unstorable
+from registry_gateway.rate import Change, Limit, Rate, caller, retry_after
+from registry_gateway.store import newcomers
+from registry_gateway.store.engine import Store
+from registry_gateway.store.keys import Key
+
+Holder = tuple[str, str | None]
+"""A dialect, and the account in it; None where the dialect has no accounts: all of its registrations."""
+
+
+class Admission:
+    """Lets changes in by a `Limit`, and tells first registrations from others."""
+
+    def __init__(self, rate: Rate, continuity: Continuity, store: Store, clock: Clock) -> None:
+        """Take the rate of each caller, the database, and the clock."""
+        self._limit = Limit(rate)
+        self._continuity = continuity
+        self._store = store
+        self._clock = clock
+        self._known: Batching[Key, bool] = Batching(self._are_known)
+        self._held: Shared[Holder, int] = Shared(self._count)
+
+    async def admit(self, command: Change) -> None:
+        """Return if `command` may be done now. Administrators always may.
+
+        Raises:
+            RateLimited: It may not, and has changed nothing.
+            StoreUnavailable: The database has to be asked and can't be reached.
+        """
+        if isinstance(command, Deregister) and command.forced:
+            return
+        now = self._clock.now()
+        wait = self._limit.wait(command, now)
+        if wait is None:
+            wait = await self._beyond(command, now)
+        if wait:
+            raise RateLimited(retry_after(wait))
+
+    async def _beyond(self, command: Change, now: float) -> float:
+        """Return the seconds to wait for a change beyond its caller's rate; 0 unless it is a first registration."""
+        allowance, who = self._limit.newcomers, (caller(command.actor), command.dialect)
+        if not allowance.counted(who, now):
+            owner = None if isinstance(command, Advertise) else command.owner
+            allowance.count(who, await self._held.submit((command.dialect, owner)), now)
+        if not isinstance(command, Register) or await self._known.submit((command.dialect, command.key)):
+            return 0.0
+        return allowance.take(who, now)
+
+    async def _are_known(self, keys: Sequence[Key]) -> Sequence[bool | RegistryError]:
+        try:
+            known = await self._continuity.run(self._store.find, newcomers.known, keys)
+        except Unstorable as error:
+            if len(keys) == 1:
+                return [error]
+            return [answer for key in keys for answer in await self._are_known([key])]
+        return [key in known for key in keys]
+
+    async def _count(self, holder: Holder) -> int:
+        return await self._continuity.run(self._store.read, newcomers.held, *holder)
