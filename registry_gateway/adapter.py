@@ -13,10 +13,12 @@ from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway.accounts import Accounts
+from registry_gateway.body import BodyCutShort
 from registry_gateway.clock import Clock
 from registry_gateway.exchange import NOSNIFF, Answer, methods, request_id
 from registry_gateway.importing import Importer
@@ -79,6 +81,7 @@ class Adapter:
         closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
         open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
             it, or None. Leave it out for a dialect that is never open, or always is on purpose.
+        warnings: Tells, from the gateway's settings and its own, what `serve` warns of at the start: one line each.
         write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
             as they are written.
         importer: How it takes over what another registry of its kind lists, if it can.
@@ -92,6 +95,7 @@ class Adapter:
     welcome: Callable[[str, Any], Sequence[str]]
     open_writes: Callable[[Any], str | None] = lambda _own: None
     closed_reads: Callable[[Any], bool] = lambda _own: False
+    warnings: Callable[[Settings, Any], Sequence[str]] = lambda _core, _own: ()
     write_only: Sequence[str] = ()
     importer: Importer | None = None
 
@@ -151,6 +155,8 @@ class Mounted:
             if "\x00" in scope["path"]:
                 raise HTTPException(404)  # no key holds NUL: PostgreSQL's text can't
             await self._router(scope, receive, send)
+        except (BodyCutShort, ClientDisconnect):
+            return  # there is no client to answer, and no answer to count; the connection counts it
         except Exception as error:
             answer = self._fault(error, scope)
             answer.mask()

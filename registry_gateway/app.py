@@ -6,22 +6,24 @@ import gc
 import os
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, catalogue, detail, migrate, openapi, prometheus, settings
+from registry_gateway import admin, catalogue, detail, hangup, migrate, openapi, prometheus, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
+from registry_gateway.answering import ABANDONED
 from registry_gateway.api_pages import ApiPages
 from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.errors import StoreRefuses, StoreUnavailable
 from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.figures import Figures
-from registry_gateway.hangup import on_hangup
+from registry_gateway.forwarded import Forwarded
 from registry_gateway.keys import Keyrings
 from registry_gateway.meters import Meters
 from registry_gateway.own_operations import OPERATIONS
@@ -35,6 +37,10 @@ OBJECTS_IN_FLIGHT = 20_000
 """New objects after which the garbage collector looks for cycles. A request at work and its connection have up to 80,
 so 250 of them at once are not looked at yet.
 """
+
+
+_UNQUOTED = "/!$&'()*+,;=:@~"
+"""What clients leave as it is in a path, beside letters, digits and `_.-` (RFC 3986, 3.3)."""
 
 
 class Gateway:
@@ -53,16 +59,22 @@ class Gateway:
         self.mounts = {m.name: m.mount for m in (*mounts.values(), self._own)}
         self._pages.publish(self.mounts)
         self._lifespan = Router(lifespan=self._run)
+        self._prefix_as_sent = quote(core.settings.root_path, safe=_UNQUOTED).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. `/path/` is `/path`: the clients follow no redirects."""
         if scope["type"] != "http":
+            scope.get("state", {})[ABANDONED] = self.core.registry.meters.abandoned
             await self._lifespan(scope, receive, send)
             return
         path: str = scope["path"]
+        as_sent: bytes = scope.get("raw_path") or b""
         prefix = self.core.settings.root_path
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             path = path[len(prefix) :] or "/"
+            as_sent = as_sent.removeprefix(self._prefix_as_sent)
+        if b"%" in as_sent and b"%" in as_sent[1:].partition(b"/")[0]:
+            path = as_sent.decode("ascii")  # nothing is called that: a proxy's rule for /admin has to hold
         if len(path) > 1 and path[-1] == "/":
             path = path[:-1]
         # A proxy may pass the prefix on or strip it, so it is taken off here and Starlette is told of none.
@@ -107,7 +119,7 @@ class Gateway:
         published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")
         core.keyrings.report()
         try:
-            with on_hangup(core.keyrings.reload):
+            with hangup.on_hangup(core.keyrings.reload):
                 yield
         finally:
             house.cancel()
@@ -183,8 +195,9 @@ def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> 
         )
 
 
-def from_environment() -> Gateway:
-    """Build the gateway from the environment alone: what each worker process of `serve` does."""
+def from_environment() -> Forwarded:
+    """Build the gateway from the environment alone, behind its proxies: what each worker process of `serve` does."""
+    hangup.ignore()
     adapters = adapters_module.installed()
     figures = Figures.of_process(os.environ)
     gateway = create_app(settings.load(adapters, os.environ), adapters, figures=figures)
@@ -194,4 +207,4 @@ def from_environment() -> Gateway:
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS_IN_FLIGHT)
-    return gateway
+    return Forwarded(gateway, gateway.core.settings.forwarded_allow_ips)

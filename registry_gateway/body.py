@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 
 MAX_NESTING = 100
 """Arrays and objects that may stand inside each other in a body. What is stored goes out to readers of every kind,
@@ -15,6 +16,14 @@ wrapped a little deeper, and some parsers stop not far above (Rust's serde_json 
 
 class EmptyBody(Exception):
     """A body is needed, and there is none."""
+
+
+class BodyCutShort(HTTPException):
+    """The client left, or was dropped, before the end of the body. Nobody reads the answer."""
+
+    def __init__(self) -> None:
+        """Be a 400 where it is worded all the same."""
+        super().__init__(400, "The request ended before its body")
 
 
 class BodyTooLarge(Exception):

@@ -1,24 +1,38 @@
-"""A client's connection, with what uvicorn's has not: limits on how large the head of a request may be and on how long
-a client may keep us waiting, and answers that leave in one piece.
+"""A client's connection, with what uvicorn's has not: limits on how much of a request it takes, on how many requests
+wait, and on how long a client may keep us waiting.
 
 uvicorn reads HTTP with httptools. That takes a head of any size (`h11_max_incomplete_event_size` is for uvicorn's other
-parser), and a request that never ends holds its connection for ever. Here a look at each connection every
-`PATIENCE_SECONDS` ends that; a request in time pays nothing for it. The same look finds connections nobody uses any
-longer: uvicorn sets a timer after each answer and clears it before the next, 2 to 3 % of what a heartbeat costs.
+parser), parses all that was received at once, and adds trailers to the headers. A request that never ends holds its
+connection for ever. Here a look at each connection every `PATIENCE_SECONDS` ends that; a request in time pays nothing
+for it. The same look finds connections nobody uses any longer: uvicorn sets a timer after each answer and clears it
+before the next, 2 to 3 % of what a heartbeat costs.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, MutableMapping
+import sys
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 
-from registry_gateway.exchange import WHOLE
+from registry_gateway.address import unmapped
+from registry_gateway.answering import Answering
 
 MAX_HEAD_BYTES = 32_768
 """Most bytes in the path, query and headers of a request. The longest token that is accepted has 16,384."""
+
+MAX_TRAILER_BYTES = 32_768
+"""Most bytes in the trailers of a chunked body, and in anything else that is neither head nor body."""
+
+PIECE_BYTES = 512
+"""Bytes that are parsed at a time where many requests may be among them. The shortest request has 18."""
+
+MAX_LINES = 64
+"""Most lines in what is parsed at a time if it is longer. A request has two or more."""
+
+MAX_WAITING = 4
+"""Requests waiting behind the one being answered, from which on no further piece is parsed. One piece may add 28."""
 
 PATIENCE_SECONDS = 20.0
 """What a client keeps us waiting for at two looks, this far apart, is not waited for any longer: the rest of a request,
@@ -29,8 +43,8 @@ who close it, and no request meets a connection that is just being closed.
 STOP_PATIENCE_SECONDS = 1.0
 """The same, once the gateway stops, for a client that reads nothing of its answer."""
 
-COPIED_BYTES = 16_384
-"""Most bytes of a body that are copied behind its head; with more, a list of two costs less than the copy."""
+STOP_ARRIVAL_SECONDS = 5.0
+"""How long the rest of a request is waited for once the gateway stops."""
 
 _HANDSHAKE = b"\x16"
 """What TLS begins with (RFC 8446, 5.1: a record of the type handshake), and no method of HTTP."""
@@ -38,20 +52,51 @@ _HANDSHAKE = b"\x16"
 log = logging.getLogger("registry_gateway.connection")
 
 
-class Connection(HttpToolsProtocol):
+class _TooLargeError(ValueError):
+    """Stops the parser, which has `send_400_response` called."""
+
+
+class _Flow(FlowControl):
+    """uvicorn's flow control, which reads on whenever an answer ends or a body is asked for.
+
+    `full` stops that while received bytes wait to be parsed.
+    """
+
+    full = False
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is full."""
+        if self.read_paused and not self.full:
+            super().resume_reading()
+
+
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Takes the place of the headers while trailers arrive. Counts the fields and keeps none."""
+
+    size = 0
+
+    def append(self, field: tuple[bytes, bytes]) -> None:
+        """Count a field, with its colon, space and line end."""
+        self.size += len(field[0]) + len(field[1]) + 4
+        if self.size > MAX_TRAILER_BYTES:
+            raise _TooLargeError
+
+
+class Connection(Answering):
     """uvicorn's connection, watched. It refuses in plain text, as uvicorn does what is no HTTP."""
 
     patience: ClassVar[float] = PATIENCE_SECONDS
+    flow: _Flow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start to watch."""
         super().connection_made(transport)
-        self._extensions: dict[str, Any] = {WHOLE: self._write_whole}
-        no_request_yet: Any = {}
-        self.scope = no_request_yet  # a client that sends nothing is waited for like one that sends half a head
-        self._partial: object = None
-        self._first = self._earlier = self._now = 0
-        self._too_large = False
+        self.flow = _Flow(transport)
+        if self.client is not None:
+            self.client = (unmapped(self.client[0]), self.client[1])
+        self._unparsed = b""
+        self._now = 0
+        self._unplaced = 0
         self._waited_for: object = None
         self._unread = 0
         self._watch = self.loop.call_later(self.patience, self._look)
@@ -59,86 +104,100 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to watch."""
         self._watch.cancel()
-        self._extensions.clear()  # or only the garbage collector would find what refers to itself in there
+        self._unparsed = b""
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Finish what is being answered, if its reader lets us."""
+        """Finish what is being answered, if its reader lets us, and what arrives in time."""
         super().shutdown()
         self._watch.cancel()
+        self._arrival_ends = self.loop.time() + STOP_ARRIVAL_SECONDS
         self._stop()
 
-    # --- at once
-
-    def _write_whole(
-        self, scope: MutableMapping[str, Any], status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
-    ) -> bool:
-        """Write a whole answer, head and body, and end the request; tell whether that could be done.
-
-        It could not where there is more to do than to write: the client reads too slowly, has gone, or has sent the
-        next request already; or uvicorn is to log requests. See `exchange.WHOLE`.
-        """
-        cycle = self.cycle
-        if cycle.scope is not scope or cycle.response_started or cycle.access_log:
-            return False
-        if self.flow.write_paused or cycle.disconnected:
-            return False
-        fields = (*cycle.default_headers, *headers)
-        lines = [STATUS_LINE[status]]
-        for name, value in fields:
-            lines += (name, b": ", value, b"\r\n")
-        head = b"".join((*lines, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"))
-        if head.count(b"\n") != len(fields) + (2 if cycle.keep_alive else 3):
-            return False  # a line break in a header: uvicorn refuses it
-        if scope["method"] == "HEAD":
-            body = b""
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        if len(body) <= COPIED_BYTES:
-            self.transport.write(head + body)
-        else:
-            self.transport.writelines((head, body))
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
-        return True
-
-    # --- how large
+    # --- how much
 
     def data_received(self, data: bytes) -> None:
-        """Read on; refuse a head that is too large before its end, too, so that it takes no memory."""
+        """Parse what came: all of it, or what may hold many requests piece by piece."""
+        if self._unparsed or (len(data) > PIECE_BYTES and data.count(b"\n") > MAX_LINES):
+            self._unparsed += data
+            self._parse()
+        else:
+            self._feed(data)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, and parse further ones now that there is room."""
+        super().on_response_complete()
+        if self._unparsed:
+            self._parse()
+
+    def _parse(self) -> None:
+        """Parse piece by piece until too many requests wait. Nothing more is read before all is parsed."""
+        parsed = 0
+        while parsed < len(self._unparsed) and len(self.pipeline) < MAX_WAITING and not self._is_deaf():
+            self._feed(self._unparsed[parsed : parsed + PIECE_BYTES])
+            parsed += PIECE_BYTES
+        self._unparsed = b"" if self._is_deaf() else self._unparsed[parsed:]
+        self.flow.full = bool(self._unparsed)
+        if self.flow.full:
+            self.flow.pause_reading()
+        elif not self.pipeline:
+            self.flow.resume_reading()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse. Refuse a head that does not end, or what belongs neither to a head nor to a body, while it is small.
+
+        What counts of a head is known at its end: names and values, without what stands between them.
+        """
         self._now = len(data)
         if data.startswith(_HANDSHAKE) and not self._has_begun():
             self._refuse_tls()
             return
+        self._unplaced += self._now  # back to 0 at the end of a head, at each part of a body, and at its end
         super().data_received(data)
-        if self._has_head():
-            self._earlier = 0
-        elif self.scope is not self._partial:
-            self._partial, self._first, self._earlier = self.scope, len(data), len(data)
-        else:
-            # Where in the first piece it begins is not known: that is not counted, and at most 256 KiB.
-            self._earlier += len(data)
-            if self._earlier - self._first > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if self._unplaced > MAX_TRAILER_BYTES and (self._has_head() or self._unplaced > 2 * MAX_HEAD_BYTES):
+            self._refuse_size()
 
     def on_headers_complete(self) -> None:
         """Go on to the body, or refuse a head that is too large. Added up only if so much has come."""
-        if self._earlier + self._now > MAX_HEAD_BYTES:
+        if self._unplaced + self._now > MAX_HEAD_BYTES:
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > MAX_HEAD_BYTES:
-                self._too_large = True
-                raise ValueError("the head is too large")  # stops the parser, which has send_400_response called
-        self.scope["extensions"] = self._extensions
+                raise _TooLargeError
+        self._unplaced = 0
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """Keep trailers, which may follow, out of the headers. Called in chunked bodies only."""
+        self.headers = _Trailers()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body for the application. As uvicorn does, but for upgrades: there are no web sockets."""
+        self._unplaced = 0
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """Tell the application that this was all."""
+        self._unplaced = 0
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with what could not be parsed."""
-        if self._too_large:
+        error = sys.exception()  # the parser's; what stopped it is its context
+        if error is not None and isinstance(error.__context__, _TooLargeError):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         else:
             super().send_400_response(msg)
+
+    def _refuse_size(self) -> None:
+        if not self._is_deaf():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _refuse_tls(self) -> None:
         """Say what came. The answer is plain text: TLS clients call that a "wrong version number", which can be
@@ -150,15 +209,6 @@ class Connection(HttpToolsProtocol):
             extra={"client": client},
         )
         self._refuse(HTTPStatus.BAD_REQUEST)
-
-    def on_response_complete(self) -> None:
-        """Go on with the next request, if it is here already. No timer for the case that none comes: see `_look`."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
 
     # --- how long
 
@@ -173,9 +223,12 @@ class Connection(HttpToolsProtocol):
         self._watch = self.loop.call_later(self.patience, self._look)
 
     def _stop(self) -> None:
-        """Look for readers who hold up the stop; for requests that still arrive uvicorn has a patience of its own."""
-        if not self._stands_still():
-            self._watch = self.loop.call_later(STOP_PATIENCE_SECONDS, self._stop)
+        """Look for clients who hold up the stop: they read nothing of an answer, or their request does not end."""
+        if self._stands_still():
+            return
+        if self.loop.time() >= self._arrival_ends and not self.transport.is_closing() and self._awaited() is not None:
+            self._give_up()
+        self._watch = self.loop.call_later(STOP_PATIENCE_SECONDS, self._stop)
 
     def _stands_still(self) -> bool:
         """Drop a client who has read nothing of its answer since the last look, and tell whether it was one."""
@@ -191,7 +244,7 @@ class Connection(HttpToolsProtocol):
 
         None if nothing is waited for.
         """
-        if self.flow.read_paused:  # it is we who don't read
+        if self.flow.read_paused or self._refusal is not None:  # it is we who don't read, or don't care
             return None
         if not self._has_head() or self.cycle.more_body:
             return self.scope
@@ -200,20 +253,8 @@ class Connection(HttpToolsProtocol):
     def _has_begun(self) -> bool:
         return "type" in self.scope  # set at the first byte of the first request
 
-    def _has_head(self) -> bool:
-        return "method" in self.scope  # where uvicorn puts it last
-
     def _give_up(self) -> None:
-        answering = self._has_head() and self.cycle.response_started
-        if self._now and not answering:
+        if self._now and not (self._has_head() and self.cycle.response_complete):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.close()
-
-    def _refuse(self, status: HTTPStatus) -> None:
-        content = status.phrase
-        self.transport.write(
-            f"HTTP/1.1 {status.value} {content}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            f"content-length: {len(content)}\r\nconnection: close\r\n\r\n{content}".encode()
-        )
-        self.transport.close()

@@ -19,7 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from registry_gateway.body import BodyTooLarge, utf8
+from registry_gateway.address import is_authority
+from registry_gateway.body import BodyCutShort, BodyTooLarge, utf8
 from registry_gateway.masking import masked
 from registry_gateway.model import Actor
 from registry_gateway.settings import PREFIX, Settings
@@ -137,7 +138,7 @@ class Call:
 
         Raises:
             BodyTooLarge: It is larger than the configured limit; the rest is not read.
-            HTTPException: With 400, the client has gone, or was dropped, before its end: part of a body is none.
+            BodyCutShort: The client has gone, or was dropped, before its end: part of a body is none.
         """
         limit = self._settings.max_body_bytes
         if int(self.header(b"content-length") or 0) > limit:
@@ -150,7 +151,7 @@ class Call:
             if len(body) > limit:
                 raise BodyTooLarge(limit)
         if message["type"] == "http.disconnect":
-            raise HTTPException(400, "The request ended before its body")
+            raise BodyCutShort
         if len(body) > limit:
             raise BodyTooLarge(limit)
         return utf8(body)
@@ -179,7 +180,8 @@ class Call:
         """Return the URL this gateway is reached under, without a slash at the end.
 
         The configured public URL, else the scheme and `Host` of the request: uvicorn has applied the
-        `X-Forwarded-Proto` of trusted proxies by now. Nobody looks at `X-Forwarded-Host`.
+        `X-Forwarded-Proto` of trusted proxies by now. Nobody looks at `X-Forwarded-Host`. A `Host` may hold anything:
+        see `check_host`.
         """
         settings = self._settings
         if settings.public_url is not None:
@@ -188,6 +190,20 @@ class Call:
             _warn_of_proxy(self.scope.get("client"))
         host = self.header(b"host") or f"localhost:{settings.port}"  # HTTP/1.0 needs to send none
         return f"{self.scope['scheme']}://{host}{settings.root_path}"
+
+    def check_host(self) -> None:
+        """Check the `Host` that `base_url` is made of, before it is handed out.
+
+        Raises:
+            HTTPException: With 400, there are two, or it is not a host with an optional port (RFC 3986, 3.2).
+        """
+        if self._settings.public_url is not None:
+            return
+        hosts = [str(value, "latin-1") for name, value in self.scope["headers"] if name == b"host"]
+        if len(hosts) > 1:
+            raise HTTPException(400, "The request has more than one Host header")
+        if hosts and hosts[0] and not is_authority(hosts[0]):
+            raise HTTPException(400, "The Host header is not a host name or address with an optional port")
 
     @property
     def _settings(self) -> Settings:
@@ -254,7 +270,7 @@ class _Resource(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether it is this path."""
-        found = self.path_regex.match(scope["path"])
+        found = self.path_regex.fullmatch(scope["path"])  # a `$` lets a line break pass at the end
         if found is None:
             return Match.NONE, {}
         return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}

@@ -103,6 +103,7 @@ class Meters:
         self.requests: list[Requests] = []
         self.watchers = self.figures.row(1)  # none, until `watch` says who knows
         self.waiting: dict[str, Row] = {}
+        self.abandoned = self.figures.row(1)
 
     def queue(self, name: str, length: Callable[[], int]) -> None:
         """Have the length of a queue looked at."""

@@ -177,9 +177,7 @@ def caller(actor: Actor) -> str:
     except ValueError:
         return f"{ANONYMOUS} {actor.address}"
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return f"{ANONYMOUS} {ipaddress.IPv6Network((int(address), 64), strict=False)}"
-        address = address.ipv4_mapped
+        return f"{ANONYMOUS} {ipaddress.IPv6Network((int(address), 64), strict=False)}"
     return f"{ANONYMOUS} {address}"
 
 

@@ -16,7 +16,7 @@ from registry_gateway.adapter import Adapter, Core, Mount
 from registry_gateway.importing import Importer
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.operation import secured
-from registry_gateway.settings import Seconds, Settings
+from registry_gateway.settings import PREFIX, Seconds, Settings
 from registry_gateway.unasked import Unasked
 
 
@@ -81,6 +81,16 @@ def open_writes(own: ChapSettings) -> str | None:
     return KEY if own.registration_key is None and own.registration_key_file is None else None
 
 
+def warnings(core: Settings, own: ChapSettings) -> Sequence[str]:
+    """Say that a client chooses where it sends its key, where it does."""
+    if open_writes(own) or own.ping_url == "relative" or core.public_url is not None:
+        return ()
+    return (
+        "chap services send their key to the ping_url they are given, and it follows the Host header of their request; "
+        f"set {PREFIX}PUBLIC_URL",
+    )
+
+
 def welcome(url: str, own: ChapSettings) -> Sequence[str]:
     """Say where the dialect is and how to register something."""
     header = "" if open_writes(own) else " -H 'X-Service-Key: YOUR-KEY'"
@@ -99,6 +109,7 @@ adapter = Adapter(
     mount=mount,
     welcome=welcome,
     open_writes=open_writes,
+    warnings=warnings,
     write_only=(REGISTER,),
     importer=Importer(
         "/v2/services", "X-Service-Key", lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)

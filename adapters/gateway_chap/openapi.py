@@ -59,6 +59,7 @@ _REGISTER = Operation(
     },
     responses={
         200: Response("Registered, for `ttl_seconds` from now.", RegisterResponse),
+        400: Response("The ping URL would be made of a `Host` header that is none, or of two.", Detail),
         401: _REFUSED[401],
         403: Response("There are as many services as `REGISTRY_GATEWAY_CHAP_MAX_SERVICES` allows.", Detail),
         413: Response("The body is too large.", Detail),

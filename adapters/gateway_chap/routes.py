@@ -74,6 +74,8 @@ class Chap:
         if self._keyring is None:
             self._unasked.notice(call, b"x-service-key")
         command = translate.register(await call.body(), self._ttl, actor)
+        if self._absolute:
+            call.check_host()
         outcome = await self._registry.register(command)
         base = call.base_url() if self._absolute else ""
         return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))

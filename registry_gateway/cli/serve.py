@@ -18,7 +18,7 @@ import uvicorn
 from sqlalchemy import inspect
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from registry_gateway import adapter, figures, log, migrate, settings
+from registry_gateway import adapter, figures, hangup, log, migrate, settings
 from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
 from registry_gateway.cli.program import NAME
@@ -97,6 +97,7 @@ def serve(
         scheme = "http" if ssl_certfile is None else "https"
         port: int = listener.getsockname()[1]
         _warn_of_open_dialects(configuration, adapters)
+        _warn_of_settings(configuration, adapters)
         _welcome(configuration, adapters, f"{scheme}://{_reachable(own.host)}:{port}")
         # The application is built from the environment: here, in each worker, and again at each reload.
         os.environ.update({env: setting(value) for env, value in given.items() if value is not None})
@@ -113,8 +114,7 @@ def serve(
             access_log=False,
             server_header=False,
             date_header=True,
-            proxy_headers=True,
-            forwarded_allow_ips=own.forwarded_allow_ips,
+            proxy_headers=False,  # the application looks at them: see `forwarded`
             http=Connection,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
@@ -256,6 +256,12 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter
         )
 
 
+def _warn_of_settings(configuration: Configuration, adapters: tuple[Adapter, ...]) -> None:
+    for dialect in adapter.chosen(adapters, configuration.gateway):
+        for warning in dialect.warnings(configuration.gateway, configuration.adapters[dialect.name]):
+            click.echo(f"{NAME}: warning: {warning}", err=True)
+
+
 def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:
     own = configuration.gateway
     url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
@@ -275,7 +281,25 @@ def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound:
 
 
 class Workers(Multiprocess):
-    """uvicorn's supervisor, with another SIGHUP: the workers get it and read their files again. None is replaced."""
+    """uvicorn's supervisor, with another SIGHUP: the workers get it and read their files again. None is replaced.
+
+    Workers hold it back until they can do that.
+    """
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        with hangup.held_back():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        """Start another one for each that has died."""
+        with hangup.held_back():
+            super().keep_subprocess_alive()
+
+    def handle_ttin(self) -> None:
+        """Start one more."""
+        with hangup.held_back():
+            super().handle_ttin()
 
     def handle_hup(self) -> None:
         """Pass it on."""

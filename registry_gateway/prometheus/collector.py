@@ -135,6 +135,9 @@ def _requests(meters: Meters, reading: Reading) -> Iterator[Metric]:
             _observed(seconds, labels, operation.seconds, reading)
     yield requests
     yield seconds
+    abandoned = _counter("requests_abandoned", "Requests whose client left before the end of the answer.")
+    abandoned.add_metric([], reading[meters.abandoned][0])
+    yield abandoned
 
 
 def _queues(meters: Meters, reading: Reading) -> Iterator[Metric]:

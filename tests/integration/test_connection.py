@@ -1,11 +1,8 @@
 """A connection: how large the head of a request may be, how long a client may keep us waiting, how answers leave."""
 
 import asyncio
-import contextlib
 import select
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import anyio.lowlevel
 import pytest
@@ -17,17 +14,11 @@ from registry_gateway import connection
 from registry_gateway.connection import MAX_HEAD_BYTES, Connection
 from registry_gateway.exchange import Answer, Call
 from registry_gateway.settings import Settings
+from tests.integration.raw_client import PATIENCE, Client, Connect, Server
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 0.2
 HEAD = b"POST /x HTTP/1.1\r\nHost: gateway\r\n"
-
-
-class Hasty(Connection):
-    """A connection that does not wait long."""
-
-    patience = PATIENCE
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,58 +55,18 @@ seen: list[Exception] = []
 go_on = anyio.Event()
 
 
-class Client:
-    """The other end of a connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def answer(self, size: int) -> bytes:
-        """The next answer, with a body of that size."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        return head + await self.reader.readexactly(size)
-
-    async def rest(self) -> bytes:
-        """All there is until the gateway closes; it must. A byte that crosses its close makes that a reset."""
-        read = b""
-        with anyio.fail_after(20 * PATIENCE), contextlib.suppress(ConnectionResetError):
-            while some := await self.reader.read(4096):
-                read += some
-        return read
-
-
-Connect = Callable[[], Any]
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """A server with hasty connections."""
+    seen.clear()
+    async with Server(echo).running() as server:
+        yield server
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
-    """Connect to a server with hasty connections."""
-    seen.clear()
-    config = uvicorn.Config(echo, http=Hasty, log_config=None, access_log=False)
-    config.load()
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(lambda: Hasty(config, state, {}), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-
-    @asynccontextmanager
-    async def connected() -> AsyncIterator[Client]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=100)
-        try:
-            yield Client(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    yield connected
-    server.close()
-    for left in list(state.connections):
-        left.transport.abort()
-    await server.wait_closed()
+def connect(server: Server) -> Connect:
+    """Connect to it."""
+    return server.connect
 
 
 async def test_requests_in_time_are_answered_one_after_the_other(connect: Connect) -> None:
@@ -208,18 +159,12 @@ async def test_empty_lines_after_a_request_do_not_keep_a_connection(connect: Con
         assert await dripped(client, b"\r\n") == b""
 
 
-async def test_a_client_that_reads_nothing_is_dropped(connect: Connect) -> None:
-    async with connect() as client:
+async def test_a_client_that_reads_nothing_is_dropped(server: Server) -> None:
+    async with server.connect() as client:
         await client.send(b"GET /large HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
-        await anyio.sleep(4 * PATIENCE)
-        with anyio.fail_after(20 * PATIENCE):
-            size = 0
-            try:
-                while chunk := await client.reader.read(1_000_000):
-                    size += len(chunk)
-            except ConnectionResetError:
-                pass
-        assert size < 20_000_000
+        await server.until(lambda: server.connections)
+        await server.until(lambda: not server.connections)
+        assert len(await client.rest()) < 20_000_000  # what was on its way
 
 
 def header(size: int) -> bytes:
@@ -238,15 +183,7 @@ async def test_a_head_of_the_limit_passes_and_a_larger_one_is_a_431(connect: Con
 async def test_the_head_of_one_large_header_is_refused_before_its_end(connect: Connect) -> None:
     async with connect() as client:
         await client.send(HEAD + b"X-Long: ")
-        sent = 0
-        while sent < 10_000_000 and not client.reader._buffer:  # until it is answered
-            try:
-                await client.send(b"a" * 10_000)
-            except OSError:
-                break
-            sent += 10_000
-            await anyio.lowlevel.checkpoint()
-        assert sent < 2_000_000
+        assert await client.flood(b"a" * 10_000, most=10_000_000) < 5_000_000
 
 
 async def test_many_small_headers_are_a_431_too(connect: Connect) -> None:
