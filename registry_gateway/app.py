@@ -169,13 +169,20 @@ def open_core(
     adapters: Sequence[Adapter],
     clock: Clock | None = None,
     figures: Figures | None = None,
+    *,
+    reading: bool = False,
 ) -> tuple[Core, Store]:
-    """Build the core, with the lease policies of `adapters`, and the database below it. Opens nothing yet."""
+    """Build the core, with the lease policies of `adapters`, and the database below it. Opens nothing yet.
+
+    `reading` says that nothing will be written, so that a SQLite file will do that can't be written to.
+    """
     own = configuration.gateway
     clock = clock or SystemClock()
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
     meters = Meters(policies, figures)
-    store = Store(own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions)
+    store = Store(
+        own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions, reading=reading
+    )
     registry = Registry(store, policies, clock, own.rate(), meters)
     return Core(registry, Accounts(store, clock), Keyrings(), own, clock), store
 

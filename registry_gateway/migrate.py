@@ -36,6 +36,11 @@ def head() -> str:
 _HEAD = head()
 
 
+def known() -> frozenset[str]:
+    """Return the revisions this version of the program knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 

@@ -133,7 +133,7 @@ def list_(as_json: bool, database_url: str | None) -> None:
     async def work(core: Core) -> tuple[Sequence[Account], float]:
         return await core.accounts.list(), core.clock.now()
 
-    found, now = run(database_url, work)
+    found, now = run(database_url, work, reading=True)
     if as_json:
         print_json(found)
     elif not found:

@@ -52,7 +52,7 @@ async def check(configuration: Configuration, adapters: Sequence[Adapter], remed
         StoreUnavailable: It can't be reached.
     """
     speaking = adapter.chosen(adapters, configuration.gateway)
-    core, store = open_core(configuration, speaking)
+    core, store = open_core(configuration, speaking, reading=True)
     checked = next(str(value) for variable, value in settings.effective(configuration, adapters) if variable.url)
     found = installation.of_settings(core.settings, adapter.open_to_writes(speaking, configuration))
     try:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import click
 
 from registry_gateway import migrate, transfer
+from registry_gateway.cli.backup import backup, restore
 from registry_gateway.cli.session import (
     configured,
     database_url_option,
@@ -22,16 +23,16 @@ from registry_gateway.store.engine import Store
 T = TypeVar("T")
 
 
-@click.group()
+@click.group(commands=[backup, restore])
 def db() -> None:
-    """Bring the database up to date, or see whether it is."""
+    """Bring the database up to date, see whether it is, back it up, restore it."""
 
 
-def _on_store(database_url: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
+def _on_store(database_url: str | None, work: Callable[[Store], Awaitable[T]], *, reading: bool = False) -> T:
     configuration, _ = configured(database_url)
 
     async def on_store() -> T:
-        store = Store(configuration.gateway.database_url)
+        store = Store(configuration.gateway.database_url, reading=reading)
         try:
             return await work(store)
         finally:
@@ -96,7 +97,7 @@ def current(database_url: str | None) -> None:
         require_file(store, upgrade_command(database_url))
         return await migrate.current(store)
 
-    at = _on_store(database_url, work)
+    at = _on_store(database_url, work, reading=True)
     say(f"database  {at or 'none'}")
     say(f"newest    {migrate.head()}")
 
@@ -114,7 +115,7 @@ def check(database_url: str | None) -> None:
         await require_rights(store)
         await migrate.check(store)
 
-    _on_store(database_url, work)
+    _on_store(database_url, work, reading=True)
     say("The database is up to date.")
 
 
@@ -145,7 +146,7 @@ def copy_rows(source: str, target: str) -> None:
         finally:
             await destination.close()
 
-    for table, rows in _on_store(source, work).items():
+    for table, rows in _on_store(source, work, reading=True).items():
         say(f"{rows:>9}  {table}")
 
 

@@ -65,7 +65,7 @@ def events(
 
     # Ctrl-C is how one stops following, and no failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
-        run(database_url, work)
+        run(database_url, work, reading=True)
 
 
 def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool = True) -> None:

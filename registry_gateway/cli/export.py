@@ -42,7 +42,7 @@ def export(target: Path | None, events: bool, dialect: str | None, database_url:
     configuration, adapters = configured(database_url)
 
     async def work(file: IO[bytes]) -> None:
-        core, store = open_core(configuration, adapters)
+        core, store = open_core(configuration, adapters, reading=True)
         try:
             await require_level(store, upgrade_command(database_url))
             now = core.clock.now()

@@ -202,6 +202,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _prepare_database(own: Settings, migrating: bool, remedy: str) -> None:
     store = Store(own.database_url, synchronous=own.sqlite_synchronous)
+    flaw = None if store.file is None else store.file.flaw()
+    if store.file is not None and flaw is not None:
+        raise click.ClickException(f"the database {store.file.path} can't be used: {flaw}")
     try:
         if not (migrating or (store.sqlite and await store.read(_is_empty))):
             await require_level(store, f"{remedy}, or serve with --migrate")
@@ -259,7 +262,7 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter
 def _warn_of_settings(configuration: Configuration, adapters: tuple[Adapter, ...]) -> None:
     for dialect in adapter.chosen(adapters, configuration.gateway):
         for warning in dialect.warnings(configuration.gateway, configuration.adapters[dialect.name]):
-            click.echo(f"{NAME}: warning: {warning}", err=True)
+            say(f"{NAME}: warning: {warning}", err=True)
 
 
 def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:

@@ -41,7 +41,7 @@ def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | N
     async def work(core: Core) -> tuple[Sequence[Entry], float]:
         return await core.registry.list(dialect, alive=alive), core.clock.now()
 
-    found, now = run(database_url, work)
+    found, now = run(database_url, work, reading=True)
     if as_json:
         print_json([_summary(entry) for entry in found])
     elif not found:
@@ -94,7 +94,7 @@ def show(key: str, dialect: str | None, as_json: bool, database_url: str | None)
     async def work(core: Core) -> Dossier:
         return await compile_dossier(core, key, dialect)
 
-    dossier = run(database_url, work)
+    dossier = run(database_url, work, reading=True)
     if as_json:
         print_json(dossier)
     else:

@@ -5,11 +5,9 @@ import getpass
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 import click
-from alembic.script import ScriptDirectory
 
 from registry_gateway import __version__, adapter, migrate, settings
 from registry_gateway.adapter import Adapter, Core
@@ -61,8 +59,10 @@ def actor() -> Actor:
     return Actor(f"cli:{user}", socket.gethostname())
 
 
-def run(database_url: str | None, work: Callable[[Core], Awaitable[T]]) -> T:
+def run(database_url: str | None, work: Callable[[Core], Awaitable[T]], *, reading: bool = False) -> T:
     """Do `work` on the core, over a database that is at the migration this version needs.
+
+    `reading` says that it writes nothing: a copy of a SQLite file that can't be written to will do then.
 
     Raises:
         SettingsError: A setting makes no sense.
@@ -71,7 +71,7 @@ def run(database_url: str | None, work: Callable[[Core], Awaitable[T]]) -> T:
     configuration, adapters = configured(database_url)
 
     async def on_core() -> T:
-        core, store = open_core(configuration, adapters)
+        core, store = open_core(configuration, adapters, reading=reading)
         try:
             await require_level(store, upgrade_command(database_url))
             return await work(core)
@@ -126,8 +126,11 @@ def require_file(store: Store, remedy: str) -> None:
     Raises:
         WrongLevel: It isn't there.
     """
-    if store.sqlite and not Path(str(store.url.database)).exists():
-        raise WrongLevel(f"there is no database {store.url.database}; {remedy}, or name another with --database-url")
+    if store.file is not None and store.file.missing():
+        raise WrongLevel(
+            f"there is no database {store.file.path}; is another one meant? Name it with --database-url or "
+            f"{PREFIX}DATABASE_URL. To make this one, {remedy}"
+        )
 
 
 async def require_known(store: Store) -> str | None:
@@ -138,7 +141,7 @@ async def require_known(store: Store) -> str | None:
         StoreUnavailable: It can't be reached.
     """
     at = await migrate.current(store)
-    if at is not None and at not in [s.revision for s in ScriptDirectory(str(migrate.SCRIPTS)).walk_revisions()]:
+    if at is not None and at not in migrate.known():
         raise NewerDatabase(
             f"the database is at migration {at}, which this version of {NAME} ({__version__}) does not know; "
             "a newer one has migrated it: install that"

@@ -70,7 +70,7 @@ def list_(as_json: bool, database_url: str | None) -> None:
     async def work(core: Core) -> Sequence[Subscription]:
         return await core.registry.subscriptions()
 
-    found = run(database_url, work)
+    found = run(database_url, work, reading=True)
     if as_json:
         print_json(found)
     elif not found:

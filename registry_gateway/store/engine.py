@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from registry_gateway.errors import StoreRefuses, StoreUnavailable, Unstorable
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Transactions
-from registry_gateway.store import libpq, postgresql
+from registry_gateway.store import libpq, postgresql, sqlite
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
+from registry_gateway.store.sqlite import BUSY_TIMEOUT
+from registry_gateway.store.sqlite_file import FileLost, SqliteFile
 
 log = logging.getLogger("registry_gateway.store")
 log.addHandler(logging.NullHandler())  # commands have no log: they end with the error itself
@@ -28,46 +30,9 @@ Run = Callable[[Callable[[Connection], T]], Awaitable[T]]
 ATTEMPTS = 5
 """How often a transaction that lost a race (unique key, deadlock, serialization) is run before giving up."""
 
-BUSY_TIMEOUT = 5.0
-"""Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection."""
-
-_SQLITE_PRAGMAS = (
-    "foreign_keys=ON",
-    "temp_store=MEMORY",
-    "cache_size=-65536",
-    "mmap_size=268435456",
-    "wal_autocheckpoint=65536",
-)
-"""What holds for every connection.
-
-What a statement needs while it runs stays in memory: the rows it returns, and the pages as they were before. Otherwise
-a batch of heartbeats in no order spends a third of its time on a temporary file, and needs a directory for it.
-
-Up to 64 MiB of page cache for each connection, enough for the leases of 100,000 services, up to 256 MiB of the file
-mapped into memory, and a write-ahead log of 256 MiB before a commit works it into the file.
-
-What is mapped belongs to the kernel's own cache: it is shared by all connections, and given back where it is needed.
-Without it, 100,000 services that are asked for in no order are read from the kernel page by page.
-
-Working the log in waits for the disk, and so do all who share that commit. With the default of 4 MiB a busy gateway
-does that several times a second, each time for pages that are written again soon. `Store.checkpoint` does it while
-nobody waits.
-"""
-
-COMMITS = 1000
-"""Commits after which SQLite's log is worth working in: 100 to 250 MB of it if each is of many services. With half as
-many, heartbeats of 100,000 services, which change a page each, were slowed by 27 % instead of 13.
-"""
-
-LOG_PATIENCE_MS = 50
-"""Milliseconds the end of that may wait for writers, and then hold them up waiting for readers."""
-
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
 
 _BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
-
-_REFUSALS = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_AUTH", "SQLITE_PERM")
-"""What SQLite says of tables that are not there, and of files that are no database of it."""
 
 SAME_AGAIN = 600.0
 """Seconds until a refusal that goes on is logged again."""
@@ -108,7 +73,13 @@ class Store:
     """
 
     def __init__(
-        self, url: str, *, synchronous: str = "NORMAL", pool_size: int = 5, transactions: Transactions | None = None
+        self,
+        url: str,
+        *,
+        synchronous: str = "NORMAL",
+        pool_size: int = 5,
+        transactions: Transactions | None = None,
+        reading: bool = False,
     ) -> None:
         """Prepare the engines; nothing is opened yet.
 
@@ -117,20 +88,24 @@ class Store:
             synchronous: SQLite's `synchronous` pragma: NORMAL survives a killed process, FULL a power cut.
             pool_size: Connections of the pool.
             transactions: What measures them; None: a meter of its own.
+            reading: Nothing will be written, so a SQLite file that can't be written to will do.
         """
         self._transactions = transactions or Transactions(Figures())
         self.url = async_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.file = SqliteFile(str(self.url.database)) if self.sqlite else None
         pool: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": BUSY_TIMEOUT}
         self._finder: Lane
         self._scanner: Lane
         self._writer: Lane
-        if self.sqlite:
+        if self.file is not None:
             driver = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
-            self.engine = create_async_engine(self.url, connect_args=driver, **pool)
-            plain = create_engine(self.url.set(drivername="sqlite"), connect_args=driver)
+            uri = self.file.read_only_uri() if reading else None
+            opened = self.url if uri is None else self.url.set(database=uri, query={"uri": "true"})
+            self.engine = create_async_engine(opened, connect_args=driver, **pool)
+            plain = create_engine(opened.set(drivername="sqlite"), connect_args=driver)
             for engine in (self.engine.sync_engine, plain):
-                _prepare_sqlite(engine, synchronous)
+                sqlite.prepare(engine, self.file, None if uri is not None else synchronous)
             self._finder, self._scanner = ThreadLane(plain, "find"), ThreadLane(plain, "scan")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
@@ -190,7 +165,8 @@ class Store:
             log.warning("not written: %s", error)
 
     async def checkpoint(self) -> None:
-        """Work SQLite's log into its file, if there is enough in it. PostgreSQL sees to that itself.
+        """See that SQLite's file is still there, and work its log into it, if there is enough in it. PostgreSQL sees
+        to its own.
 
         Nearly all of it is done beside the writer, which waits for nothing. What was written meanwhile is little, and
         is worked in with the writer held up: only when nothing is left can it write from the beginning of the log.
@@ -199,9 +175,15 @@ class Store:
         Raises:
             StoreUnavailable: The database can't be reached or refuses.
         """
-        if self.sqlite and self._commits >= COMMITS:
+        if self.file is None:
+            return
+        try:
+            self.file.verify()
+        except FileLost as error:
+            raise translated(error, self.file) from error
+        if self._commits >= sqlite.COMMITS:
             self._commits = 0
-            await self.read(_work_in)
+            await self.read(sqlite.work_in)
 
     async def close(self) -> None:
         """Finish the writes nobody waits for, and close the connections."""
@@ -216,9 +198,13 @@ class Store:
     async def _attempt(self, lane: str, run: Run[T], work: Callable[[Connection], T]) -> T:
         began = perf_counter()
         try:
+            if self.file is not None and self.file.problem is not None:
+                self.file.verify()
             answer = await run(work)
+            if self.file is not None and lane == "write":
+                self.file.verify_still()  # else what is answered now would be lost at a restart
         except (SQLAlchemyError, sqlite3.Error, OSError, StoreRefuses) as error:
-            meaning = translated(error)
+            meaning = translated(error, self.file)
             if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace):
                 self._transactions.failed(lane)
             if isinstance(meaning, StoreRefuses):
@@ -237,18 +223,6 @@ class Store:
             log.error("%s", message)
 
 
-def _work_in(connection: Connection) -> None:
-    def pragma(text: str) -> None:
-        connection.exec_driver_sql(f"PRAGMA {text}").all()
-
-    pragma("wal_checkpoint(PASSIVE)")
-    pragma(f"busy_timeout={LOG_PATIENCE_MS}")
-    try:
-        pragma("wal_checkpoint(FULL)")
-    finally:
-        pragma(f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}")
-
-
 async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
     async with engine.begin() as connection:
         return await connection.run_sync(work)
@@ -258,27 +232,32 @@ class LostRace(StoreUnavailable):
     """Another process changed the same rows first; the transaction was rolled back and may be run again."""
 
 
-def translated(error: Exception) -> StoreUnavailable | Unstorable:
+def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavailable | Unstorable:
     """Return what an error of a driver means to those who asked: a lost race, bad values, a database that refuses, or
-    one that is out of use for now.
+    one that is out of use for now. `file` is the database's, if it is SQLite.
     """
     if isinstance(error, StoreRefuses):
         return error
+    if isinstance(error, FileLost):
+        return StoreRefuses(str(error))
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
+    flaw = sqlite.flaw(error, file) if file is not None else None
+    if flaw is not None:
+        return StoreRefuses(flaw)
     if remedy := _remedy(error, state):
         doing = postgresql.doing(getattr(error, "statement", None))
         return StoreRefuses(f"the database refuses {doing}: {_first_line(error)}; {remedy}")
-    return StoreUnavailable(f"the database is unavailable: {_first_line(error)}")
+    where = "the database" if file is None else f"the database {file.path}"
+    return StoreUnavailable(f"{where} is unavailable: {_first_line(error)}")
 
 
 def _remedy(error: Exception, state: str) -> str | None:
     """Return what the operator can do about an error, if trying again does not help."""
-    cause = getattr(error, "orig", None) or error
-    if getattr(cause, "sqlite_errorname", "").startswith(_REFUSALS):
+    if sqlite.name_of(error).startswith(sqlite.REFUSALS):
         return "run: registry-gateway db check"
     return postgresql.remedy(state, _first_line(error)) if state else None
 
@@ -286,19 +265,3 @@ def _remedy(error: Exception, state: str) -> str | None:
 def _first_line(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
-
-
-def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
-    @event.listens_for(engine, "connect")
-    def pragmas(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", *_SQLITE_PRAGMAS):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # The driver's own transaction control is off (isolation_level None): it would start a write
-        # transaction only at the first INSERT, too late for reading and deciding under the lock.
-        writing = connection.get_execution_options().get("writing", False)
-        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 from registry_gateway.commands import Registered, Renewed
 from registry_gateway.registry import Registry
 from registry_gateway.store import registrations
-from registry_gateway.store.engine import COMMITS, Store
+from registry_gateway.store.engine import Store
+from registry_gateway.store.sqlite import COMMITS
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, register, renew
 

@@ -1,0 +1,105 @@
+"""`registry-gateway db backup` and `db restore`: copies of a SQLite database."""
+
+from pathlib import Path
+
+import click
+
+from registry_gateway import migrate
+from registry_gateway.cli.session import configured, database_url_option, require_file, upgrade_command
+from registry_gateway.cli.text import moment, say
+from registry_gateway.store import backup as copies
+from registry_gateway.store.engine import Store
+from registry_gateway.store.sqlite_file import SqliteFile
+
+FILE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)
+
+
+class NotForPostgresql(click.ClickException):
+    """PostgreSQL has tools of its own for this."""
+
+    def __init__(self, command: str, tool: str) -> None:
+        """Take the command that was given, and what to give instead."""
+        super().__init__(f"db {command} is for SQLite; for PostgreSQL use its own: {tool}")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  registry-gateway db backup /backup/registry-$(date +%F).db
+  registry-gateway db backup /backup/registry.db --database-url sqlite:////var/lib/registry/registry.db
+
+PostgreSQL is backed up with pg_dump --format=custom --file=FILE DATABASE.
+""",
+)
+@click.argument("file", type=FILE)
+@database_url_option
+def backup(file: Path, database_url: str | None) -> None:
+    """Copy a SQLite database, as it is at this instant, into the new file FILE.
+
+    A gateway may run meanwhile, and waits for nothing. FILE can be read by its owner alone, since it holds hashes of
+    tokens. It is there when all of it is; a file of that name is never overwritten.
+    """
+    store = _store(database_url)
+    if store.file is None:
+        raise NotForPostgresql("backup", "pg_dump --format=custom --file=FILE DATABASE")
+    require_file(store, upgrade_command(database_url))
+    if file.exists():
+        raise click.ClickException(f"{file} is there already; choose another name, or remove it first")
+    try:
+        with copies.copied(store.file, file.parent) as copy:
+            revision, _ = copies.examine(copy, store.file.path)
+            copies.name_it(copy, file)
+    except OSError as error:
+        raise click.ClickException(f"can't write {file}: {error.strerror or error}") from None
+    say(f"{store.file.path} is backed up in {file} ({file.stat().st_size:,} bytes, migration {revision}).")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  registry-gateway db restore /backup/registry.db
+  registry-gateway db restore /backup/registry.db --database-url sqlite:////var/lib/registry/registry.db
+
+Stop the gateway first. PostgreSQL is restored with pg_restore --clean --if-exists --dbname=DATABASE FILE.
+""",
+)
+@click.argument("file", type=FILE)
+@database_url_option
+def restore(file: Path, database_url: str | None) -> None:
+    """Put the backup FILE in the place of the SQLite database.
+
+    FILE is checked first, and stays as it is. Refused while a process has the database open. The database that was
+    there is kept beside the new one, with its write-ahead log, under a name that ends with the time.
+
+    Everything is as it was at the backup: tokens that were revoked since are valid again, and services that left since
+    are listed until their lease ends.
+    """
+    store = _store(database_url)
+    if store.file is None:
+        raise NotForPostgresql("restore", "pg_restore --clean --if-exists --dbname=DATABASE FILE")
+    target, source = store.file, SqliteFile(str(file))
+    if source.missing():
+        raise click.ClickException(f"there is no file {file}")
+    if target.path.exists() and file.samefile(target.path):
+        raise click.ClickException(f"{file} is the database itself")
+    try:
+        with copies.copied(source, target.path.parent) as copy:
+            revision, last = copies.examine(copy, file)
+            if revision not in migrate.known():
+                raise click.ClickException(f"{file} is at migration {revision}, which this version does not know")
+            kept = copies.put_in_place(copy, target)
+    except OSError as error:
+        raise click.ClickException(f"can't write {target.path}: {target.flaw() or error.strerror}") from None
+    say(f"{target.path} is {file} now, at migration {revision}.")
+    if last is not None:
+        say(f"A gateway was last at work on it at {moment(last)}.")
+    if kept is not None:
+        say(f"What was there is kept: {kept}")
+    if revision != migrate.head():
+        say(f"It is behind this version; {upgrade_command(database_url)}")
+    say("Tokens that were revoked since the backup are valid again: see registry-gateway accounts list.")
+
+
+def _store(database_url: str | None) -> Store:
+    configuration, _ = configured(database_url)
+    return Store(configuration.gateway.database_url)
