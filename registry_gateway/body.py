@@ -66,7 +66,10 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     """
     if not body:
         raise EmptyBody
-    decoded = parse(body, decoder)
+    try:
+        decoded = parse(body, decoder)
+    except Malformed as flaw:
+        raise Malformed(str(flaw), _position(body)) from None
     if nested_deeper(body, MAX_NESTING):
         raise Malformed("JSON is nested too deeply")
     return decoded
@@ -76,7 +79,8 @@ def parse(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     """Decode JSON from any source outside. A failure is always the same exception, whatever the bytes are.
 
     Raises:
-        Malformed: It is no JSON, not UTF-8, or nested too deeply to be decoded.
+        Malformed: It is no JSON, not UTF-8, or nested too deeply to be decoded. Where is not told: finding that takes
+            much more memory than the body.
         msgspec.ValidationError: It is not what `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
     """
     try:
@@ -89,7 +93,7 @@ def parse(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError as error:
-        raise Malformed(str(error), _position(body)) from None
+        raise Malformed(str(error)) from None
 
 
 def _position(body: bytes) -> int | None:

@@ -10,12 +10,20 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from registry_gateway.body import utf8
+from registry_gateway.body import parse, utf8
 from registry_gateway.commands import Advertise, Register
 from registry_gateway.errors import AlreadyRegistered
 from registry_gateway.model import Actor
 from registry_gateway.registry import Registry
 from registry_gateway.validation import REFUSED, detail
+
+MOST_SERVICES = 500_000
+"""Most services of a list that is taken over."""
+
+MOST_COMMAS = 8_000_000
+"""Most commas in such a list, a dozen for each service. Each may end an entry, and an entry of one byte takes 70 in
+memory.
+"""
 
 
 class NotAListing(Exception):
@@ -64,7 +72,12 @@ def read_each(entries: Sequence[msgspec.Raw], id_member: str, read: Callable[[by
     """Return a list of which each entry is read by itself, so that a bad one costs no other.
 
     `id_member` is the member a bad one's id is looked for in; one without is called by its place.
+
+    Raises:
+        NotAListing: There are more than `MOST_SERVICES`.
     """
+    if len(entries) > MOST_SERVICES:
+        raise NotAListing(f"it lists more than {MOST_SERVICES} services")
     services, refused = [], []
     for place, entry in enumerate(entries, start=1):
         try:
@@ -94,11 +107,13 @@ def entries(body: bytes, kind: type[Any]) -> Any:
     Raises:
         NotAListing: It is none.
     """
+    if body.count(b",") > MOST_COMMAS:
+        raise NotAListing(f"it has more than {MOST_COMMAS} commas, as no list of {MOST_SERVICES} services does")
     try:
-        return msgspec.json.decode(utf8(body), type=kind)
+        return parse(utf8(body), msgspec.json.Decoder(kind))
     except msgspec.ValidationError as error:
         raise NotAListing(f"it has another shape: {str(error)[:1].lower()}{str(error)[1:]}") from None
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         raise NotAListing("it is no JSON") from None
 
 

@@ -8,11 +8,14 @@ import click
 
 from registry_gateway import adapter
 from registry_gateway.adapter import Core
-from registry_gateway.cli.remote import Remote, Unreachable, check_secret, check_url, shown
+from registry_gateway.cli.remote import Remote, Unreachable, brief, check_secret, check_url, shown
 from registry_gateway.cli.session import actor, configured, database_url_option, json_option, run
 from registry_gateway.cli.text import print_json, say
 from registry_gateway.importing import Imported, Importer, Listing, NotAListing, take_over
 from registry_gateway.model import Actor
+
+LIST_BYTES = 256 * 2**20
+"""Largest list that is read: some hundred thousand services."""
 
 NAMED = 20
 """How many of those that were not imported are named for people."""
@@ -104,11 +107,11 @@ async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) ->
     """
     target = url + importer.path
     async with Remote({} if key is None else {importer.key_header: key}) as remote:
-        reply = await remote.get(target)
+        reply = await remote.get(target, LIST_BYTES)
     if reply.status == 200:
         return reply.body
     if 300 <= reply.status < 400:
-        why = f"it redirects to {shown(reply.headers.get('location', 'nowhere'))}; give the URL it is at"
+        why = f"it redirects to {brief(shown(reply.headers.get('location', 'nowhere')))}; give the URL it is at"
     elif reply.status in (401, 403):
         why = f"it is answered {reply.status}; " + ("give --key" if key is None else "the key is not one of its own")
     else:
@@ -134,7 +137,7 @@ def _print(done: list[Imported], *, dry: bool, source: str, lease: float | None)
     say(f"{verb} {counts['imported']} of {len(done)} that {source} lists.")
     others = [i for i in done if i.outcome != "imported"]
     for other in sorted(others, key=lambda i: i.outcome)[:NAMED]:
-        say(f"{other.outcome:<8} {other.key}: {other.reason or ''}")
+        say(f"{other.outcome:<8} {brief(other.key)}: {brief(other.reason or '')}")
     if len(others) > NAMED:
         say(f"… and {len(others) - NAMED} more (--json has all)")
     if counts["imported"] and lease is not None and not dry:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 import anyio
 import click
 import httpx
+import msgspec
+
+from registry_gateway.body import parse
 
 from registry_gateway.settings import AROUND
 
@@ -17,8 +20,11 @@ SECONDS = 60.0
 PATIENCE = httpx.Timeout(10.0)
 """How long a connection, and each piece of an answer, may take."""
 
-MOST_BYTES = 256 * 2**20
-"""Largest answer that is read: the lists of some hundred thousand services."""
+MOST_BYTES = 4 * 2**20
+"""Largest answer that is read, unless more is asked for."""
+
+LONGEST = 500
+"""Most characters of a text of the other server's that are shown."""
 
 
 class Unreachable(click.ClickException):
@@ -51,15 +57,15 @@ class Remote:
         """Close its connections."""
         await self._client.aclose()
 
-    async def get(self, url: str) -> Reply:
-        """Return the answer to a GET.
+    async def get(self, url: str, most: int = MOST_BYTES) -> Reply:
+        """Return the answer to a GET; its body has at most `most` bytes.
 
         Raises:
             Unreachable: There is none, or it is too long.
         """
         try:
             with anyio.fail_after(SECONDS):
-                return await self._get(url)
+                return await self._get(url, most)
         except TimeoutError:
             raise Unreachable(f"{shown(url)} has not answered within {SECONDS:g} s") from None
         except httpx.TimeoutException:
@@ -71,13 +77,13 @@ class Remote:
                 raise Unreachable(f"{shown(url)} does not speak TLS; is it http://?") from None
             raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
-    async def _get(self, url: str) -> Reply:
+    async def _get(self, url: str, most: int) -> Reply:
         async with self._client.stream("GET", url) as answer:
             body = bytearray()
             async for piece in answer.aiter_raw():
                 body += piece
-                if len(body) > MOST_BYTES:
-                    raise Unreachable(f"{shown(url)} answers with more than {MOST_BYTES >> 20} MiB")
+                if len(body) > most:
+                    raise Unreachable(f"{shown(url)} answers with more than {most >> 20} MiB")
             return Reply(answer.status_code, answer.headers, bytes(body))
 
 
@@ -87,6 +93,34 @@ def _why(error: Exception) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return f"{reason}; an authority of one's own needs its certificates in SSL_CERT_FILE"
     return f"{reason}; is it running, and is the URL right?" if isinstance(error, httpx.NetworkError) else reason
+
+
+_Members = dict[str, msgspec.Raw]
+_members: msgspec.json.Decoder[_Members] = msgspec.json.Decoder(_Members)
+_string = msgspec.json.Decoder(str)
+
+
+def members(body: bytes, name: str) -> _Members:
+    """Return the members of the object that is a member of a JSON object; none, if there is no such object."""
+    try:
+        found: _Members = parse(parse(body, _members)[name], _members)
+    except (msgspec.DecodeError, KeyError):
+        return {}
+    return found
+
+
+def member(body: bytes, name: str) -> str | None:
+    """Return the string that is a member of a JSON object, cut short; None if there is no such string."""
+    try:
+        found: str = parse(parse(body, _members)[name], _string)
+    except (msgspec.DecodeError, KeyError):
+        return None
+    return brief(found)
+
+
+def brief(text: str) -> str:
+    """Return the beginning of a text, as much of it as is shown."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def shown(url: str) -> str:

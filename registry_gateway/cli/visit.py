@@ -4,43 +4,28 @@ import time
 from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import anyio
-import click
 import msgspec
 
 from registry_gateway.adapter import Adapter
-from registry_gateway.cli.checkup import Diagnosis, Report, about_gateway, diagnosed_hosts
-from registry_gateway.cli.remote import Remote, Reply, Unreachable, same_server, shown
-from registry_gateway.cli.text import say
+from registry_gateway.cli.checkup import Report, about_gateway, diagnosed_hosts
+from registry_gateway.cli.remote import Remote, Reply, Unreachable, member, members, same_server, shown
+from registry_gateway.cli.remote_catalogue import RemoteCatalogue
 from registry_gateway.doctor import installation
 from registry_gateway.doctor.finding import Finding, error, warning
 
-ASKING = 8
-"""How many services are asked about at a time."""
+SECONDS = 900.0
+"""How long all of it may take."""
 
-PAGE = 1000
-"""Services in a page of the catalogue."""
+MOST_LEVELS = 16
+"""Most parts of a path that are taken off one by one, to find a gateway above it."""
 
-_LISTED = {"fields": "dialect,key,address", "status": "pending,up,degraded", "limit": PAGE}
+LONGEST_URL = 2048
+"""Longest URL a redirect may lead to, in characters."""
+
 _FOLLOWS_NONE = "The services' clients follow no redirects"
-
-
-class _Listed(msgspec.Struct):
-    dialect: str
-    key: str
-    address: str | None
-
-
-class _Page(msgspec.Struct):
-    next: str | None
-    services: list[_Listed]
-
-
-class _Dossier(msgspec.Struct):
-    findings: list[Finding] = []
 
 
 async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Report:
@@ -49,6 +34,14 @@ async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Rep
     Raises:
         Unreachable: There is no gateway, or it doesn't answer to the end.
     """
+    try:
+        with anyio.fail_after(SECONDS):
+            return await _visit(url, token, adapters)
+    except TimeoutError:
+        raise Unreachable(f"{shown(url)} has not answered all there is to ask within {SECONDS:g} s") from None
+
+
+async def _visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Report:
     async with Remote() as stranger:
         base, found, health = await _find(stranger, _without_endpoint(url, adapters))
     if token is not None and not same_server(url, base):
@@ -58,15 +51,16 @@ async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Rep
     async with Remote({} if token is None else {"Authorization": f"Bearer {token}"}) as remote:
         found += _of_clock(health)
         ready = await remote.get(f"{base}/health/ready")
-        if _member(ready.body, "status") not in ("ready", "unavailable"):
+        if member(ready.body, "status") not in ("ready", "unavailable"):
             raise Unreachable(f"what answers at {shown(base)} is no registry-gateway: it has no /health/ready")
         if ready.status == 503:
-            reason = _member(ready.body, "reason") or "it does not say why"
+            reason = member(ready.body, "reason") or "it does not say why"
             found.append(error("not_ready", f"The gateway is not ready: {reason}", "See to its database, and its log."))
         found += await _of_paths(remote, base, adapters)
-        closed, listed = await _list(remote, base, sent=token is not None)
+        catalogue = RemoteCatalogue(remote, base)
+        closed, listed = await catalogue.list(sent=token is not None)
         found += closed
-        diagnoses = await _of_services(remote, base, listed)
+        diagnoses = await catalogue.diagnoses(listed)
     hosts, unasked = diagnosed_hosts((s.dialect, s.key, s.address) for s in listed)
     return Report(
         checked=shown(base),
@@ -114,9 +108,12 @@ async def _find(remote: Remote, url: str) -> tuple[str, list[Finding], "_Health"
 
 def _target(asked: str, location: str) -> str:
     try:
-        return urljoin(asked, location)
+        target = urljoin(asked, location)
     except ValueError:
         raise Unreachable(f"{shown(asked)} redirects to what is no URL") from None
+    if len(target) > LONGEST_URL:
+        raise Unreachable(f"{shown(asked)} redirects to a URL of {len(target)} characters")
+    return target
 
 
 class _Health(msgspec.Struct):
@@ -128,7 +125,7 @@ class _Health(msgspec.Struct):
 
     @property
     def well(self) -> bool:
-        return self.reply.status == 200 and _member(self.reply.body, "status") == "ok"
+        return self.reply.status == 200 and member(self.reply.body, "status") == "ok"
 
 
 async def _health(remote: Remote, url: str) -> _Health:
@@ -176,7 +173,9 @@ async def _above(remote: Remote, url: str, health: _Health) -> tuple[str, _Healt
         Unreachable: There is none.
     """
     above = url
-    while urlsplit(above).path:
+    for _ in range(MOST_LEVELS):
+        if not urlsplit(above).path:
+            break
         above = above.rpartition("/")[0]
         if (found := await _health(remote, above)).well:
             return above, found
@@ -189,7 +188,7 @@ async def _above(remote: Remote, url: str, health: _Health) -> tuple[str, _Healt
 def _of_clock(health: _Health) -> list[Finding]:
     try:
         date = parsedate_to_datetime(health.reply.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):  # numbers of any size may stand there
         return []
     theirs = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() + 0.5  # its fraction is cut off
     return installation.of_clock(theirs - (health.asked + health.there) / 2, "the gateway's machine")
@@ -197,8 +196,7 @@ def _of_clock(health: _Health) -> list[Finding]:
 
 async def _of_paths(remote: Remote, base: str, adapters: Sequence[Adapter]) -> list[Finding]:
     """Return which endpoints a GET does not get to: a 405 tells that it does."""
-    described = _member((await remote.get(f"{base}/openapi.json")).body, "paths")
-    spoken = described if isinstance(described, dict) else {}
+    spoken = members((await remote.get(f"{base}/openapi.json")).body, "paths")
     found = []
     for path in (path for adapter in adapters for path in adapter.write_only if path in spoken):
         status = (await remote.get(base + path)).status
@@ -207,69 +205,3 @@ async def _of_paths(remote: Remote, base: str, adapters: Sequence[Adapter]) -> l
             advice = "Have the proxy before the gateway pass the path on as it comes, without decoding or rewriting it."
             found.append(error("path_changed", summary, advice))
     return found
-
-
-async def _list(remote: Remote, base: str, *, sent: bool) -> tuple[list[Finding], list[_Listed]]:
-    listed: list[_Listed] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        query = urlencode({**_LISTED, "cursor": cursor} if cursor else _LISTED)
-        reply = await remote.get(f"{base}/catalog/v1/services?{query}")
-        if reply.status != 200:
-            return [_closed(reply, sent=sent)], listed
-        page = _decoded(reply, _Page, base)
-        listed += page.services
-        cursor = page.next
-    return [], listed
-
-
-def _closed(reply: Reply, *, sent: bool) -> Finding:
-    advice = "See the gateway's log."
-    if reply.status == 401 and sent:
-        advice = "The gateway doesn't know the token it was given, or it has ended: see `accounts list` there."
-    elif reply.status in (401, 403):
-        advice = "Give --token, or REGISTRY_TOKEN, one of an account with the scope read:catalog."
-    reason = _member(reply.body, "detail") or f"it is answered {reply.status}"
-    return warning("catalogue_closed", f"The catalogue can't be read, so no service was looked at: {reason}", advice)
-
-
-async def _of_services(remote: Remote, base: str, listed: Sequence[_Listed]) -> list[Diagnosis]:
-    if len(listed) > PAGE:
-        say(f"Asking about {len(listed)} services …", err=True)  # some 200 a second: it takes a while
-    limit = anyio.Semaphore(ASKING)
-    found: dict[int, list[Finding]] = {}
-
-    async def ask(number: int, service: _Listed) -> None:
-        async with limit:
-            path = f"{quote(service.dialect, safe='')}/{quote(service.key, safe='')}"
-            reply = await remote.get(f"{base}/catalog/v1/services/{path}")
-            # 404: it left meanwhile, or its key can't be asked for.
-            found[number] = _decoded(reply, _Dossier, base).findings if reply.status == 200 else []
-
-    try:
-        async with anyio.create_task_group() as group:
-            for number, service in enumerate(listed):
-                group.start_soon(ask, number, service)
-    except* click.ClickException as several:
-        raise several.exceptions[0] from None
-    return [
-        Diagnosis(dialect=service.dialect, key=service.key, finding=finding)
-        for number, service in enumerate(listed)
-        for finding in found[number]
-    ]
-
-
-def _decoded(reply: Reply, kind: type[Any], base: str) -> Any:
-    try:
-        return msgspec.json.decode(reply.body, type=kind)
-    except msgspec.DecodeError as flaw:
-        raise Unreachable(f"the catalogue at {shown(base)} answers with something unexpected: {flaw}") from None
-
-
-def _member(body: bytes, name: str) -> Any:
-    """Return a member of a JSON object, None if it is no such thing."""
-    try:
-        content = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return None
-    return content.get(name) if isinstance(content, dict) else None

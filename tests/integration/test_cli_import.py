@@ -1,5 +1,6 @@
 """`registry-gateway import` from sources that are not what they should be: one clear line, and nothing changed."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from registry_gateway.cli import remote
+from registry_gateway import importing
+from registry_gateway.cli import imports
 from tests import loopback
 from tests.integration.command_line import command, complaint, output
 
@@ -68,6 +70,10 @@ def refusal(url: str, source: Source, kind: str, *options: str) -> str:
         ("runspec", b"<html>", "it is no JSON"),
         ("runspec", b"", "it is no JSON"),
         ("runspec", b"[" * 100_000, "it is no JSON"),
+        ("runspec", b'[{"instance_id":"\xff"}]', "it is no JSON"),
+        ("runspec", b'[{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}]", "it is no JSON"),
+        ("runspec", gzip.compress(b"[" + b" " * 10**7 + b"]"), "it is no JSON"),
+        ("chap", b'{"services":[],"more":"\xff"}', "it is no JSON"),
         ("runspec", b'{"count":0,"services":[]}', "it has another shape: expected `array`, got `object`"),
         ("runspec", b"null", "it has another shape: expected `array`, got `null`"),
         ("chap", b"[]", "it has another shape: expected `object`, got `array`"),
@@ -109,9 +115,29 @@ def test_a_redirect_to_nowhere(sqlite_url: str, source: Source) -> None:
 
 
 def test_a_list_without_end(sqlite_url: str, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(imports, "LIST_BYTES", 2**20)
     source.body = b" " * (2**20 + 1)
     assert refusal(sqlite_url, source, "runspec") == f"{source.url}/instances answers with more than 1 MiB"
+
+
+def test_a_list_of_too_many(sqlite_url: str, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "MOST_SERVICES", 3)
+    source.body = b"[7,7,7,7]"
+    assert "does not answer as a runspec registry does: it lists more than 3 services" in refusal(
+        sqlite_url, source, "runspec"
+    )
+    source.body = b'{"services":[7,7,7,7]}'
+    assert "it lists more than 3 services" in refusal(sqlite_url, source, "chap")
+    monkeypatch.setattr(importing, "MOST_COMMAS", 2)
+    assert "it has more than 2 commas" in refusal(sqlite_url, source, "chap")
+
+
+def test_what_is_shown_of_a_bad_entry(sqlite_url: str, source: Source) -> None:
+    evil = "k\x1b[2J\x9b\u2028\u202e"
+    source.body = json.dumps([{"instance_id": evil}, {"instance_id": "k" * 10**6}]).encode()
+    result = command(sqlite_url, "import", "--from", "runspec", source.url)
+    assert result.exit_code == 1
+    assert all(line.isprintable() and len(line) < 1000 for line in result.output.split("\n"))
 
 
 def test_nobody_there(sqlite_url: str, source: Source) -> None:
