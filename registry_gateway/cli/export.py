@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ Examples:
     "target",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write to FILE, which is there when all of it is.  [default: standard output]",
+    help="Write to FILE, which is there when all of it is, for its owner alone.  [default: standard output]",
 )
 @click.option("--events", is_flag=True, help="The log of events as well, after the registrations.")
 @dialect_option("Only those of a dialect.")
@@ -59,18 +60,23 @@ def export(target: Path | None, events: bool, dialect: str | None, database_url:
 
 @contextmanager
 def _written(target: Path | None) -> Iterator[IO[bytes]]:
-    """Open what is written to; a file gets its name at the end, so that half of one is never taken for all."""
+    """Open what is written to; a file gets its name at the end, so that half of one is never taken for all.
+
+    The file is readable by its owner alone, and new: no link that waits at its name is followed.
+    """
     if target is None:
         with click.open_file("-", "wb") as out:
             yield out
         return
-    unfinished = target.with_name(f".{target.name}.unfinished")
+    if target.exists() and not target.is_file():
+        raise click.ClickException(f"can't write {target}: it is no file")
     try:
-        out = unfinished.open("wb")
+        number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
     except OSError as error:
         raise click.ClickException(f"can't write {target}: {error.strerror or error}") from None
+    unfinished = Path(name)
     try:
-        with out:
+        with open(number, "wb") as out:  # noqa: PTH123 - a descriptor, which Path doesn't open
             yield out
             out.flush()
             os.fsync(out.fileno())

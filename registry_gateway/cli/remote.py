@@ -11,7 +11,6 @@ import httpx
 import msgspec
 
 from registry_gateway.body import parse
-
 from registry_gateway.settings import AROUND
 
 SECONDS = 60.0

@@ -53,6 +53,8 @@ def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connecting(*_: Any) -> None:
+        if synchronous is not None:
+            file.create()
         file.connecting()
 
     @event.listens_for(engine, "connect")

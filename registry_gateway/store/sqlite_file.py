@@ -2,6 +2,7 @@
 written, and what is wrong with it.
 """
 
+import contextlib
 import os
 import pwd
 import threading
@@ -35,6 +36,14 @@ class SqliteFile:
     def side(self, end: str) -> Path:
         """Return the path of the write-ahead log or of its index."""
         return self.path.with_name(self.path.name + end)
+
+    def create(self) -> None:
+        """Create the file, if there is none, for its owner alone; SQLite would go by the umask.
+
+        SQLite gives its log and its index of the log the mode of the file.
+        """
+        with contextlib.suppress(OSError):  # there is one; or SQLite says why there can't be one
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
 
     # --- is it still the same?
 
