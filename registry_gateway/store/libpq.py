@@ -22,6 +22,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     """A database on one of several servers, and how connections to it are made.
 
     `hosts` are names or addresses, or directories of Unix sockets; empty: the driver's places for a local server.
+    `writes`: whether a server that takes no writes is passed over; where there are several, or the address asks for it.
     `tls` has libpq's parameters of that kind by their names. `connect_timeout` is in seconds for each host.
     """
 
@@ -32,6 +33,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     passfile: str | None
     krbsrvname: str | None
+    writes: bool
     tls: Mapping[str, str]
     connect_timeout: float | None
     startup: Mapping[str, str]
@@ -162,6 +164,7 @@ def parse(url: str, environ: Mapping[str, str] | None = None) -> Address:
         database=given.get("dbname") or user,
         passfile=given.get("passfile"),
         krbsrvname=given.get("krbsrvname"),
+        writes=len(hosts) > 1 or given.get("target_session_attrs", "any") != "any",
         tls={name: given[name] for name in TLS if name in given},
         connect_timeout=timeout if timeout > 0 else None,
         startup={"application_name": application} | {n: given[n] for n in ("options",) if n in given},

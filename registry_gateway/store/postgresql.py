@@ -46,7 +46,7 @@ _SESSION_POOLING = (
 
 
 class Connector:
-    """Makes connections to the server of an address that takes writes; SQLAlchemy's `async_creator`."""
+    """Makes connections to the servers of an address; SQLAlchemy's `async_creator`."""
 
     def __init__(self, address: Address) -> None:
         """Take the address; nothing is opened yet."""
@@ -55,7 +55,7 @@ class Connector:
         self._sessions_are_kept = False
 
     async def __call__(self) -> Any:
-        """Return a connection of asyncpg to the first host that takes writes.
+        """Return a connection of asyncpg to the first host that does, by the address: see `Address.writes`.
 
         Raises:
             StoreRefuses: A file of the address, TLS, the server's version or a pooler stands against it.
@@ -160,8 +160,10 @@ class Connector:
         if not _found(status) and not self._sessions_are_kept:  # what said hello is not what does the work
             await self._require_session(connection, host, port)
             self._sessions_are_kept = True
+        if not self._address.writes or _reports_writes(connection):
+            return
         writable = "SELECT WHERE NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
-        if not (_reports_writes(connection) or _found(await connection.execute(writable))):
+        if not _found(await connection.execute(writable)):
             raise ConnectionError("the server takes no writes: it is a standby, or read-only by default")
 
     async def _require_session(self, connection: Any, host: str | None, port: int) -> None:

@@ -10,6 +10,15 @@ from registry_gateway.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, OpenRegistry
+from tests.postgresql import SERVERS
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a migrated database for this test; the test runs on SQLite and on each PostgreSQL that is there."""
+    name = "sqlite" if request.param == "sqlite" else "postgresql"
+    url: str = request.getfixturevalue(f"{name}_url")
+    return url
 
 
 class _Opener:

@@ -28,6 +28,7 @@ from tests.contract.services import (
     register,
     renew,
 )
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
@@ -198,7 +199,7 @@ async def test_an_outage_of_the_database_is_over_without_a_restart(
     await registry.moment()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_a_database_that_can_only_be_read_is_read_and_buries_nobody(
     open_registry: OpenRegistry, clock: ManualClock, database_url: str, postgresql: Callable[[str], str]
 ) -> None:
@@ -257,7 +258,7 @@ async def test_whatever_comes_first_after_an_outage_makes_up_for_it(
     assert (await history(registry)).count("resumed") == 1
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_connections_that_are_cut_fail_their_callers_once(
     open_registry: OpenRegistry, clock: ManualClock, database_url: str, postgresql: Callable[[str], str]
 ) -> None:

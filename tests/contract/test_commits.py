@@ -24,6 +24,7 @@ from tests.contract.services import (
     register,
     renew,
 )
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
@@ -131,7 +132,7 @@ async def test_one_key_in_two_dialects_is_two_registrations(database_url: str, c
     assert [entry and entry.registration.lease.stage for entry in entries] == [REVOKED, 0]
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_a_command_the_database_cannot_take_fails_no_other_caller(open_registry: OpenRegistry) -> None:
     registry = open_registry(ENDS)
     outcomes = await asyncio.gather(
@@ -144,7 +145,7 @@ async def test_a_command_the_database_cannot_take_fails_no_other_caller(open_reg
     assert isinstance(outcomes[2], Unstorable)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_a_key_the_database_cannot_look_up_fails_no_other_caller(open_registry: OpenRegistry) -> None:
     registry = open_registry(ENDS)
     await registry.register(register("good"))

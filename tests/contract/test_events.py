@@ -21,6 +21,7 @@ from tests.contract.services import (
     register,
     renew,
 )
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +89,7 @@ async def test_old_events_are_pruned_and_new_ones_kept(open_registry: OpenRegist
     assert [e.id > newest.id for e in await registry.events()] == [False, True]
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_who_follows_the_log_misses_no_event_of_another_gateway(
     open_registry: OpenRegistry, database_url: str, clock: ManualClock
 ) -> None:

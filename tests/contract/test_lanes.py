@@ -17,20 +17,22 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.sqlite import COMMITS
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, register, renew
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_a_connection_that_died_while_idle_costs_nobody_an_answer(
-    postgresql_url: str, postgresql: Callable[[str], str], clock: ManualClock
+    database_url: str, postgresql: Callable[[str], str], clock: ManualClock
 ) -> None:
-    store = Store(postgresql_url)
+    store = Store(database_url)
     registry = Registry(store, {DIALECT: STAYS}, clock)
     try:
         assert isinstance(await registry.register(register()), Registered)
         assert await registry.find(DIALECT, "svc") is not None
         assert len(await registry.list(DIALECT)) == 1
-        name = make_url(postgresql_url).database
+        name = make_url(database_url).database
         postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         assert isinstance(await registry.renew(renew()), Renewed)
         assert await registry.find(DIALECT, "svc") is not None

@@ -12,10 +12,11 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.events import CHANNEL
 from registry_gateway.store.listening import Listener
 from tests.contract.services import ENDS, OpenRegistry, register, renew
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
-on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 
 
 @pytest.fixture

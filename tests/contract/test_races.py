@@ -33,6 +33,7 @@ from tests.contract.services import (
     register,
     renew,
 )
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
@@ -217,7 +218,7 @@ async def test_no_update_of_two_gateways_is_lost(open_registry: OpenRegistry) ->
         assert (registration.version, registration.reported) == (f"{n}.a", f"report {n}")
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_a_creation_that_loses_the_race_in_the_database_is_told_so(database_url: str, clock: ManualClock) -> None:
     store, other = Store(database_url), Store(database_url)
     registry = Registry(store, {DIALECT: ENDS}, clock)
@@ -254,7 +255,7 @@ async def waiting_for_a_lock(connection: AsyncConnection) -> int:
     return waiting
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_gateways_that_register_the_same_services_in_another_order_do_not_deadlock(
     open_registry: OpenRegistry, database_url: str, clock: ManualClock
 ) -> None:

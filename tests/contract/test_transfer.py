@@ -13,6 +13,7 @@ from registry_gateway.registry import Registry
 from registry_gateway.store.engine import Store
 from registry_gateway.transfer import copy
 from tests.conftest import ManualClock
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
@@ -42,10 +43,11 @@ async def _fill(store: Store, clock: ManualClock) -> Registry:
     return registry
 
 
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_a_registry_moves_to_postgresql_and_back(
-    sqlite_url: str, postgresql_url: str, tmp_path: Path, clock: ManualClock
+    sqlite_url: str, database_url: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    first, second, third = Store(sqlite_url), Store(postgresql_url), Store(f"sqlite:///{tmp_path}/third.db")
+    first, second, third = Store(sqlite_url), Store(database_url), Store(f"sqlite:///{tmp_path}/third.db")
     await migrate.upgrade(third)
     source = await _fill(first, clock)
     copied = await copy(first, second)
@@ -61,8 +63,9 @@ async def test_a_registry_moves_to_postgresql_and_back(
         await store.close()
 
 
-async def test_a_moved_registry_goes_on_where_it_was(sqlite_url: str, postgresql_url: str, clock: ManualClock) -> None:
-    first, second = Store(sqlite_url), Store(postgresql_url)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
+async def test_a_moved_registry_goes_on_where_it_was(sqlite_url: str, database_url: str, clock: ManualClock) -> None:
+    first, second = Store(sqlite_url), Store(database_url)
     source = await _fill(first, clock)
     last = (await source.events())[-1].id
     await copy(first, second)
@@ -75,8 +78,9 @@ async def test_a_moved_registry_goes_on_where_it_was(sqlite_url: str, postgresql
     await second.close()
 
 
-async def test_a_target_with_rows_is_left_alone(sqlite_url: str, postgresql_url: str, clock: ManualClock) -> None:
-    first, second = Store(sqlite_url), Store(postgresql_url)
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
+async def test_a_target_with_rows_is_left_alone(sqlite_url: str, database_url: str, clock: ManualClock) -> None:
+    first, second = Store(sqlite_url), Store(database_url)
     await _fill(first, clock)
     target = await _fill(second, clock)
     before = await target.list("plain")

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tests.conftest import WORKER
 from tests.e2e.child import Child, clean_environment
 from tests.e2e.polling import wait_until
+from tests.postgresql import WORKER
 
 CHAP_TTL = 3.0
 RUNSPEC_HEARTBEAT_INTERVAL = 1

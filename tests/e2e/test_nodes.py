@@ -13,6 +13,7 @@ from registry_gateway.model import Event
 from registry_gateway.store import events
 from registry_gateway.store.engine import Store
 from tests.e2e.gateway import CHAP_TTL, Gateway, running_nodes
+from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
@@ -22,10 +23,10 @@ PINGING, UPDATING, SILENT, LEAVING = (
 
 
 @pytest.fixture
-def nodes(postgresql_url: str, tmp_path: Path) -> Iterator[list[Gateway]]:
+def nodes(database_url: str, tmp_path: Path) -> Iterator[list[Gateway]]:
     """Three gateways on one database."""
     settings = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{CHAP_TTL:g}"}
-    with running_nodes(tmp_path, 3, postgresql_url, settings) as gateways:
+    with running_nodes(tmp_path, 3, database_url, settings) as gateways:
         yield gateways
         for gateway in gateways[1:]:
             gateway.finish()
@@ -79,8 +80,9 @@ class Fleet:
         assert late.status_code == 404
 
 
+@pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 async def test_every_acknowledged_write_and_each_transition_is_there_exactly_once(
-    nodes: list[Gateway], postgresql_url: str
+    nodes: list[Gateway], database_url: str
 ) -> None:
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(trust_env=False, timeout=10, limits=limits) as client:
@@ -105,7 +107,7 @@ async def test_every_acknowledged_write_and_each_transition_is_there_exactly_onc
             ports = {service["id"]: int(service["url"].rpartition(":")[2]) for service in listed}
             assert set(ports) == {*PINGING, *UPDATING}
             assert all(ports[key] >= fleet.acknowledged[key] for key in ports), "an acknowledged update was lost"
-    history = await _history(postgresql_url)
+    history = await _history(database_url)
     kinds = {key: Counter(e.kind.value for e in history if e.key == key) for key in fleet.registrations}
     for key in PINGING:
         assert kinds[key] == {"registered": 1}, key
