@@ -66,7 +66,7 @@ def test_a_database_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_a_database_that_can_not_be_created(tmp_path: Path) -> None:
-    assert "unable to open database file" in complaint(f"sqlite:///{tmp_path}/none/registry.db", "db", "upgrade")
+    assert "there is no directory" in complaint(f"sqlite:///{tmp_path}/none/registry.db", "db", "upgrade")
 
 
 def test_an_export(sqlite_url: str, tmp_path: Path) -> None:
