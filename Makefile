@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test torture lint fmt type migrate bench bench-scale audit clean
+.PHONY: help install run test torture lint fmt type migrate bench bench-scale constraints audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -59,12 +59,21 @@ bench-scale: $(STAMP) ## Growth up to 100,000 registrations, about 15 minutes; d
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m bench.scale --plot docs/growth.png $(ARGS)
 
+constraints: ## Write constraints.txt anew: all that the gateway needs, at one version each, with hashes
+	$(PYTHON) -m venv .lock
+	.lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra postgresql --generate-hashes \
+		--no-annotate --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
+
 audit: $(STAMP) ## Look up every installed package in PyPI's advisories (needs https://pypi.org; not a part of `make test`)
 	$(PYTHON) -m venv .audit
 	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/python -m pip freeze --exclude-editable > .audit/installed.txt
-	.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .audit/installed.txt $(ARGS)
+	rm -f .audit/report.json
+	-.audit/bin/pip-audit --progress-spinner off --no-deps --disable-pip --requirement .audit/installed.txt \
+		--format json --output .audit/report.json $(ARGS)
+	$(BIN)/python .ci/audit.py .audit/report.json
 
 clean: ## Remove the environments and caches; registry.db stays
-	rm -rf $(VENV) .audit .clients .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .audit .lock .clients .mypy_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
