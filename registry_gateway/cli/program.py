@@ -1,5 +1,6 @@
 """The program around the commands: how one ends that can't do what it was asked."""
 
+import logging
 import sys
 import traceback
 from types import TracebackType
@@ -10,6 +11,7 @@ from alembic.util import CommandError
 
 from registry_gateway.cli.text import say
 from registry_gateway.errors import RegistryError
+from registry_gateway.log import TextFormatter
 from registry_gateway.masking import masked
 from registry_gateway.settings import SettingsError
 
@@ -25,6 +27,8 @@ class Program(click.Group):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command and end the process."""
         sys.excepthook = show_defect
+        if logging.lastResort is not None:  # what prints warnings, since only `serve` configures a log
+            logging.lastResort.setFormatter(TextFormatter())
         extra |= {"prog_name": NAME, "standalone_mode": False}
         try:
             code = super().main(*args, **extra)

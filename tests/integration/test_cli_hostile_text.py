@@ -2,6 +2,7 @@
 
 import ast
 import json
+import logging
 from pathlib import Path
 
 import anyio
@@ -145,6 +146,15 @@ def test_the_traceback_of_a_defect(capsys: pytest.CaptureFixture[str]) -> None:
     show_defect(ValueError, ValueError(f"{EVIL} {TOKEN}"), None)
     [line] = lines(capsys.readouterr().err)
     assert line.startswith("ValueError: k")
+    assert "8aV-x" not in line
+
+
+def test_a_warning_while_a_command_runs(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output(sqlite_url, "services", "list")
+    handler = logging.lastResort
+    assert handler is not None
+    handler.handle(logging.makeLogRecord({"levelno": logging.WARNING, "msg": f"not written: {EVIL} {TOKEN}"}))
+    [line] = lines(capsys.readouterr().err)
     assert "8aV-x" not in line
 
 
