@@ -63,6 +63,17 @@ class NotFound(RegistryError):
     code = "not_found"
 
 
+class NotInLog(RegistryError):
+    """Events behind the id that was asked for are not kept any longer. `first` is the id of the first that is."""
+
+    code = "not_in_log"
+
+    def __init__(self, after: int, first: int) -> None:
+        """Take the id that was asked for, and that of the first event that is kept."""
+        super().__init__(f"What followed event {after} is not kept: the log begins with event {first}")
+        self.first = first
+
+
 class AccountRevoked(RegistryError):
     """The account was revoked, which is for ever."""
 

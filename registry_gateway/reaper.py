@@ -22,25 +22,26 @@ log = logging.getLogger("registry_gateway.reaper")
 async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> None:
     """Sign presence and sweep until cancelled.
 
-    They are apart, since a sweep may have much to do: as long as one gateway signs, nobody takes it for absent.
+    They are apart, since a sweep may have much to do: as long as one gateway signs, nobody takes it for absent. A purge
+    may have millions of events to remove, and lapses are recorded meanwhile.
     """
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_repeat(registry.resume), name="presence")
-        tasks.create_task(_repeat(_sweeper(registry, settings, clock)), name="sweep")
+        tasks.create_task(_repeat(registry.expire), name="sweep")
+        tasks.create_task(_repeat(_purger(registry, settings, clock)), name="purge")
         tasks.create_task(_repeat(registry.checkpoint), name="checkpoint")
 
 
-def _sweeper(registry: Registry, settings: Settings, clock: Clock) -> Callable[[], Awaitable[None]]:
+def _purger(registry: Registry, settings: Settings, clock: Clock) -> Callable[[], Awaitable[None]]:
     next_purge = clock.now()
 
-    async def sweep() -> None:
+    async def purge() -> None:
         nonlocal next_purge
-        await registry.expire()
         if clock.now() >= next_purge:
-            await registry.purge(clock.now() - settings.retention)
+            await registry.purge(clock.now() - settings.retention, settings.max_events)
             next_purge = clock.now() + settings.purge_interval
 
-    return sweep
+    return purge
 
 
 async def _repeat(work: Callable[[], Awaitable[object]]) -> None:

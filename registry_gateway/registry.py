@@ -181,9 +181,17 @@ class Registry:
     async def events(
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
     ) -> Sequence[Event]:
-        """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it."""
-        run = self._store.read if after is None else self._store.find  # what is new is asked for often, and is little
-        return await self._continuity.run(run, events.read, after=after, dialect=dialect, key=key, limit=limit)
+        """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it.
+
+        Raises:
+            NotInLog: Some of those after `after` are not kept any longer.
+        """
+        if after is None:
+            return await self._continuity.run(self._store.read, events.read, dialect=dialect, key=key, limit=limit)
+        # What is new is asked for often, and is little.
+        return await self._continuity.run(
+            self._store.find, events.follow, after=after, dialect=dialect, key=key, limit=limit
+        )
 
     # --- subscriptions
 
@@ -230,14 +238,18 @@ class Registry:
                 pass
         return sum([await self._sweep(sweeps.expire, name) for name in self._policies])
 
-    async def purge(self, events_before: float | None = None) -> int:
-        """Remove registrations whose retention is over, and events older than `events_before` (epoch seconds).
+    async def purge(self, events_before: float | None = None, most_events: int | None = None) -> int:
+        """Remove registrations whose retention is over; return how many.
 
-        The newest event is kept, however old.
+        Also removes events: those older than `events_before` (epoch seconds), and the oldest beyond `most_events`. The
+        newest event is kept, however old.
         """
         purged = sum([await self._sweep(sweeps.purge, name) for name in self._policies])
         if events_before is not None:
             while await self._continuity.write(events.prune, events_before, CHUNK) == CHUNK:
+                pass
+        if most_events is not None:
+            while await self._continuity.write(events.prune_beyond, most_events, CHUNK) == CHUNK:
                 pass
         return purged
 

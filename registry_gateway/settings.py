@@ -70,6 +70,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: Annotated[
         Seconds, Meta(description="Days that ended registrations (where the dialect keeps them) and events are kept.")
     ] = 30.0
+    max_events: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Most events that are kept; beyond it the oldest are removed. Unset: no limit."),
+    ] = None
     purge_interval: Annotated[
         Seconds, Meta(description="Seconds between two removals of what has been kept long enough.")
     ] = 60.0
@@ -84,8 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="Most changes a credential (an address, where none is asked for) may make: 10/s, 600/m, 5000/h "
-            "or a number for so many a minute. Heartbeats and reads don't count, and first registrations always pass. "
-            "Unset: no limit."
+            "or a number for so many a minute. Heartbeats and reads don't count; first registrations have an allowance "
+            "of their own, of twenty times as many. Unset: no limit."
         ),
     ] = None
     sqlite_synchronous: Annotated[

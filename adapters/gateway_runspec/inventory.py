@@ -3,6 +3,7 @@
 from math import inf
 
 from gateway_runspec import translate
+from registry_gateway.errors import NotInLog
 from registry_gateway.exchange import Rendered
 from registry_gateway.model import EventKind
 from registry_gateway.registry import Moment, Registry
@@ -11,9 +12,7 @@ FEW = 200
 """Most events after which the instances they are about are looked up one by one; after more, all are read anew."""
 
 ANEW_SECONDS = 3600.0
-"""After this all are read anew whatever the log says: it is pruned one day, and what is asked for once a month might
-miss what is no longer in it.
-"""
+"""After this all are read anew whatever the log says."""
 
 LARGE = 20_000
 """Instances beyond which no parts are kept, so that what this takes of memory has an end: some 2 KiB an instance."""
@@ -57,7 +56,10 @@ class Inventory:
 
     async def _catch_up(self) -> bool:
         """Look up again what the log says has changed; return whether that was possible."""
-        changes = await self._registry.events(after=self._event, limit=FEW + 1)
+        try:
+            changes = await self._registry.events(after=self._event, limit=FEW + 1)
+        except NotInLog:
+            return False
         if not changes:  # the log has lost its end, in a failover or a database put back from a backup
             return False
         if len(changes) > FEW or any(change.kind is EventKind.RESUMED for change in changes):

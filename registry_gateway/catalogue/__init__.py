@@ -22,7 +22,8 @@ def mount(core: Core, store: Store, *, protected: bool) -> tuple[Mount, Watch]:
 
     `protected` asks readers for a token.
     """
-    reader = Reader(store, core.registry.policies, core.clock, core.settings.retention)
+    own = core.settings
+    reader = Reader(store, core.registry.policies, core.clock, own.retention, most_events=own.max_events)
     watch = Watch(reader, Tail(store, core.registry, reader))
     routes = Catalogue(core, reader, watch, protected=protected).routes()
     description = "What is registered in all dialects, what was, and what changes."

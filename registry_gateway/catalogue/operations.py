@@ -65,7 +65,12 @@ _OPERATIONS = (
         name="events",
         summary="What happened to one service",
         parameters=(*SERVICE, *parameters(Events), IF_NONE_MATCH),
-        responses=answers("A page.", EventList, p404="There never was one, as far as is known."),
+        responses=answers(
+            "A page.",
+            EventList,
+            p404="There never was one, as far as is known.",
+            p410="Events that follow the cursor are not kept any longer.",
+        ),
     ),
     Operation(
         method="GET",

@@ -58,12 +58,23 @@ class Log(NamedTuple):
 class Reader:
     """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
 
-    def __init__(self, store: Store, policies: Policies, clock: Clock, retention: float) -> None:
-        """Take the database, the dialects' lease policies, the clock, and how long events are kept, in seconds."""
+    def __init__(
+        self, store: Store, policies: Policies, clock: Clock, retention: float, *, most_events: int | None = None
+    ) -> None:
+        """Take the database, the dialects' lease policies, the clock, and which events are kept.
+
+        Args:
+            store: The database.
+            policies: The dialects' lease policies.
+            clock: The clock.
+            retention: Seconds for which events are kept.
+            most_events: How many are kept; None if there is no limit.
+        """
         self._store = store
         self._policies = policies
         self._clock = clock
         self._retention = retention
+        self._most_events = most_events
 
     async def services(self, query: Services) -> ServiceList:
         """Return a page of services, of the present or, with `at`, of the past.
@@ -98,6 +109,7 @@ class Reader:
 
         def work(connection: Connection) -> ServiceList:
             found, last, total = past.search(connection, at, wanted, page)
+            self._check_kept(connection, at)  # afterwards: what is removed in between is missed otherwise
             return _list(query, [render.past_service(p) for p in found], total, cursor.encode(kind, last))
 
         return await self._store.read(work)
@@ -116,10 +128,16 @@ class Reader:
             raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
         if at > now:
             raise bad_parameter("at", "It is in the future")
-        since = now - self._retention
-        if at < since:
-            began = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
-            raise Refused(410, "Before the log", f"Events are kept since {began}", parameter="at", since=since)
+        if at < now - self._retention:
+            raise _before_the_log(now - self._retention)
+
+    def _check_kept(self, connection: Connection, at: float) -> None:
+        """Return unless events since `at` were removed because there were more than may be kept."""
+        if self._most_events is None:
+            return
+        began = events.began(connection)
+        if began is not None and began[0] > 1 and at < began[1]:
+            raise _before_the_log(began[1])
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all there is on a service, registered or gone; None if there never was one."""
@@ -130,7 +148,7 @@ class Reader:
         """Return a page of a service's events; None if there never was such a service.
 
         Raises:
-            Refused: With 400, the cursor is not one.
+            Refused: With 400, the cursor is not one; with 410, events that follow it are not kept any longer.
         """
         after = cursor.decode(query.order, "id", query.cursor)
         page = Page(order="id", descending=query.order == "newest", limit=query.limit, after=after)
@@ -139,6 +157,10 @@ class Reader:
             if not present.known(connection, dialect, key):
                 return None
             found, last = present.events(connection, dialect, key, page)
+            first, _ = events.span(connection)  # afterwards: what is removed in between is missed otherwise
+            if after is not None and not page.descending and int(after[-1]) < first - 1:
+                text = "Events that follow the cursor are not kept any longer; start without one"
+                raise Refused(410, "Not in the log", text, parameter="cursor", first=first)
             return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
 
         return await self._store.read(work)
@@ -166,8 +188,8 @@ class Reader:
         now = self._clock.now()
 
         def work(connection: Connection) -> Changes:
-            Log(*events.span(connection)).check(after)
             happened = events.read(connection, after=after, limit=PART)
+            Log(*events.span(connection)).check(after)  # afterwards: what is removed in between is missed otherwise
             found = present.registered(connection, {(e.dialect, e.key) for e in happened})
             services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
             return Changes(after, happened, services, limit=PART)
@@ -181,6 +203,11 @@ class Reader:
             lambda c: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
         )
         return render.stats(counts, happenings, list(self._policies.known))
+
+
+def _before_the_log(since: float) -> Refused:
+    began = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+    return Refused(410, "Before the log", f"Events are kept since {began}", parameter="at", since=since)
 
 
 def _page(query: Services, order: str, after: cursor.Place | None) -> Page:

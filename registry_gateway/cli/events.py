@@ -9,6 +9,7 @@ import click
 from registry_gateway.adapter import Core
 from registry_gateway.cli.session import database_url_option, dialect_option, run
 from registry_gateway.cli.text import details, moment, print_json_line, say
+from registry_gateway.errors import NotInLog
 from registry_gateway.model import Event
 from registry_gateway.printable import printable
 
@@ -50,22 +51,35 @@ def events(
     account:NAME.
 
     Lapses are recorded within about a second by a gateway that is running. Events are kept for
-    REGISTRY_GATEWAY_RETENTION_DAYS.
+    REGISTRY_GATEWAY_RETENTION_DAYS, and at most REGISTRY_GATEWAY_MAX_EVENTS of them if that is set.
     """
 
     async def work(core: Core) -> None:
+        last = (await core.registry.moment()).event
         found = await core.registry.events(dialect=dialect, key=key, limit=limit)
+        last = max([last, *(event.id for event in found)])
         print_events(found, as_json=as_json)
-        last = found[-1].id if found else 0
-        while follow:
-            await asyncio.sleep(POLL_SECONDS)
-            found = await core.registry.events(after=last, dialect=dialect, key=key, limit=MOST)
-            print_events(found, as_json=as_json)
-            last = found[-1].id if found else last
+        if follow:
+            await _follow(core, last, dialect, key, as_json=as_json)
 
     # Ctrl-C is how one stops following, and no failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         run(database_url, work, reading=True)
+
+
+async def _follow(core: Core, last: int, dialect: str | None, key: str | None, *, as_json: bool) -> None:
+    """Print events after id `last` as they happen."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        end = (await core.registry.moment()).event
+        try:
+            found = await core.registry.events(after=last, dialect=dialect, key=key, limit=MOST)
+        except NotInLog as gap:
+            click.echo(f"{gap.first - 1 - last} events were removed before they could be shown", err=True)
+            last = gap.first - 1
+            continue
+        print_events(found, as_json=as_json)
+        last = found[-1].id if len(found) == MOST else max([end, *(event.id for event in found)])
 
 
 def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool = True) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 
+from registry_gateway.errors import NotInLog
 from registry_gateway.model import Event, EventKind
 from registry_gateway.store.prepared import Row, inserting
 from registry_gateway.store.tables import EventRow
@@ -79,6 +80,21 @@ def read(
     return [event_of(row) for row in reversed(rows)]
 
 
+def follow(
+    connection: Connection, *, after: int, dialect: str | None = None, key: str | None = None, limit: int
+) -> list[Event]:
+    """Return the next `limit` events after id `after`, oldest first.
+
+    Raises:
+        NotInLog: Some of them are not kept any longer.
+    """
+    found = read(connection, after=after, dialect=dialect, key=key, limit=limit)
+    first, _ = span(connection)  # afterwards: what is removed in between is missed otherwise
+    if after < first - 1:
+        raise NotInLog(after, first)
+    return found
+
+
 def since(connection: Connection, at: float, limit: int) -> list[Event]:
     """Return the newest `limit` events of services from `at` (epoch seconds) on, oldest first."""
     statement = select(*EventRow.__table__.c).where(EventRow.at >= at, EventRow.dialect != "")
@@ -104,11 +120,35 @@ _SPAN = select(select(func.min(EventRow.id)).scalar_subquery(), select(func.max(
 # apart, so that each is one step in the index; SQLite would walk the table for both at once
 
 
+def began(connection: Connection) -> tuple[int, float] | None:
+    """Return the id and the time (epoch seconds) of the first event that is kept; None if there is none."""
+    row = connection.execute(select(EventRow.id, EventRow.at).order_by(EventRow.id).limit(1)).one_or_none()
+    return None if row is None else (row.id, row.at)
+
+
 def prune(connection: Connection, before: float, limit: int) -> int:
     """Delete up to `limit` of the oldest events from before `before`; return how many.
 
     The newest event of all stays: without it nobody could tell where the log ends, and so what follows what.
     """
     newest = _LAST.scalar_subquery()
-    oldest = select(EventRow.id).where(EventRow.at < before, EventRow.id < newest).order_by(EventRow.id).limit(limit)
-    return connection.execute(delete(EventRow).where(EventRow.id.in_(oldest))).rowcount
+    return _delete_oldest(connection, limit, EventRow.at < before, EventRow.id < newest)
+
+
+def prune_beyond(connection: Connection, most: int, limit: int) -> int:
+    """Delete up to `limit` of the oldest events that `most` later ids follow; return how many.
+
+    Ids have few gaps (transactions that PostgreSQL rolled back), and counting rows would read them all.
+    """
+    return _delete_oldest(connection, limit, EventRow.id <= _LAST.scalar_subquery() - most)
+
+
+def _delete_oldest(connection: Connection, limit: int, *conditions: ColumnElement[bool]) -> int:
+    """Delete up to `limit` of the oldest events; return how many.
+
+    Gateways that do so at once wait for each other, row by row in one order, and the later one finds nothing left. None
+    skips what another has locked: it would remove later events before earlier ones are gone.
+    """
+    oldest = select(EventRow.id).where(*conditions).order_by(EventRow.id).limit(limit).with_for_update().cte("oldest")
+    removed = delete(EventRow).where(EventRow.id.in_(select(oldest.c.id))).returning(EventRow.id)
+    return len(connection.execute(removed).all())  # SQLite's driver has no row count for what begins with WITH

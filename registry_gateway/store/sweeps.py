@@ -31,7 +31,12 @@ _NOW = bindparam("now", type_=Double)
 _SILENT = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first is for the index, the second is what counts
 _AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
 
-_REARM = update(R).where(_due(R.stage == 0, R.sweep_at <= _NOW, R.expires_at > _NOW)).values(sweep_at=R.expires_at)
+_REARM = (
+    update(R)
+    .where(_due(R.stage == 0, R.sweep_at <= _NOW, R.expires_at > _NOW))
+    .values(sweep_at=R.expires_at)
+    .returning(R.stage)
+)
 _END = delete(R).where(_AT_STAGE).returning(*COLUMNS)
 _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
 _PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
@@ -42,7 +47,8 @@ def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
 
     So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.
     """
-    return connection.execute(_REARM, {"of": dialect, "limit": limit, "now": now}).rowcount
+    # The rows are counted: SQLite's driver has no row count for what begins with WITH.
+    return len(connection.execute(_REARM, {"of": dialect, "limit": limit, "now": now}).all())
 
 
 def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
