@@ -14,7 +14,7 @@ from registry_gateway.doctor.finding import Finding
 from registry_gateway.doctor.history import WINDOW
 from registry_gateway.model import Event, Registration
 from registry_gateway.settings import Configuration
-from registry_gateway.store import clock, events, presence
+from registry_gateway.store import clock, events, presence, size
 from registry_gateway.store.engine import Store
 from registry_gateway.store.keys import Key
 
@@ -63,6 +63,8 @@ async def check(configuration: Configuration, adapters: Sequence[Adapter], remed
             found.append(installation.behind(problem, remedy))
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))
         found += await _of_clocks(core, store)
+        room = await size.measured(store)
+        found += installation.of_disk(room.taken, room.free)
         registered, diagnoses = await _of_services(core, store)
     finally:
         await core.registry.close()

@@ -60,14 +60,14 @@ def events(
         last = max([last, *(event.id for event in found)])
         print_events(found, as_json=as_json)
         if follow:
-            await _follow(core, last, dialect, key, as_json=as_json)
+            await follow_on(core, last, dialect, key, as_json=as_json)
 
     # Ctrl-C is how one stops following, and no failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         run(database_url, work, reading=True)
 
 
-async def _follow(core: Core, last: int, dialect: str | None, key: str | None, *, as_json: bool) -> None:
+async def follow_on(core: Core, last: int, dialect: str | None, key: str | None, *, as_json: bool) -> None:
     """Print events after id `last` as they happen."""
     while True:
         await asyncio.sleep(POLL_SECONDS)

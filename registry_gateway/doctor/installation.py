@@ -14,6 +14,15 @@ ABSENCE = 10.0
 """Seconds without a sign of a gateway, which gives one each second, before it is said that there is none."""
 
 
+MIB = 1024 * 1024
+
+LITTLE = 256 * MIB
+"""Bytes left below which a disk has little room: SQLite's write-ahead log alone may take as much."""
+
+FULL = 16 * MIB
+"""Bytes left below which writes are about to fail."""
+
+
 def of_settings(own: Settings, open_dialects: Mapping[str, str]) -> list[Finding]:
     """Return what is wrong with the settings, the same as `serve` would have them.
 
@@ -77,6 +86,23 @@ def of_presence(present_at: float | None, now: float) -> list[Finding]:
         return []
     summary = f"No gateway has been at work on this database for {silent:.0f} s"
     return [warning("no_gateway", summary, "Start one, or name the database it works on with --database-url.")]
+
+
+def of_disk(taken: int, free: int | None) -> list[Finding]:
+    """Return what is wrong with the room for the database.
+
+    Args:
+        taken: Bytes the database takes.
+        free: Bytes that are free on its disk; None if that is not known.
+    """
+    if free is None or free >= max(LITTLE, taken / 4):
+        return []
+    summary = f"The disk of the database has {free / MIB:.0f} MiB left, and the database takes {taken / MIB:.0f} MiB"
+    advice = (
+        f"Give it more room: when it is full, nothing can be written. To keep less, lower {PREFIX}RETENTION_DAYS or "
+        f"set {PREFIX}MAX_EVENTS; SQLite's file does not shrink then, but it grows no more."
+    )
+    return [(error if free < FULL else warning)("disk_nearly_full", summary, advice)]
 
 
 def behind(problem: str, remedy: str) -> Finding:

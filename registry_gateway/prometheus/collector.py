@@ -26,9 +26,13 @@ from registry_gateway.status import Status
 from registry_gateway.store import catalogue
 from registry_gateway.store.catalogue import Count
 from registry_gateway.store.engine import Store
+from registry_gateway.store.size import Size, measured
 
 FRESH = 5.0
 """Seconds for which a count of the registrations is good enough, however many ask."""
+
+MEASURED = 15.0
+"""Seconds for which the size of the database is: PostgreSQL looks at every file of it."""
 
 PATIENCE = 5.0
 """Seconds a scrape waits for the database. It has other things to tell, and Prometheus waits no more than ten."""
@@ -53,6 +57,9 @@ class Collector(Collecting):
         self._counting = Shared(self._count)
         self._counts: Sequence[Count] | None = None
         self._counted_at = 0.0
+        self._measuring = Shared(self._measure)
+        self._size: Size | None = None
+        self._measured_at = 0.0
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         if not meters.figures.shared:
@@ -63,13 +70,24 @@ class Collector(Collecting):
         """Return nothing: names are known when they are collected."""
         return ()
 
-    async def count(self) -> None:
-        """Count the registrations by dialect and status as of now, for the `collect` that follows."""
+    async def look(self) -> None:
+        """Count the registrations as of now, and look how large the database is, for the `collect` that follows."""
+        await asyncio.gather(self._look_at_registrations(), self._look_at_size())
+
+    async def _look_at_registrations(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._counting.submit(None)
         except (StoreUnavailable, TimeoutError):
             self._counts = None
+
+    async def _look_at_size(self) -> None:
+        """Look how large the database is. A disk that does not answer holds one thread, however many ask."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._measuring.submit(None)
+        except (StoreUnavailable, TimeoutError):
+            self._size = None
 
     async def _count(self, _asked: None) -> None:
         now = self._clock.now()
@@ -77,11 +95,18 @@ class Collector(Collecting):
             self._counts = await self._store.read(lambda c: catalogue.counts(c, self._policies, now))
             self._counted_at = now
 
+    async def _measure(self, _asked: None) -> None:
+        now = self._clock.now()
+        if self._size is None or not self._measured_at <= now < self._measured_at + MEASURED:
+            self._size = await measured(self._store)
+            self._measured_at = now
+
     def collect(self) -> Iterator[Metric]:
         """Yield every family there is."""
         meters, reading = self._meters, self._meters.figures.read(self._clock.now())
         yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
         yield from self._registrations()
+        yield from self._room()
         yield from _life(meters, reading)
         yield from _requests(meters, reading)
         yield from _queues(meters, reading)
@@ -107,6 +132,17 @@ class Collector(Collecting):
             for status in Status:
                 family.add_metric([dialect, status.value], found.get((dialect, status), 0))
         yield family
+
+    def _room(self) -> Iterator[Metric]:
+        if self._size is None:
+            return
+        taken = GaugeMetricFamily(_PREFIX + "database_size_bytes", "Bytes the database takes.")
+        taken.add_metric([], self._size.taken)
+        yield taken
+        if self._size.free is not None:
+            free = GaugeMetricFamily(_PREFIX + "database_disk_free_bytes", "Bytes that are free on SQLite's disk.")
+            free.add_metric([], self._size.free)
+            yield free
 
 
 def _life(meters: Meters, reading: Reading) -> Iterator[Metric]:

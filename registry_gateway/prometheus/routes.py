@@ -32,7 +32,7 @@ class Prometheus:
     async def metrics(self, call: Call) -> Answer:
         """GET /metrics: the figures, in the format that is asked for."""
         await self._authorize(call)
-        await self._collector.count()
+        await self._collector.look()
         try:
             encode, media_type = choose_encoder(call.header(b"accept") or "")
         except (TypeError, ValueError):  # what the library makes of a version that is no version

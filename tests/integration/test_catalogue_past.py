@@ -142,3 +142,34 @@ async def test_the_log_says_how_far_back_it_goes(start_gateway: GatewayFactory, 
         assert await keys(client, at=START - 2 * DAY) == []
         future = problem(await client.get(SERVICES, params={"at": str(START + 1)}), 400)
         assert (future["parameter"], future["detail"]) == ("at", "It is in the future")
+
+
+async def test_what_is_before_the_events_that_may_be_kept_is_gone(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url, {"REGISTRY_GATEWAY_MAX_EVENTS": "3"}) as client:
+        for number in range(6):
+            await runspec_agent.register(client, f"a{number}")
+            clock.advance(10)
+        await core_of(client).registry.purge(most_events=10)
+        assert await keys(client, at=START + 5) == ["a0"]  # all there ever was is kept
+        await core_of(client).registry.purge(most_events=3)
+        for second in (5, 29.9):
+            gone = problem(await client.get(SERVICES, params={"at": START + second}), 410)
+            assert (gone["parameter"], gone["since"]) == ("at", START + 30)
+            assert "Events are kept since 2027-01-15T08:00:30+00:00" in gone["detail"]
+        assert await keys(client, at=START + 45) == ["a0", "a1", "a2", "a3", "a4"]
+
+
+async def test_a_page_that_follows_removed_events_is_gone(start_gateway: GatewayFactory, database_url: str) -> None:
+    async with start_gateway(database_url) as client:
+        for _ in range(8):
+            await runspec_agent.register(client, "a1")
+        events = f"{SERVICES}/runspec/a1/events"
+        page = (await client.get(events, params={"limit": 2, "order": "oldest"})).json()
+        newest = (await client.get(events, params={"limit": 2, "order": "newest"})).json()
+        await core_of(client).registry.purge(most_events=4)
+        following = {"limit": 2, "order": "oldest", "cursor": page["next"]}
+        assert problem(await client.get(events, params=following), 410)["parameter"] == "cursor"
+        older = await client.get(events, params={"limit": 2, "order": "newest", "cursor": newest["next"]})
+        assert len(older.json()["events"]) == 2  # the list ends earlier, which is no gap

@@ -1,7 +1,10 @@
 """The figures of a gateway, as a scrape has them."""
 
 import asyncio
+import os
+import shutil
 from pathlib import Path
+from threading import Event, Semaphore
 from typing import Any
 
 import anyio
@@ -16,8 +19,11 @@ from registry_gateway import openapi
 from registry_gateway.adapter import Mount, Mounted
 from registry_gateway.exchange import Answer
 from registry_gateway.meters import Meters
-from registry_gateway.prometheus.collector import FRESH
+from registry_gateway.prometheus import collector
+from registry_gateway.prometheus.collector import FRESH, MEASURED
+from registry_gateway.store import size
 from registry_gateway.store.engine import Store
+from registry_gateway.store.size import Size
 from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.catalogue_reader import problem
@@ -174,8 +180,9 @@ async def test_batches_transactions_and_queues(start_gateway: GatewayFactory, da
         seconds = f"{PREFIX}transaction_duration_seconds"
         assert found.value(f"{seconds}_count", lane="write") == commits
         assert found.value(f"{seconds}_sum", lane="write") > 0
-        for lane in ("find", "scan", "read"):
-            assert found.value(f"{seconds}_count", lane=lane) == 1, lane
+        size_is_asked_for = not database_url.startswith("sqlite")
+        for lane, reads in {"find": 1, "scan": 1, "read": 1 + size_is_asked_for}.items():
+            assert found.value(f"{seconds}_count", lane=lane) == reads, lane
         assert not found.series(f"{PREFIX}transaction_failures_total")
         assert found.value(f"{PREFIX}queue_length", queue="write") == 0
 
@@ -285,3 +292,46 @@ async def test_who_may_read_the_catalogue_may_read_this(
     async with start_gateway(sqlite_url) as client:
         assert (await client.get(path)).status_code == 200
         assert (await client.head(path)).content == b""
+
+
+async def test_the_size_of_the_database_and_what_its_disk_has_left(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, free = f"{PREFIX}database_size_bytes", f"{PREFIX}database_disk_free_bytes"
+    sqlite = database_url.startswith("sqlite")
+    async with start_gateway(database_url) as client:
+        await chap_service.register(client)
+        first = await scrape(client)
+        assert first.value(taken) > 50_000
+        assert bool(first.series(free)) is sqlite  # PostgreSQL's disk may be another machine's
+        if not sqlite:
+            return
+        file = database_url.removeprefix("sqlite:///")
+        assert first.value(taken) == os.stat(file).st_size + os.stat(f"{file}-wal").st_size
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(3, 1, 2))
+        assert (await scrape(client)).value(free) == first.value(free)
+        clock.advance(MEASURED)
+        assert (await scrape(client)).value(free) == 2
+
+
+async def test_a_disk_that_does_not_answer_holds_up_nothing(
+    start_gateway: GatewayFactory, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = Semaphore(0), Event()
+
+    def hang(_path: Path) -> Size:
+        asked.release()
+        answered.wait(10)
+        return Size(1, 1)
+
+    monkeypatch.setattr(size, "_of_file", hang)
+    monkeypatch.setattr(collector, "PATIENCE", 0.2)
+    async with start_gateway(sqlite_url) as client:
+        try:
+            for found in await asyncio.gather(*(scrape(client) for _ in range(10))):
+                assert found.value(f"{PREFIX}database_up") == 1
+                assert not found.series(f"{PREFIX}database_size_bytes")
+            assert asked.acquire(timeout=1)
+            assert not asked.acquire(blocking=False), "one thread waits, and no more"
+        finally:
+            answered.set()

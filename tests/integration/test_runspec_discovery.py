@@ -317,3 +317,15 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
                 expected = translate.tools(map(translate.part, entries))
                 answer = await client.get("/tools", params={"active": str(live_only)})
                 assert answer.content == expected, (step, live_only)
+
+
+async def test_tools_are_right_where_few_events_are_kept(start_gateway: GatewayFactory, database_url: str) -> None:
+    async with start_gateway(database_url) as client:
+        await register(client, "a1")
+        await post_tools(client, "a1", ROTATE)
+        assert len((await client.get("/tools")).json()) == 1
+        await post_tools(client, "a1")  # its event is removed before the list is asked for again
+        for _ in range(3):
+            await register(client, "a2")
+        await core_of(client).registry.purge(most_events=1)
+        assert (await client.get("/tools")).json() == []

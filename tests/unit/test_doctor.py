@@ -291,6 +291,26 @@ def test_gateways_that_are_not_there(ago: float | None, expected: list[str]) -> 
     assert codes(installation.of_presence(None if ago is None else NOW - ago, NOW)) == expected
 
 
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("taken", "free", "expected"),
+    [
+        (10, None, []),
+        (10, 300, []),
+        (10, 255, [Severity.WARNING]),
+        (4000, 999, [Severity.WARNING]),
+        (4000, 1001, []),
+        (10, 15, [Severity.ERROR]),
+    ],
+)
+def test_disks_with_little_room(taken: int, free: int | None, expected: list[Severity]) -> None:
+    found = installation.of_disk(taken * MIB, None if free is None else free * MIB)
+    assert [(f.code, f.severity) for f in found] == [("disk_nearly_full", severity) for severity in expected]
+    assert all("RETENTION_DAYS" in f.advice and "MAX_EVENTS" in f.advice for f in found)
+
+
 def test_a_database_behind() -> None:
     found = installation.behind("the database is at migration none, this version needs 0003", "run: registry-gateway x")
     assert codes([found]) == ["database_level"]
