@@ -27,6 +27,9 @@ from registry_gateway.model import GATEWAY, Actor, Event, EventKind, Registratio
 
 replace = msgspec.structs.replace
 
+REASON = 1024
+"""Characters of a reason that an event holds."""
+
 VERSION_INTERVAL = 10.0
 """Seconds in which heartbeats cause at most one event `version_changed` for a registration."""
 
@@ -260,6 +263,13 @@ def advertise(before: Registration | None, command: Advertise, policy: LeasePoli
     )
 
 
+def _shortened(reason: str | None) -> str | None:
+    """Return a reason as it is recorded: what is too long is cut and says so."""
+    if reason is None or len(reason) <= REASON:
+        return reason
+    return f"{reason[:REASON]}… ({len(reason)} characters)"
+
+
 def deregister(
     before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
 ) -> Decision:
@@ -271,7 +281,7 @@ def deregister(
         _own(held, command.owner)
     if subscribers:
         raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
-    event = happened(EventKind.DEREGISTERED, held, command.actor, now, command.reason)
+    event = happened(EventKind.DEREGISTERED, held, command.actor, now, _shortened(command.reason))
     recorded = [*_lapse_if_unrecorded(held, now), event]
     after = replace(held, updated_at=now, lease=leases.revoked(held.lease, now)) if policy.keeps_deregistered else None
     return Decision(after=after, outcome=Done(held), events=recorded)

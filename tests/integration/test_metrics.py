@@ -1,7 +1,6 @@
 """The figures of a gateway, as a scrape has them."""
 
 import asyncio
-import os
 import shutil
 from pathlib import Path
 from threading import Event, Semaphore
@@ -294,8 +293,16 @@ async def test_who_may_read_the_catalogue_may_read_this(
         assert (await client.head(path)).content == b""
 
 
+def _file_sizes(directory: Path) -> int:
+    return sum((directory / name).stat().st_size for name in ("registry.db", "registry.db-wal"))
+
+
 async def test_the_size_of_the_database_and_what_its_disk_has_left(
-    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    start_gateway: GatewayFactory,
+    database_url: str,
+    tmp_path: Path,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken, free = f"{PREFIX}database_size_bytes", f"{PREFIX}database_disk_free_bytes"
     sqlite = database_url.startswith("sqlite")
@@ -306,8 +313,7 @@ async def test_the_size_of_the_database_and_what_its_disk_has_left(
         assert bool(first.series(free)) is sqlite  # PostgreSQL's disk may be another machine's
         if not sqlite:
             return
-        file = database_url.removeprefix("sqlite:///")
-        assert first.value(taken) == os.stat(file).st_size + os.stat(f"{file}-wal").st_size
+        assert first.value(taken) == _file_sizes(tmp_path)
         monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(3, 1, 2))
         assert (await scrape(client)).value(free) == first.value(free)
         clock.advance(MEASURED)

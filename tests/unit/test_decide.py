@@ -339,6 +339,15 @@ def test_what_somebody_depends_on_stays_even_when_forced() -> None:
         decided(held(), msgspec.structs.replace(DEREGISTER, forced=True), REVIVE, subscribers=1)
 
 
+@pytest.mark.parametrize(
+    ("reason", "recorded"),
+    [(None, None), ("x" * 1024, "x" * 1024), ("é" * 65_536, "é" * 1024 + "… (65536 characters)")],
+)
+def test_a_long_reason_is_cut_where_it_is_recorded(reason: str | None, recorded: str | None) -> None:
+    decision = decided(held(), msgspec.structs.replace(DEREGISTER, reason=reason), REVIVE)
+    assert decision.events[-1].reason == recorded
+
+
 def test_a_heartbeat_records_news_and_only_news() -> None:
     same = decided(held(), Renew("test", "svc", ALICE, version="1.0", reported="healthy"), REVIVE)
     assert kinds(same) == []
