@@ -198,11 +198,7 @@ class Store:
     async def _attempt(self, lane: str, run: Run[T], work: Callable[[Connection], T]) -> T:
         began = perf_counter()
         try:
-            if self.file is not None and self.file.problem is not None:
-                self.file.verify()
-            answer = await run(work)
-            if self.file is not None and lane == "write":
-                self.file.verify_still()  # else what is answered now would be lost at a restart
+            answer = await (run(work) if self.file is None else self._on_file(self.file, lane, run, work))
         except (SQLAlchemyError, sqlite3.Error, OSError, StoreRefuses) as error:
             meaning = translated(error, self.file)
             if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace):
@@ -213,6 +209,17 @@ class Store:
                 raise
             raise meaning from error
         self._transactions.done(lane, perf_counter() - began)
+        return answer
+
+    async def _on_file(self, file: SqliteFile, lane: str, run: Run[T], work: Callable[[Connection], T]) -> T:
+        """Run `work` if the file is still the one that is open; what was written to another is not acknowledged."""
+        if lane != "write":
+            if file.problem is not None:
+                file.verify()
+            return await run(work)
+        file.verify_still()
+        answer = await run(work)
+        file.verify_still()
         return answer
 
     def _log_refusal(self, message: str) -> None:

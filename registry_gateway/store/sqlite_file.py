@@ -90,7 +90,7 @@ class SqliteFile:
         self.problem = None
 
     def verify_still(self) -> None:
-        """Do what `verify` does of the file alone: for after each commit, when it costs three microseconds.
+        """Do what `verify` does, of the file alone: two microseconds, before and after each transaction that writes.
 
         Raises:
             FileLost: It is another one, or `verify` has found that.
@@ -109,8 +109,12 @@ class SqliteFile:
         fate = "was deleted or moved away" if found is None else "was replaced by another file"
         if end:
             remedy = "stop this gateway in order (SIGTERM), which saves what it has, and start it again"
-        else:
-            remedy = "put the file back, or restart this gateway to work with what is there then"
+        elif found is None:
+            remedy = (
+                "put the file back, or stop this gateway and restore a backup with: registry-gateway db restore FILE"
+            )
+        else:  # the write-ahead log that is still beside it would be applied to it at the next start
+            remedy = f"stop this gateway, move {self.path} away, and bring it in with: registry-gateway db restore FILE"
         return f"the database file {self.path}{end} {fate} while in use, and nothing is written: {remedy}"
 
     # --- reading where nothing can be written
