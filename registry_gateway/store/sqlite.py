@@ -53,9 +53,7 @@ def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connecting(*_: Any) -> None:
-        if synchronous is not None:
-            file.create()
-        file.connecting()
+        file.connecting(making=synchronous is not None)
 
     @event.listens_for(engine, "connect")
     def pragmas(connection: Any, _record: Any) -> None:

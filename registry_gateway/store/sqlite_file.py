@@ -47,13 +47,15 @@ class SqliteFile:
 
     # --- is it still the same?
 
-    def connecting(self) -> None:
-        """Note which file a connection is about to open.
+    def connecting(self, *, making: bool) -> None:
+        """Note which file a connection is about to open; `making` creates it if there is none.
 
         Raises:
             FileLost: It is another than the one that other connections have.
         """
         self.verify()
+        if making:
+            self.create()
         self._note("")
 
     def connected(self) -> None:
