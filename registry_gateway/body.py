@@ -48,7 +48,7 @@ def utf8(body: bytes) -> bytes:
 
     Python's json, which the reference servers read with, takes all of these. What can't be read stays as it is.
     """
-    if not body or (body[0] < 0x80 and b"\x00" not in body[:4]):  # as nearly all begin
+    if len(body) < 2 or (0 < body[0] < 0x80 and body[1]):  # as nearly all begin
         return body
     try:
         return body.decode(json.detect_encoding(body)).encode()

@@ -29,6 +29,7 @@ class SqliteFile:
         name = unquote(database.removeprefix("file:")) if database.startswith("file:") else database
         self.path = Path(name).absolute()
         self.problem: str | None = None
+        self._names = {end: f"{self.path}{end}" for end in ("", *SIDES)}
         self._known: dict[str, Identity] = {}
         self._open = 0
         self._turn = threading.Lock()
@@ -92,7 +93,7 @@ class SqliteFile:
         self.problem = None
 
     def verify_still(self) -> None:
-        """Do what `verify` does, of the file alone: two microseconds, before and after each transaction that writes.
+        """Do what `verify` does, of the file alone: some microseconds, before and after each transaction that writes.
 
         Raises:
             FileLost: It is another one, or `verify` has found that.
@@ -102,7 +103,7 @@ class SqliteFile:
 
     def _identity(self, end: str) -> Identity | None:
         try:
-            found = os.stat(f"{self.path}{end}")  # noqa: PTH116 - after each commit: half the time of Path.stat()
+            found = os.stat(self._names[end])  # noqa: PTH116 - after each commit: half the time of Path.stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino
