@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from registry_gateway.clock import Clock
-from registry_gateway.errors import StoreRefuses, StoreUnavailable
+from registry_gateway.errors import StoreUnavailable
 from registry_gateway.registry import Registry
 from registry_gateway.settings import Settings
 
@@ -57,7 +57,7 @@ async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
                 log.warning("the database is back")
             away = False
         except StoreUnavailable as error:
-            if not away and not isinstance(error, StoreRefuses):  # the store logs those
+            if not away:
                 log.error("%s", error)
             away = True
         except Exception:

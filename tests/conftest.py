@@ -20,7 +20,7 @@ import pytest
 from registry_gateway import adapter, settings
 from registry_gateway.adapter import Core
 from registry_gateway.app import Gateway, create_app
-from tests.postgresql import SERVERS, Server, migrated, stop_all
+from tests.postgresql import DIRECTORY, SERVERS, Server, migrated, private, stop_all
 
 START = 1_800_000_000.0
 """What the manual clock shows first: an instant in 2027."""
@@ -72,11 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
         directory.chmod(0o755)  # they may run as another user
         config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
         config.add_cleanup(lambda: stop_all(directory))
-        os.environ[POSTGRESQL] = str(directory)
-
-
-POSTGRESQL = "TESTS_POSTGRESQL"
-"""Environment variable with that directory."""
+        os.environ[DIRECTORY] = str(directory)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -92,7 +88,7 @@ def postgresql_servers() -> Callable[[str], Server]:
 
     @functools.cache
     def start(name: str) -> Server:
-        server = Server(SERVERS[name], Path(os.environ[POSTGRESQL], name))
+        server = Server(SERVERS[name], private(name))
         server.start()
         return server
 

@@ -26,6 +26,9 @@ from registry_gateway.store.tables import Table
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 """Name of this test process among those that share the machine: gw0, gw1 …"""
 
+DIRECTORY = "TESTS_POSTGRESQL"
+"""Environment variable with the directory below which all servers are."""
+
 FAST = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings that are off: nothing here outlives the machine."""
 
@@ -143,7 +146,13 @@ class Server:
             done = subprocess.run(
                 command, stdout=written, stderr=written, user=user(), cwd="/", timeout=60, check=False
             )
-        assert done.returncode == 0, log.read_text()
+        said = self.directory / "log"
+        assert done.returncode == 0, log.read_text() + (said.read_text() if said.exists() else "")
+
+
+def private(name: str) -> Path:
+    """A directory for a server of a test's own. The name must be one of this process; sockets need a short path."""
+    return Path(os.environ[DIRECTORY], name)
 
 
 def user() -> str | None:

@@ -5,7 +5,7 @@ import functools
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -22,7 +22,6 @@ from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
 
 log = logging.getLogger("registry_gateway.store")
-log.addHandler(logging.NullHandler())  # commands have no log: they end with the error itself
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Connection], T]], Awaitable[T]]
@@ -33,9 +32,6 @@ ATTEMPTS = 5
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
 
 _BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
-
-SAME_AGAIN = 600.0
-"""Seconds until a refusal that goes on is logged again."""
 
 SQLITE, POSTGRESQL = "sqlite+aiosqlite", "postgresql+asyncpg"
 _DRIVERS = {"sqlite": SQLITE, "postgres": POSTGRESQL, "postgresql": POSTGRESQL}
@@ -117,7 +113,6 @@ class Store:
             self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
         self._commits = 0
-        self._refused: dict[str, float] = {}
         self._later: set[asyncio.Task[None]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -203,8 +198,6 @@ class Store:
             meaning = translated(error, self.file)
             if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace):
                 self._transactions.failed(lane)
-            if isinstance(meaning, StoreRefuses):
-                self._log_refusal(str(meaning))
             if meaning is error:
                 raise
             raise meaning from error
@@ -221,13 +214,6 @@ class Store:
         answer = await run(work)
         file.verify_still()
         return answer
-
-    def _log_refusal(self, message: str) -> None:
-        """Log what has to be mended: once, and again after a while, however many requests it concerns."""
-        now = monotonic()
-        if now - self._refused.get(message, -SAME_AGAIN) >= SAME_AGAIN:
-            self._refused[message] = now
-            log.error("%s", message)
 
 
 async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
