@@ -35,9 +35,9 @@ class Pooler:
 
 
 @pytest.fixture
-def pooler(postgresql_server: Server, postgresql_url: str) -> Iterator[Pooler]:
+def pooler(postgresql_server: Server, own_postgresql_url: str) -> Iterator[Pooler]:
     """pgbouncer with the settings it comes with, but for the pools."""
-    database = make_url(postgresql_url).database
+    database = make_url(own_postgresql_url).database
     behind = f"host={postgresql_server.directory} dbname={database} user=postgres"
     directory = private(f"pgbouncer-{WORKER}")
     directory.mkdir(exist_ok=True)
@@ -72,7 +72,7 @@ def pooler(postgresql_server: Server, postgresql_url: str) -> Iterator[Pooler]:
 
 def test_every_command_works_by_a_pool_of_sessions(pooler: Pooler) -> None:
     assert "up to date" in output(pooler.url("session"), "db", "check")
-    output(pooler.url("session"), "db", "downgrade", "-1")
+    output(pooler.url("session"), "db", "downgrade", "--", "-1")
     assert "is at migration" in output(pooler.url("session"), "db", "upgrade")
     output(pooler.url("session"), "accounts", "create", "someone")
 
