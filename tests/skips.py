@@ -23,11 +23,9 @@ def allowed() -> dict[str, str]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure that says what to do."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
-        if not any(fnmatchcase(item.nodeid, pattern) for pattern in allowed()):
-            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-            report.outcome = "failed"
-            report.longrepr = (
-                f"{why}\nSkipped where CI=true: install what it needs in .ci/run, or name it in {LIST.name}."
-            )
+    skipped = report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true"
+    if skipped and not any(fnmatchcase(item.nodeid, pattern) for pattern in allowed()):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        advice = f"install what it needs in .ci/run, or name it in {LIST.name}"
+        report.outcome, report.longrepr = "failed", f"{why}\nSkipped where CI=true: {advice}"
     return report
