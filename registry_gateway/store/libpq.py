@@ -84,7 +84,7 @@ TLS = {
 }
 KEEPALIVES = ("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
 
-_VARIABLES: Mapping[str, str | None] = {
+VARIABLES: Mapping[str, str | None] = {
     "host": "PGHOST",
     "port": "PGPORT",
     "dbname": "PGDATABASE",
@@ -143,7 +143,7 @@ def parse(url: str, environ: Mapping[str, str] | None = None) -> Address:
     """
     given = _parameters(url)
     environ = os.environ if environ is None else environ
-    for name, variable in _VARIABLES.items():
+    for name, variable in VARIABLES.items():
         value = environ.get(variable or "")
         if value and name not in given:
             _check(name, value, f"{variable} in the environment")
@@ -196,7 +196,7 @@ def _parameters(url: str) -> dict[str, str]:
     for pair in (parts["query"] or "").split("&") if parts["query"] else ():
         name, equals, value = pair.partition("=")
         name, value = _alias(unquote(name), unquote(value))
-        if name not in _VARIABLES:
+        if name not in VARIABLES:
             raise ValueError(f"{name[:40]!r} is no parameter of a PostgreSQL URL that is understood here")
         if not equals:
             raise ValueError(f"{name} has no value")

@@ -263,7 +263,9 @@ async def test_an_oversized_body_is_a_413(start_gateway: GatewayFactory, sqlite_
         assert (await client.get("/v2/services")).json()["count"] == 0
 
 
-async def test_a_database_without_tables_is_a_503_that_trying_again_does_not_mend(start_gateway: GatewayFactory, tmp_path: object) -> None:
+async def test_a_database_without_tables_is_a_503_that_trying_again_does_not_mend(
+    start_gateway: GatewayFactory, tmp_path: object
+) -> None:
     async with start_gateway(f"sqlite:///{tmp_path}/empty.db") as client:
         for answer in (
             await client.post(REGISTER, json=payload()),

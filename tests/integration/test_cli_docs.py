@@ -9,6 +9,7 @@ from registry_gateway import adapter, settings
 from registry_gateway.cli import main
 from registry_gateway.cli.text import setting
 from registry_gateway.settings import Variable
+from registry_gateway.store import libpq
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- tables -->\n", "<!-- end of tables -->\n"
@@ -63,6 +64,13 @@ def test_every_command_explains_itself() -> None:
         assert command.help, f"{path} has no help"
         for parameter in command.params:
             assert not isinstance(parameter, click.Option) or parameter.help, f"{path} {parameter.name} has no help"
+
+
+def test_the_parameters_of_database_urls_are_documented() -> None:
+    table = (DOCS / "settings.md").read_text(encoding="utf-8").partition("<!-- libpq -->")[2]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    documented = {name.strip(" `"): variable.strip(" `") or None for name, variable in rows}
+    assert documented == dict(libpq.VARIABLES)
 
 
 if __name__ == "__main__":

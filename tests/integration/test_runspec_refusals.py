@@ -195,7 +195,9 @@ async def test_an_oversized_body_is_a_413(start_gateway: GatewayFactory, sqlite_
         assert await ids(client, "/instances?active=false") == []
 
 
-async def test_a_database_without_tables_is_a_503_that_trying_again_does_not_mend(start_gateway: GatewayFactory, tmp_path: object) -> None:
+async def test_a_database_without_tables_is_a_503_that_trying_again_does_not_mend(
+    start_gateway: GatewayFactory, tmp_path: object
+) -> None:
     async with start_gateway(f"sqlite:///{tmp_path}/empty.db") as client:
         for answer in (await client.post("/instances", json=AGENT), await client.get("/tools")):
             assert answer.status_code == 503
