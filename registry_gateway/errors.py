@@ -117,6 +117,8 @@ class Unstorable(RegistryError):
 
 
 class Overloaded(StoreUnavailable):
-    """More writes are waiting than the queue holds; nothing was changed. Trying again will help."""
+    """More is waiting, or running, than there is room for, or an expensive read took too long. Nothing was changed;
+    trying again will help.
+    """
 
     code = "overloaded"

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from registry_gateway import validation
 from registry_gateway.body import BodyTooLarge, EmptyBody
-from registry_gateway.errors import REFUSES, RegistryError, StoreRefuses, StoreUnavailable, Unstorable
+from registry_gateway.errors import REFUSES, Overloaded, RegistryError, StoreRefuses, StoreUnavailable, Unstorable
 from registry_gateway.exchange import Answer, request_id
 from registry_gateway.operation import Response
 
@@ -74,6 +74,8 @@ def fault(error: Exception, scope: Scope) -> Answer:
             return problem(error.status, error.title, str(error), error.headers, **error.extra)
         case StoreRefuses():
             return problem(503, "Unavailable", REFUSES, code=error.code)
+        case Overloaded():
+            return problem(503, "Overloaded", str(error), {"Retry-After": "2"}, code=error.code)
         case StoreUnavailable():
             words = "The registry is temporarily unavailable; try again shortly"
             return problem(503, "Unavailable", words, {"Retry-After": "1"}, code=error.code)

@@ -1,7 +1,8 @@
 """The catalogue over HTTP, under `/catalog/v1`: services of all dialects in one list, with one status and a history,
 and a stream of what changes.
 
-It reads through the pool of connections, not the lanes, so what people look up never waits in front of a heartbeat.
+It reads through the pool of connections, not the lanes, so what people look up never waits in front of a heartbeat; and
+what is expensive takes few of those, so neither readiness nor administration waits behind it.
 """
 
 from registry_gateway.adapter import Core, Mount

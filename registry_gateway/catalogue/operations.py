@@ -35,7 +35,10 @@ _BAD_PARAMETER = problem.response("A parameter makes no sense; `parameter` is it
 def answers(description: str, body: Any, **problems: str) -> Mapping[int, Response]:
     """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
     worded = {int(status.removeprefix("p")): problem.response(text) for status, text in problems.items()}
-    always = {400: _BAD_PARAMETER, 503: problem.response("No database.")}
+    always = {
+        400: _BAD_PARAMETER,
+        503: problem.response("No database, or too many expensive reads at once; see `Retry-After`."),
+    }
     return {200: Response(description, body, headers=ETAG), **NOT_MODIFIED, **worded, **always}
 
 

@@ -1,4 +1,8 @@
-"""What the catalogue asks the database: one transaction a question, and the time from the clock."""
+"""What the catalogue asks the database: one transaction a question, and the time from the clock.
+
+What is asked for in many ways is a `search` of the store. The figures and the end of the log are not: each of those is
+read once at a time for all who wait for it, and goes on being read however many search.
+"""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -18,7 +22,7 @@ from registry_gateway.problem import Refused, bad_parameter
 from registry_gateway.status import REGISTERED
 from registry_gateway.store import catalogue as present
 from registry_gateway.store import events, past
-from registry_gateway.store.engine import Store
+from registry_gateway.store.engine import Run, Store
 from registry_gateway.store.search import Page, Wanted
 
 HOUR = 3_600.0
@@ -93,7 +97,7 @@ class Reader:
             total = present.count(connection, wanted, self._policies, now)
             return _list(query, listed, total, cursor.encode(kind, last))
 
-        return await self._store.read(work)
+        return await self._store.search(work)
 
     def _listed(
         self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True
@@ -112,7 +116,7 @@ class Reader:
             self._check_kept(connection, at)  # afterwards: what is removed in between is missed otherwise
             return _list(query, [render.past_service(p) for p in found], total, cursor.encode(kind, last))
 
-        return await self._store.read(work)
+        return await self._store.search(work)
 
     def _check_past(self, query: Services, order: str, at: float) -> None:
         now = self._clock.now()
@@ -141,7 +145,7 @@ class Reader:
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all there is on a service, registered or gone; None if there never was one."""
-        known = await self._store.read(lambda c: present.dossier(c, dialect, key, RECENT))
+        known = await self._store.search(lambda c: present.dossier(c, dialect, key, RECENT))
         return render.dossier(known, self._policies.of(dialect), self._clock.now())
 
     async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
@@ -163,7 +167,7 @@ class Reader:
                 raise Refused(410, "Not in the log", text, parameter="cursor", first=first)
             return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
 
-        return await self._store.read(work)
+        return await self._store.search(work)
 
     async def log(self) -> Log:
         """Return which events are kept."""
@@ -177,14 +181,23 @@ class Reader:
             found, last = present.search(connection, wanted, page, self._policies, now)
             return self._listed(connection, found, now), last
 
-        return await self._store.read(work)
+        return await self._store.search(work)
 
     async def changes(self, after: int) -> Changes:
         """Return the next events behind the id `after`, with the services they are about as they are now.
 
+        For one reader at a time: anybody may ask for `missed`.
+
         Raises:
             Refused: With 410, events behind that id are not kept any longer, or the log never was so long.
         """
+        return await self._changes(self._store.read, after)
+
+    async def missed(self, after: int) -> Changes:
+        """Do what `changes` does for one of many who are further back in the log, each somewhere else."""
+        return await self._changes(self._store.search, after)
+
+    async def _changes(self, run: Run[Changes], after: int) -> Changes:
         now = self._clock.now()
 
         def work(connection: Connection) -> Changes:
@@ -194,7 +207,7 @@ class Reader:
             services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
             return Changes(after, happened, services, limit=PART)
 
-        return await self._store.read(work)
+        return await run(work)
 
     async def stats(self) -> Stats:
         """Return the registry in figures."""

@@ -50,7 +50,7 @@ class Tail:
         """Take the database, the registry whose changes are noticed at once, and what reads events."""
         self._engine = None if store.sqlite else store.engine
         self._reader = reader
-        self._behind = Shared(reader.changes)
+        self._behind = Shared(reader.missed)
         self._look = asyncio.Event()
         self._position = 0
         self._recent: deque[Changes] = deque()

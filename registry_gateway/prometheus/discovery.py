@@ -136,7 +136,7 @@ class Discovery:
                     return b"[%s]" % b",".join(rendered)
                 page = msgspec.structs.replace(page, after=last)
 
-        return await self._store.read(work)
+        return await self._store.search(work)
 
     def _rendered(self, registrations: list[Registration], now: float) -> list[bytes]:
         groups = [group(r, status(r, self._policies.of(r.dialect), now)) for r in registrations]

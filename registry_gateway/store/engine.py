@@ -13,10 +13,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from registry_gateway.errors import StoreRefuses, StoreUnavailable, Unstorable
+from registry_gateway.errors import Overloaded, StoreRefuses, StoreUnavailable, Unstorable
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Transactions
-from registry_gateway.store import libpq, postgresql, sqlite
+from registry_gateway.store import libpq, postgresql, searches, sqlite
 from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
 from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
@@ -64,8 +64,9 @@ def async_url(url: str) -> URL:
 class Store:
     """A database and the transactions on it. Functions of a `Connection` do the work; they know no driver.
 
-    Writes, look-ups and lists each have a lane (`write`, `find`, `scan`); `read` is for what is rare, and goes
-    through a pool of asyncio connections.
+    Writes, look-ups and lists each have a lane (`write`, `find`, `scan`). `read` is for what is rare or cheap, `search`
+    for what is expensive and may be asked for by anybody. Both go through a pool of asyncio connections, in which
+    `search` takes few: there is always one left for `read`.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Store:
             self._scanner = ConnectionLane(self.engine, by_key=False)
             self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
+        self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite))
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
 
@@ -122,6 +124,15 @@ class Store:
             StoreUnavailable: The database can't be reached or refuses.
         """
         return await self._attempt("read", functools.partial(_pooled, self.engine), work)
+
+    async def search(self, work: Callable[[Connection], T]) -> T:
+        """Do what `read` does for what is expensive: few at once, and each for `searches.SECONDS` at most.
+
+        Raises:
+            Overloaded: Too many are running, or it took too long.
+        """
+        async with self._gate.passed():
+            return await self._attempt("search", functools.partial(searches.limited, self.engine), work)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is short: look-ups by key."""
@@ -196,7 +207,7 @@ class Store:
             answer = await (run(work) if self.file is None else self._on_file(self.file, lane, run, work))
         except (SQLAlchemyError, sqlite3.Error, OSError, StoreRefuses) as error:
             meaning = translated(error, self.file)
-            if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace):
+            if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace | Overloaded):
                 self._transactions.failed(lane)
             if meaning is error:
                 raise
@@ -236,6 +247,8 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
+    if searches.was_stopped(error):
+        return Overloaded(f"It took more than {searches.SECONDS:g} s and was given up; ask for less, or try again later")
     if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
     flaw = sqlite.flaw(error, file) if file is not None else None

@@ -1,0 +1,58 @@
+"""Expensive reads: however many there are and however long they take, the rest of the store goes on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import Connection, text
+
+from registry_gateway.errors import Overloaded
+from registry_gateway.store import searches
+from registry_gateway.store.engine import Store
+
+pytestmark = pytest.mark.anyio
+
+_ENDLESS = text("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x % 9 + 1 FROM n) SELECT count(*) FROM n")
+
+
+def endless(connection: Connection) -> int:
+    """A read that never ends by itself."""
+    return int(connection.execute(_ENDLESS).scalar_one())
+
+
+def one(connection: Connection) -> int:
+    """A read that takes no time."""
+    return int(connection.execute(text("SELECT 1")).scalar_one())
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """A store on each database."""
+    store = Store(database_url)
+    yield store
+    await store.close()
+
+
+async def test_a_search_is_given_up_and_its_connection_still_works(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "SECONDS", 0.2)
+    began = time.monotonic()
+    with pytest.raises(Overloaded, match="given up"):
+        await store.search(endless)
+    assert time.monotonic() - began < 5
+    monkeypatch.setattr(searches, "SECONDS", 5.0)
+    assert [await store.search(one), await store.read(one)] == [1, 1]
+
+
+async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searches, "SECONDS", 2.0)
+    searches = [asyncio.create_task(store.search(endless)) for _ in range(40)]
+    await asyncio.sleep(0.2)
+    began = time.monotonic()
+    assert [await store.read(one), await store.find(one), await store.scan(one), await store.write(one)] == [1] * 4
+    assert time.monotonic() - began < 1.5, "they waited for the searches"
+    found = await asyncio.gather(*searches, return_exceptions=True)
+    assert {type(outcome) for outcome in found} == {Overloaded}
+    assert await store.search(one) == 1
