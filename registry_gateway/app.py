@@ -152,7 +152,7 @@ def create_app(
     closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
     protected = core.settings.protect_catalog or closed
     mount, watch = catalogue.mount(core, store, protected=protected)
-    core.registry.meters.watch(lambda: watch.watchers)
+    core.registry.meters.watch(lambda: watch.seats.taken)
     mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", mount)
     watched = _mounted(core, "prometheus", prometheus.mount(core, store, protected=protected))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)

@@ -92,6 +92,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "of their own, of twenty times as many. Unset: no limit."
         ),
     ] = None
+    watchers_per_address: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Most watchers of the catalogue that one client address may have in a process; of an IPv6 address "
+            "the first 64 bits count. Unset: as many as there is room for, since all behind a proxy may share one."
+        ),
+    ] = None
     sqlite_synchronous: Annotated[
         Literal["NORMAL", "FULL"],
         Meta(description="SQLite durability: NORMAL survives a killed process, FULL a power cut as well."),

@@ -9,6 +9,7 @@ from registry_gateway.adapter import Core, Mount
 from registry_gateway.catalogue.operations import operations
 from registry_gateway.catalogue.reader import Reader
 from registry_gateway.catalogue.routes import Catalogue
+from registry_gateway.catalogue.seats import Seats
 from registry_gateway.catalogue.tail import Tail
 from registry_gateway.catalogue.watch import Watch
 from registry_gateway.problem import fault
@@ -25,7 +26,7 @@ def mount(core: Core, store: Store, *, protected: bool) -> tuple[Mount, Watch]:
     """
     own = core.settings
     reader = Reader(store, core.registry.policies, core.clock, own.retention, most_events=own.max_events)
-    watch = Watch(reader, Tail(store, core.registry, reader))
+    watch = Watch(reader, Tail(store, core.registry, reader), Seats(own.watchers_per_address))
     routes = Catalogue(core, reader, watch, protected=protected).routes()
     description = "What is registered in all dialects, what was, and what changes."
     return Mount(routes, fault, operations(protected=protected), description), watch

@@ -1,6 +1,6 @@
 """Some events in a row, for watchers of every kind: which of them concern whom, and how they are sent. Pure.
 
-They are rendered once, and put together once for all watchers with the same filters.
+They are rendered once, and equal filters are looked at once, however many watchers have them.
 """
 
 import re
@@ -12,14 +12,12 @@ import msgspec
 from sse_starlette.event import ServerSentEvent
 
 from registry_gateway.catalogue import wire
+from registry_gateway.catalogue.seats import FILTERS
 from registry_gateway.catalogue.wire import Service
 from registry_gateway.model import Event
 from registry_gateway.store.search import Wanted
 
 Key = tuple[str, str]
-
-FILTERS = 16
-"""Different filters for which what is sent is kept: anybody may come with some of their own."""
 
 _WEIGHT = 10
 
@@ -61,7 +59,7 @@ class Changes:
         services = (change.service for change in changes)
         self.weight = _WEIGHT * len(changes) + sum(len(service.tools or ()) for service in services if service)
         self._changes = changes
-        self._sent: dict[Wanted, bytes] = {}
+        self._sent: dict[Wanted, tuple[bytes, ...]] = {}
 
     def __len__(self) -> int:
         """Return how many events there are."""
@@ -81,10 +79,11 @@ class Changes:
         if sent is None:
             filters = _Filters(wanted)
             concerning = [change for change in self._changes if change.event.dialect and filters.concern(change)]
-            sent = b"".join(change.message(shown=filters.show(change.service)) for change in concerning)
-            if len(self._sent) < FILTERS:
-                self._sent[wanted] = sent
-        return sent
+            sent = tuple([change.message(shown=filters.show(change.service)) for change in concerning])
+            if len(self._sent) >= FILTERS:  # those of watchers who have left
+                self._sent.clear()
+            self._sent[wanted] = sent  # not put together: for each of many filters that would take as much memory again
+        return b"".join(sent)
 
 
 class _Seen:

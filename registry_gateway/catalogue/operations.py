@@ -88,7 +88,10 @@ _OPERATIONS = (
             200: Response("The stream.", str, "text/event-stream"),
             400: _BAD_PARAMETER,
             410: problem.response("What followed the id is not kept any longer; start without it."),
-            503: problem.response("No database, or as many watchers as one process takes."),
+            429: problem.response(
+                "The address has as many watchers as `REGISTRY_GATEWAY_WATCHERS_PER_ADDRESS` allows."
+            ),
+            503: problem.response("No database, or as many watchers, or different filters, as one process takes."),
         },
     ),
     Operation(

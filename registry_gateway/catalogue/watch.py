@@ -7,7 +7,7 @@ frames and sends it, keeps it alive with comments, and notices when the client o
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -18,15 +18,15 @@ from registry_gateway.batching import Shared
 from registry_gateway.catalogue.changes import Changes, message
 from registry_gateway.catalogue.cursor import Place
 from registry_gateway.catalogue.reader import Log, Reader
+from registry_gateway.catalogue.seats import Seats
 from registry_gateway.catalogue.tail import Behind, Tail
 from registry_gateway.catalogue.wire import Ready
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, Call
+from registry_gateway.model import ANONYMOUS
 from registry_gateway.problem import Refused
+from registry_gateway.rate import caller
 from registry_gateway.store.search import Wanted
-
-MOST = 2_000
-"""Watchers of one process."""
 
 RETRY = 2_000
 """Milliseconds after which a client that lost its stream comes back."""
@@ -53,31 +53,15 @@ log = logging.getLogger("registry_gateway.catalogue")
 
 
 class Watch:
-    """The streams of this process. `watchers` is how many there are now."""
+    """The streams of this process."""
 
-    def __init__(self, reader: Reader, tail: Tail) -> None:
-        """Take what reads the catalogue, and the end of its log."""
+    def __init__(self, reader: Reader, tail: Tail, seats: Seats) -> None:
+        """Take what reads the catalogue, the end of its log, and the seats there are."""
         self.reader = reader
         self.tail = tail
-        self.watchers = 0
+        self.seats = seats
         self._parts: Shared[tuple[Wanted, Place | None], Part] = Shared(self._part)
         self._logs: Shared[None, Log] = Shared(self._log)
-
-    @contextlib.contextmanager
-    def seat(self) -> Iterator[None]:
-        """Have room for one more watcher.
-
-        Raises:
-            Refused: With 503, there is none.
-        """
-        if self.watchers >= MOST:
-            detail = f"This gateway has {MOST} watchers, which is all it takes; try another one, or again later"
-            raise Refused(503, "Too many watchers", detail, {"Retry-After": "10"})
-        self.watchers += 1
-        try:
-            yield
-        finally:
-            self.watchers -= 1
 
     async def part(self, wanted: Wanted, after: Place | None) -> Part:
         """Return the next part of a snapshot. A thousand who come at once, after a restart, share it."""
@@ -119,10 +103,10 @@ class Stream(Answer):
         """Send it.
 
         Raises:
-            Refused: Before anything is sent: the id is not in the log (410), or there are too many watchers (503).
+            Refused: Before anything is sent: the id is not in the log (410), or there are too many watchers (503, 429).
             StoreUnavailable: Before anything is sent: the database can't be reached.
         """
-        with self._watch.seat():
+        with self._watch.seats.seat(caller(self._call.actor(ANONYMOUS)), self._wanted):
             known = await self._watch.log()
             if self._resumed is not None:
                 known.check(self._resumed)

@@ -19,7 +19,7 @@ cores half of all heartbeats took 11 ms, with one 5, and without any 2.
 """
 
 WAITING = 1_000
-"""Most that wait for their turn. Waiting costs next to nothing; a refusal at once only brings the next request sooner."""
+"""Most that wait for their turn. Waiting costs next to nothing, and a refusal at once brings the next one sooner."""
 
 PATIENCE = 1.0
 """Seconds one waits for its turn."""

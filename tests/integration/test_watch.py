@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from registry_gateway.catalogue import reader, tail, watch
+from registry_gateway.catalogue import reader, seats, tail, watch
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow
 from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
@@ -183,7 +183,7 @@ async def test_a_database_out_of_reach_is_said_so(start_gateway: GatewayFactory)
         refused = await client.get(EVENTS)
         problem(refused, 503)
         assert refused.headers["retry-after"] == "1"
-        assert gateway_of(client).watch.watchers == 0
+        assert gateway_of(client).watch.seats.taken == 0
 
 
 async def test_a_stream_can_be_resumed_from_the_last_event_that_was_removed(
@@ -248,17 +248,17 @@ async def test_head_is_answered_and_ends(client: httpx.AsyncClient) -> None:
 async def test_there_is_room_for_so_many(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "MOST", 2)
+    monkeypatch.setattr(seats, "MOST", 2)
     async with AsyncExitStack() as watchers:
         for number in (1, 2):
             watcher: Watcher = await watchers.enter_async_context(watching(remote))
             await watcher.snapshot()
-            assert gateway_of(client).watch.watchers == number
+            assert gateway_of(client).watch.seats.taken == number
         refused = await client.get(EVENTS)
         assert problem(refused, 503)["title"] == "Too many watchers"
         assert refused.headers["retry-after"] == "10"
     with anyio.fail_after(5):
-        while gateway_of(client).watch.watchers:  # noqa: ASYNC110 - it is what others are shown, and no event
+        while gateway_of(client).watch.seats.taken:  # noqa: ASYNC110 - it is what others are shown, and no event
             await anyio.sleep(0.01)
     async with watching(remote) as watcher:
         await watcher.snapshot()
@@ -305,3 +305,32 @@ async def test_who_is_concerned_by_nothing_resumes_from_where_the_log_is(
         message = await watcher.message()
         assert (message.data, message.event) == ("", "message")  # browsers take the id and dispatch nothing
         assert int(message.id) in (5, 6)
+
+
+async def test_an_address_has_so_many_watchers_where_that_is_set(
+    start_gateway: GatewayFactory, sqlite_url: str
+) -> None:
+    async with (
+        start_gateway(sqlite_url, {"REGISTRY_GATEWAY_WATCHERS_PER_ADDRESS": "1"}) as client,
+        listening(client) as remote,
+        watching(remote) as watcher,
+    ):
+        await watcher.snapshot()
+        refused = await remote.get(EVENTS)
+        assert problem(refused, 429)["detail"].startswith("Your address has 1 watchers")
+        assert refused.headers["retry-after"] == "10"
+        assert (await client.head(EVENTS)).status_code == 200  # from another address
+
+
+async def test_so_many_different_filters_are_watched(
+    remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seats, "FILTERS", 2)
+    async with watching(remote, None, q="a") as a, watching(remote, None, q="b") as b:
+        await a.snapshot()
+        await b.snapshot()
+        refused = await remote.get(EVENTS)
+        assert problem(refused, 503)["title"] == "Too many filters"
+        assert refused.headers["retry-after"] == "10"
+        async with watching(remote, None, q="a") as other:
+            await other.snapshot()

@@ -157,6 +157,6 @@ async def test_who_leaves_while_its_token_is_looked_at_breaks_no_connection_of_o
                 clock.advance(60)
                 await asyncio.sleep(0.5)
             await asyncio.sleep(0.5)
-            assert gateway_of(client).watch.watchers == 0
+            assert gateway_of(client).watch.seats.taken == 0
             await busy.rollback()
         assert await looking_up() == before

@@ -1,0 +1,89 @@
+"""The seats of watchers: in all, of an address, and by the filters they have."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from registry_gateway.catalogue import changes, seats
+from registry_gateway.catalogue.changes import Changes
+from registry_gateway.catalogue.seats import FILTERS, Seats
+from registry_gateway.model import Event, EventKind
+from registry_gateway.problem import Refused
+from registry_gateway.store.search import Wanted
+
+EVERYTHING = Wanted()
+
+
+def refusal(attempt: Callable[[], object]) -> tuple[int, str]:
+    """The status and title of a refusal, which says when to come back."""
+    with pytest.raises(Refused) as caught:
+        attempt()
+    assert caught.value.headers == {"Retry-After": "10"}
+    return caught.value.status, caught.value.title
+
+
+def test_all_seats_may_be_one_address_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seats, "MOST", 3)
+    room = Seats(None)
+    with ExitStack() as taken:
+        for _ in range(3):
+            taken.enter_context(room.seat("a", EVERYTHING))
+        assert refusal(lambda: taken.enter_context(room.seat("b", EVERYTHING))) == (503, "Too many watchers")
+        assert room.taken == 3
+    assert room.taken == 0
+
+
+def test_an_address_has_so_many_where_that_is_set() -> None:
+    room = Seats(2)
+    with room.seat("a", EVERYTHING), ExitStack() as taken:
+        taken.enter_context(room.seat("a", EVERYTHING))
+        assert refusal(lambda: taken.enter_context(room.seat("a", EVERYTHING))) == (429, "Too many watchers")
+        taken.enter_context(room.seat("b", EVERYTHING))
+        taken.close()
+        taken.enter_context(room.seat("a", EVERYTHING))
+
+
+def test_filters_that_others_have_take_no_more_room() -> None:
+    room = Seats(None)
+    different = [Wanted(text=f"x{number}") for number in range(FILTERS)]
+    with ExitStack() as taken:
+        for wanted in different:
+            taken.enter_context(room.seat("a", wanted))
+        assert refusal(lambda: taken.enter_context(room.seat("b", EVERYTHING))) == (503, "Too many filters")
+        assert refusal(lambda: taken.enter_context(room.seat("b", Wanted(text="y")))) == (503, "Too many filters")
+        taken.enter_context(room.seat("b", different[0]))
+    with room.seat("b", EVERYTHING):
+        assert room.taken == 1
+
+
+def test_equal_filters_are_looked_at_once_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Wanted] = []
+
+    class Counted(changes._Filters):
+        def __init__(self, wanted: Wanted) -> None:
+            made.append(wanted)
+            super().__init__(wanted)
+
+    monkeypatch.setattr(changes, "_Filters", Counted)
+    event = Event(
+        id=1,
+        at=0.0,
+        kind=EventKind.REGISTERED,
+        dialect="chap",
+        key="x1",
+        actor="anonymous",
+        address=None,
+        request_id=None,
+        reason=None,
+        detail={},
+        name="n",
+        version="1",
+        location=None,
+    )
+    happened = Changes(0, [event], {})
+    different = [Wanted(text=f"x{number}") for number in range(FILTERS)]
+    sent = [[happened.messages(wanted) for wanted in different] for _ in range(3)]
+    assert sent[0] == sent[1] == sent[2]
+    assert [bool(message) for message in sent[0]] == [wanted.text == "x1" for wanted in different]
+    assert made == different
