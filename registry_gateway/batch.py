@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from registry_gateway.commands import Command, Deregister, Outcome, Register, Renew, Renewed
+from registry_gateway.commands import Advertise, Command, Deregister, Outcome, Register, Renew, Renewed
 from registry_gateway.decide import Documents, decide
 from registry_gateway.errors import RegistryError, TooMany
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.model import Event, Registration, Version
-from registry_gateway.store import events, registrations, subscriptions
+from registry_gateway.store import events, offers, registrations, subscriptions
 
 
 def apply(
@@ -57,6 +57,7 @@ def _decide_each(
     leaving = {(c.dialect, c.key) for _, c in commands if isinstance(c, Deregister)}
     active = subscriptions.count_active(connection, leaving) if leaving else {}
     room = _Room(connection, [c for _, c in commands], before, policies)
+    shelf = _Shelf(connection, [c for _, c in commands], policies)
     after: dict[tuple[str, str], Registration | None] = dict(before)
     documents: dict[tuple[str, str], Documents] = {}
     versions = _histories(connection, [c for _, c in commands], before)
@@ -69,6 +70,8 @@ def _decide_each(
         try:
             history, subscribers = versions.get(key, ()), active.get(key, 0)
             decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
+            if decision.documents is not None:
+                shelf.take(key, decision.documents.offers)
             if after.get(key) is None and decision.after is not None:
                 room.take(decision.after)
         except RegistryError as error:
@@ -147,6 +150,43 @@ class _Room:
                 raise TooMany(_FULL if limit[1] is None else _ACCOUNT_FULL)
         for limit in limits:
             self._left[limit] -= 1
+
+
+class _Shelf:
+    """How many more offers the registrations of a dialect may have together, where the policy sets a limit.
+
+    Counted when something is to be offered. As with `_Room`, gateways that count at once may let in a few too many.
+    """
+
+    def __init__(
+        self, connection: Connection, commands: Sequence[Command], policies: Mapping[str, LeasePolicy]
+    ) -> None:
+        self._most: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._held: dict[tuple[str, str], int] = {}
+        for dialect in {c.dialect for c in commands if isinstance(c, Register | Advertise) and c.offers}:
+            most = policies[dialect].most_offers
+            if most is not None:
+                self._most[dialect] = most
+                self._total[dialect] = offers.count(connection, dialect)
+                held = offers.count_each(connection, dialect, {c.key for c in commands if c.dialect == dialect})
+                self._held |= {(dialect, key): number for key, number in held.items()}
+
+    def take(self, key: tuple[str, str], offered: tuple[str, ...] | None) -> None:
+        """Replace the offers of a registration; None leaves them.
+
+        Raises:
+            TooMany: With these there would be more than there may be.
+        """
+        dialect = key[0]
+        if offered is None or dialect not in self._most:
+            return
+        more = len(offered) - self._held.get(key, 0)
+        if more > 0 and self._total[dialect] + more > self._most[dialect]:
+            total = self._total[dialect] + more
+            raise TooMany(f"There would be {total} tools in all with these, and there may be {self._most[dialect]}")
+        self._total[dialect] += more
+        self._held[key] = len(offered)
 
 
 _FULL = "There are as many services registered as there may be; one must be deregistered first"

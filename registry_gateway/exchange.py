@@ -6,8 +6,7 @@ is free to use those instead.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from hashlib import blake2b
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from secrets import token_hex
 from typing import ClassVar
@@ -23,6 +22,8 @@ from registry_gateway.address import is_authority
 from registry_gateway.body import BodyCutShort, BodyTooLarge, utf8
 from registry_gateway.masking import masked
 from registry_gateway.model import Actor
+from registry_gateway.pacing import paced
+from registry_gateway.rendered import Rendered
 from registry_gateway.settings import PREFIX, Settings
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
@@ -87,15 +88,37 @@ def json_answer(status: int, content: object, headers: Mapping[str, str] | None 
     return Answer(status, _encode(content), headers=headers)
 
 
-class Rendered:
-    """A body with its entity tag, made once for all who are answered with it."""
+class Long(Answer):
+    """A response whose body leaves in pieces, as fast as the client reads: others are answered meanwhile, and a slow
+    client costs no memory.
+    """
 
-    __slots__ = ("body", "etag")
+    __slots__ = ("_pieces",)
 
-    def __init__(self, body: bytes) -> None:
-        """Take the body. The tag is a hash of it: equal bodies have equal tags, on every gateway."""
-        self.body = body
-        self.etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+    def __init__(
+        self, pieces: Sequence[bytes], media_type: bytes = b"application/json", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Take the pieces; the status is 200."""
+        super().__init__(200, headers=headers)
+        length = b"%d" % sum(map(len, pieces))
+        self.headers[:1] = [(b"content-length", length), (b"content-type", media_type)]
+        self._pieces = pieces
+
+    async def send(self, scope: Scope, send: Send) -> None:  # noqa: ARG002 - as `Answer` has it
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        async for piece in paced(self._pieces):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def body_answer(
+    rendered: Rendered, media_type: bytes = b"application/json", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Return 200 with a body, whole or in pieces."""
+    if len(rendered.pieces) > 1:
+        return Long(rendered.pieces, media_type, headers)
+    return Answer(200, rendered.pieces[0], media_type, headers)
 
 
 class Call:
@@ -162,7 +185,7 @@ class Call:
         headers = {"ETag": rendered.etag}
         if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
             return Answer(304, headers=headers)
-        answer = Answer(200, rendered.body, headers=headers)
+        answer = body_answer(rendered, headers=headers)
         answer.headers.append(NOSNIFF)
         return answer
 

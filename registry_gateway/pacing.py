@@ -11,7 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-HOLD_SECONDS = 0.001
+HOLD_SECONDS = 0.002
 """How long a part may keep the event loop."""
 
 REST_SECONDS = 0.001

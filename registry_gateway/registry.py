@@ -41,6 +41,9 @@ class Moment(NamedTuple):
 CHUNK = 500
 """Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
 
+PAGE = 250
+"""Registrations of a list that are read at once: others wait for no more than these."""
+
 log = logging.getLogger("registry_gateway.events")
 
 
@@ -144,10 +147,19 @@ class Registry:
         return await self._finder.submit((dialect, key))
 
     async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
-        """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are."""
+        """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are.
+
+        They are read page by page: each as it stands when its page is read, and once. Those that are there
+        throughout are all in the list.
+        """
         now = await self._continuity.judging_time()
-        rows = await self._continuity.run(self._store.scan, registrations.find_all, dialect, now if alive else None)
-        return [entry for row in rows if (entry := self._judged(row, now)) is not None]
+        alive_at, found, after = now if alive else None, list[Entry](), ("", "")
+        while True:
+            rows = await self._continuity.run(self._store.scan, registrations.find_next, dialect, alive_at, after, PAGE)
+            found += [entry for row in rows if (entry := self._judged(row, now)) is not None]
+            if len(rows) < PAGE:
+                return found
+            after = (rows[-1][0].dialect, rows[-1][0].key)
 
     async def _find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
         now = await self._continuity.judging_time()

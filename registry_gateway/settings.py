@@ -95,8 +95,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     watchers_per_address: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
-            description="Most watchers of the catalogue that one client address may have in a process; of an IPv6 address "
-            "the first 64 bits count. Unset: as many as there is room for, since all behind a proxy may share one."
+            description="Most watchers of the catalogue that one client address may have in a process; of an IPv6 "
+            "address the first 64 bits count. Unset: as many as there is room for, since all behind a proxy may share "
+            "one."
         ),
     ] = None
     sqlite_synchronous: Annotated[

@@ -10,10 +10,11 @@ from gateway_chap.faults import MissingKey, WrongKey
 from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, Rendered, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.keys import Keyring
 from registry_gateway.model import ANONYMOUS, Actor
 from registry_gateway.registry import Registry
+from registry_gateway.rendered import Rendered, render
 from registry_gateway.unasked import Unasked
 
 DIALECT = "chap"
@@ -85,7 +86,7 @@ class Chap:
         return call.answer(await self._services.submit(DIALECT))
 
     async def _list(self, dialect: str) -> Rendered:
-        return Rendered(translate.services(await self._registry.list(dialect, alive=True)))
+        return await render(translate.services(await self._registry.list(dialect, alive=True)))
 
     async def find(self, call: Call) -> Answer:
         """GET /v2/services/{id}: 200 or 404."""

@@ -1,6 +1,6 @@
 """CHAP's words to the core's and back. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -127,9 +127,12 @@ def service(entry: Entry) -> bytes:
     return entry.document[:-1] + times.encode()
 
 
-def services(entries: Sequence[Entry]) -> bytes:
-    """Return the list of services."""
-    return b'{"count":%d,"services":[%s]}' % (len(entries), b",".join(map(service, entries)))
+def services(entries: Sequence[Entry]) -> Iterator[bytes]:
+    """Yield the list of services in parts."""
+    yield b'{"count":%d,"services":[' % len(entries)
+    for number, entry in enumerate(entries):
+        yield b"," + service(entry) if number else service(entry)
+    yield b"]}"
 
 
 @lru_cache(maxsize=1024)  # all heartbeats of a batch have the same time, and most the same deadline

@@ -53,6 +53,13 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
             "is over. Unset: no limit."
         ),
     ] = None
+    max_tools: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Most tools that all runspec instances may have together, inactive ones included until their "
+            "retention is over. Unset: no limit."
+        ),
+    ] = None
     protect_reads: Annotated[
         bool, Meta(description="Whether listing instances, tools and hosts needs the runspec API key too.")
     ] = False
@@ -71,6 +78,7 @@ def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
         retention=core.retention,
         keeps_deregistered=True,
         most=own.max_instances,
+        most_offers=own.max_tools,
     )
 
 

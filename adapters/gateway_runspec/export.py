@@ -1,7 +1,7 @@
 """The hosts as session files of two SSH clients, in the formats of runspec-registry 0.1.1. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from gateway_runspec.wire import Host
@@ -14,11 +14,12 @@ _NAMESPACES = (
 )
 
 
-def superputty(hosts: Sequence[Host], user: str) -> bytes:
-    """Return the XML that SuperPuTTY imports: a session for each host, under the folder `runspec`."""
-    sessions = "\n".join(_superputty_session(host, _printable(user)) for host in hosts)
-    head = f'<?xml version="1.0" encoding="utf-8"?>\n<ArrayOfSessionData {_NAMESPACES}>'
-    return "\n".join(filter(None, (head, sessions, "</ArrayOfSessionData>"))).encode()
+def superputty(hosts: Sequence[Host], user: str) -> Iterator[bytes]:
+    """Yield the XML that SuperPuTTY imports: a session for each host, under the folder `runspec`."""
+    yield f'<?xml version="1.0" encoding="utf-8"?>\n<ArrayOfSessionData {_NAMESPACES}>\n'.encode()
+    for host in hosts:
+        yield _superputty_session(host, _printable(user)).encode()
+    yield b"</ArrayOfSessionData>"
 
 
 def _superputty_session(entry: Host, user: str) -> str:
@@ -33,21 +34,21 @@ def _superputty_session(entry: Host, user: str) -> str:
         ("Username", user),
     )
     lines = (f"    <{tag}>{escape(text, _QUOTES)}</{tag}>" for tag, text in members)
-    return "\n".join(("  <SessionData>", *lines, "  </SessionData>"))
+    return "\n".join(("  <SessionData>", *lines, "  </SessionData>", ""))
 
 
 _QUOTES = {'"': "&quot;", "'": "&#x27;"}
 """Not needed inside an element; escaped because the reference does."""
 
 
-def mobaxterm(hosts: Sequence[Host], user: str) -> bytes:
-    """Return the sessions file that MobaXterm imports: a bookmark for each host, under the folder `runspec`."""
-    lines = ["[Bookmarks]", "SubRep=runspec", "ImgNum=42", ""]
+def mobaxterm(hosts: Sequence[Host], user: str) -> Iterator[bytes]:
+    """Yield the sessions file that MobaXterm imports: a bookmark for each host, under the folder `runspec`."""
+    yield b"[Bookmarks]\nSubRep=runspec\nImgNum=42\n\n"
     account = _mobaxterm_text(user)
     for entry in hosts:
         host, name = _mobaxterm_text(entry.host), _mobaxterm_text(entry.name).translate(_INI)
-        lines.append(f"{name} ({host.translate(_INI)}) =#109#0#{host}#22#{account}##-1#0#0#0#1080##0#0#0#-1#0#0#0#0")
-    return "".join(line + "\n" for line in lines).encode()
+        line = f"{name} ({host.translate(_INI)}) =#109#0#{host}#22#{account}##-1#0#0#0#1080##0#0#0#-1#0#0#0#0\n"
+        yield line.encode()
 
 
 _INI = str.maketrans("=[]", "-()")

@@ -4,9 +4,10 @@ from math import inf
 
 from gateway_runspec import translate
 from registry_gateway.errors import NotInLog
-from registry_gateway.exchange import Rendered
-from registry_gateway.model import EventKind
+from registry_gateway.model import Entry, EventKind
+from registry_gateway.pacing import paced
 from registry_gateway.registry import Moment, Registry
+from registry_gateway.rendered import Rendered, render
 
 FEW = 200
 """Most events after which the instances they are about are looked up one by one; after more, all are read anew."""
@@ -14,8 +15,8 @@ FEW = 200
 ANEW_SECONDS = 3600.0
 """After this all are read anew whatever the log says."""
 
-LARGE = 20_000
-"""Instances beyond which no parts are kept, so that what this takes of memory has an end: some 2 KiB an instance."""
+LARGE = 100_000
+"""Tools beyond which no parts are kept, so that what this takes of memory has an end: some 400 bytes a tool."""
 
 
 class Inventory:
@@ -42,14 +43,15 @@ class Inventory:
             await self._read(moment)
         if self._rendered is None:
             parts = self._parts or {}
-            self._rendered = Rendered(translate.tools(parts.values()))
-            if len(parts) > LARGE:
+            self._rendered = await render(translate.tools(parts.values()))
+            if sum(len(part.tools) for part in parts.values()) > LARGE:
                 self._parts = None
+                await _free(parts)
         return self._rendered
 
     async def _read(self, moment: Moment) -> None:
         entries = await self._registry.list(self._dialect, alive=self._live_only)
-        self._parts = {entry.registration.key: translate.part(entry) for entry in entries}
+        self._parts = {entry.registration.key: await _part(entry) async for entry in paced(entries)}
         self._rendered = None
         self._event = moment.event
         self._until = min(translate.stands_until(entries, self._live_only), moment.now + ANEW_SECONDS)
@@ -77,5 +79,15 @@ class Inventory:
         if entry is None or (self._live_only and not entry.alive):
             parts.pop(key, None)
         else:
-            parts[key] = translate.part(entry)
+            parts[key] = await _part(entry)
             self._until = min(self._until, translate.stands_until([entry], self._live_only))
+
+
+async def _part(entry: Entry) -> translate.Part:
+    return translate.part(entry, [tool async for tool in paced(translate.hosted(entry))])
+
+
+async def _free(parts: dict[str, translate.Part]) -> None:
+    """Give their memory back, which takes its time too."""
+    async for key in paced(tuple(parts)):
+        del parts[key]

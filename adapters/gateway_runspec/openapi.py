@@ -113,7 +113,10 @@ WRITES = (
         },
         responses={
             200: Response("Replaced.", StatusResponse),
-            **_REFUSED,
+            403: Response(
+                "The key is missing or wrong, or all tools would be more than `REGISTRY_GATEWAY_RUNSPEC_MAX_TOOLS`.",
+                Detail,
+            ),
             **_NO_INSTANCE,
             **_BODY,
             **LIMITED,

@@ -3,18 +3,22 @@
 import contextlib
 from collections.abc import Sequence
 
+from msgspec import json
 from starlette.routing import Route
 
 from gateway_runspec import export, translate
 from gateway_runspec.faults import BadKey, NoSuchTool
 from gateway_runspec.inventory import Inventory
+from gateway_runspec.wire import Host
 from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import NOSNIFF, Answer, Call, Rendered, json_answer, resource
+from registry_gateway.exchange import NOSNIFF, Answer, Call, body_answer, resource
 from registry_gateway.keys import Keyring
 from registry_gateway.model import ANONYMOUS, Actor, Entry
+from registry_gateway.pacing import paced
 from registry_gateway.registry import Registry
+from registry_gateway.rendered import Rendered, render
 from registry_gateway.unasked import Unasked
 
 DIALECT = "runspec"
@@ -40,6 +44,7 @@ class Runspec:
         self._protect_reads = protect_reads
         self._ttl = ttl
         self._entries = Shared(self._read)
+        self._hosts = Shared(self._read_hosts)
         self._instances = Shared(self._render_instances)
         self._tools = Shared(self._render_tools)
         self._inventories = {live: Inventory(registry, DIALECT, live_only=live) for live in (True, False)}
@@ -113,37 +118,41 @@ class Runspec:
 
     async def tool(self, call: Call) -> Answer:
         """GET /tools/{name}: 200 or 404."""
-        entries = await self._entries.submit(self._live_only(call))
-        found = translate.tool(entries, call.param("name"))
-        if found is None:
+        name, entries = call.param("name"), await self._entries.submit(self._live_only(call))
+        newest = paced(translate.newest_first(entries))
+        found = [added async for entry in newest for added in translate.having(entry, name)]
+        if not found:
             raise NoSuchTool
-        return call.answer(Rendered(found))
+        return call.answer(Rendered(translate.tool(name, found)))
 
     async def hosts(self, call: Call) -> Answer:
         """GET /hosts: each host and name once."""
-        answer = json_answer(200, translate.hosts(await self._entries.submit(self._live_only(call))))
+        hosts = await self._hosts.submit(self._live_only(call))
+        answer = body_answer(await render(translate.listed(map(json.encode, hosts))))
         answer.headers.append(NOSNIFF)
         return answer
 
     async def superputty(self, call: Call) -> Answer:
         """GET /export/superputty: the live hosts for SuperPuTTY, with `?user=` as the login."""
         self._authenticate_reader(call)
-        hosts = translate.hosts(await self._entries.submit(True))
-        content = export.superputty(hosts, call.query("user") or "")
-        return Answer(200, content, b"application/xml", _attachment("runspec-sessions.xml"))
+        content = await render(export.superputty(await self._hosts.submit(True), call.query("user") or ""))
+        return body_answer(content, b"application/xml", _attachment("runspec-sessions.xml"))
 
     async def mobaxterm(self, call: Call) -> Answer:
         """GET /export/mobaxterm: the live hosts for MobaXterm, with `?user=` as the login."""
         self._authenticate_reader(call)
-        hosts = translate.hosts(await self._entries.submit(True))
-        content = export.mobaxterm(hosts, call.query("user") or "")
-        return Answer(200, content, b"text/plain; charset=utf-8", _attachment("runspec.mxtsessions"))
+        content = await render(export.mobaxterm(await self._hosts.submit(True), call.query("user") or ""))
+        return body_answer(content, b"text/plain; charset=utf-8", _attachment("runspec.mxtsessions"))
 
     async def _read(self, live_only: bool) -> Sequence[Entry]:
         return await self._registry.list(DIALECT, alive=live_only)
 
+    async def _read_hosts(self, live_only: bool) -> Sequence[Host]:
+        newest = paced(translate.newest_first(await self._read(live_only)))
+        return translate.hosts([translate.host(entry) async for entry in newest])
+
     async def _render_instances(self, live_only: bool) -> Rendered:
-        return Rendered(translate.instances(await self._read(live_only)))
+        return await render(translate.instances(await self._read(live_only)))
 
     async def _render_tools(self, live_only: bool) -> Rendered:
         return await self._inventories[live_only].rendered()

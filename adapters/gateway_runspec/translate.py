@@ -14,8 +14,10 @@ Five lines a tool: its name, what the hosts share, what neither shares nor runs,
 comma or the end. A line break can't be part of a JSON string, and those between tokens are taken out before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from heapq import merge
+from io import BytesIO
 from math import inf
 from typing import Any, NamedTuple
 
@@ -156,9 +158,20 @@ def instance(entry: Entry) -> bytes:
     return _spliced(entry).replace(b"\n", b"")
 
 
-def instances(entries: Sequence[Entry]) -> bytes:
-    """Return the list of instances."""
-    return b"[%s]" % b",".join(map(_spliced, entries)).replace(b"\n", b"")
+def instances(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Yield the list of instances in parts."""
+    return listed(map(instance, entries))
+
+
+def listed(elements: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a JSON array in parts. Empty elements are passed on as they are: work that had nothing to show."""
+    start = b"["
+    for element in elements:
+        if element:
+            yield start
+            start = b","
+        yield element
+    yield b"[]" if start == b"[" else b"]"
 
 
 def _spliced(entry: Entry) -> bytes:
@@ -170,41 +183,66 @@ def _spliced(entry: Entry) -> bytes:
     )
 
 
+HostedTool = tuple[bytes, bytes, bytes]
+"""A tool's name, what it begins with where this is its first host, and this host's element of `hosts`."""
+
+
 class Part(NamedTuple):
     """What an instance adds to the list of tools. In their order the newest registration is first."""
 
     age: float
     key: str
-    tools: list[tuple[bytes, bytes, bytes]]
-    """Each tool's name, what it begins with where this is its first host, and this host's element of `hosts`."""
+    tools: Sequence[HostedTool]
 
 
-def part(entry: Entry) -> Part:
-    """Return what an instance adds to the list of tools."""
+def part(entry: Entry, tools: Sequence[HostedTool]) -> Part:
+    """Return what an instance adds, of its `hosted` tools."""
+    return Part(-entry.registration.lease.granted_at, entry.registration.key, tools)
+
+
+def hosted(entry: Entry) -> Iterator[HostedTool]:
+    """Yield the tools of an instance."""
     host = _host(entry)
-    lines = (entry.capabilities or b"").split(b"\n")
-    found = [
-        (name, b'%s%s,"hosts":[' % (name, shared), host + execution)
-        for name, shared, execution in zip(lines[1::_LINES], lines[2::_LINES], lines[4::_LINES], strict=True)
-    ]
-    return Part(-entry.registration.lease.granted_at, entry.registration.key, found)
+    lines = iter(BytesIO(entry.capabilities or b""))
+    next(lines, b"")
+    for named in lines:
+        shared, _others, execution, _comma = (next(lines)[:-1] for _ in range(_LINES - 1))
+        name = named[:-1]
+        # Without the quote at its end, which sorts above a space.
+        yield name[:-1], b'%s%s,"hosts":[' % (name, shared), host + execution
 
 
-def tools(parts: Iterable[Part]) -> bytes:
-    """Return every tool, by name, with the hosts that have it: the newest registration first.
+def tools(parts: Iterable[Part]) -> Iterator[bytes]:
+    """Yield the list of every tool, by name, with the hosts that have it: the newest registration first.
 
     Clients take the first entry of a host; description and schema are the newest registration's too.
+
+    It comes in parts, many of them empty, and each takes little time: a list may have hundreds of thousands.
     """
+    return listed(_grouped(parts))
+
+
+def _grouped(parts: Iterable[Part]) -> Iterator[bytes]:
     groups: dict[bytes, list[bytes]] = {}
     for _, _, found in sorted(parts):
-        for name, start, host in found:
+        for number, (name, start, host) in enumerate(found):
             group = groups.get(name)
             if group is None:
                 groups[name] = [start + host]
             else:
                 group.append(host)
-    names = sorted(groups, key=lambda name: name[:-1])  # without the quote at the end, which sorts above a space
-    return b"[%s]" % b",".join(b",".join(groups[name]) + b"]}" for name in names)
+            if number % _RUN == 0:
+                yield b""
+    names, runs = list(groups), list[list[bytes]]()
+    for begin in range(0, len(names), _RUN):
+        runs.append(sorted(names[begin : begin + _RUN]))
+        yield b""
+    for name in merge(*runs):
+        yield b",".join(groups.pop(name)) + b"]}"
+
+
+_RUN = 500
+"""Tools grouped, and names sorted, at once."""
 
 
 def stands_until(entries: Sequence[Entry], live_only: bool) -> float:
@@ -217,20 +255,24 @@ def stands_until(entries: Sequence[Entry], live_only: bool) -> float:
     return min((entry.registration.lease.expires_at for entry in entries), default=inf)
 
 
-def tool(entries: Sequence[Entry], name: str) -> bytes | None:
-    """Return the tool of that name with its hosts, None if no instance has it."""
-    line = b'{"name":' + _encode(name)
-    found: list[tuple[bytes, bytes]] = []
-    for entry in _newest_first(entries):
-        for rest in (entry.capabilities or b"").split(b"\n%s\n" % line)[1:]:
-            shared, _, execution, _ = rest.split(b"\n", 3)
-            found.append((shared, _host(entry) + execution))
-    if not found:
-        return None
-    return b'%s%s,"hosts":[%s]}' % (line, found[0][0], b",".join(host for _, host in found))
+def having(entry: Entry, name: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what an instance adds to the tool of that name: what the hosts share, and its element of `hosts`."""
+    for rest in (entry.capabilities or b"").split(b"\n%s\n" % _named(name))[1:]:
+        shared, _, execution, _ = rest.split(b"\n", 3)
+        yield shared, _host(entry) + execution
 
 
-def _newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
+def tool(name: str, found: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return the tool of that name, of what those that have it add: the newest registration first, at least one."""
+    return b'%s%s,"hosts":[%s]}' % (_named(name), found[0][0], b",".join(host for _, host in found))
+
+
+def _named(name: str) -> bytes:
+    return b'{"name":' + _encode(name)
+
+
+def newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return `entries` by their registration, the newest first."""
     return sorted(entries, key=lambda entry: entry.registration.lease.granted_at, reverse=True)
 
 
@@ -239,17 +281,17 @@ def _host(entry: Entry) -> bytes:
     return b'{"host":' + _encode(entry.registration.address)
 
 
-def hosts(entries: Sequence[Entry]) -> list[Host]:
-    """Return one entry for each host and name, in their order: its newest registration."""
-    found: dict[tuple[str, str], Host] = {}
-    for entry in _newest_first(entries):
-        registration = entry.registration
-        host = registration.address or ""
-        count = (entry.capabilities or b"").count(b"\n") // _LINES
-        found.setdefault(
-            (host, registration.name), Host(host, registration.name, registration.key, registration.version, count)
-        )
-    return [found[key] for key in sorted(found)]
+def host(entry: Entry) -> Host:
+    """Return an instance as a host."""
+    registration = entry.registration
+    count = (entry.capabilities or b"").count(b"\n") // _LINES
+    return Host(registration.address or "", registration.name, registration.key, registration.version, count)
+
+
+def hosts(found: Sequence[Host]) -> list[Host]:
+    """Return one for each host and name, in their order: the first that was found."""
+    first = {(host.host, host.name): host for host in reversed(found)}
+    return [first[key] for key in sorted(first)]
 
 
 _TRUE = frozenset(("1", "on", "t", "true", "y", "yes"))

@@ -1,11 +1,11 @@
 """The core's words to the catalogue's. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from registry_gateway.body import EmptyBody, decode
-from registry_gateway.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, Stats
+from registry_gateway.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.decide import lapse
 from registry_gateway.doctor import diagnose
 from registry_gateway.doctor.finding import Finding
@@ -50,6 +50,15 @@ def past_service(past: Past) -> Service:
         address=past.address,
         since=past.since,
     )
+
+
+def listed(page: ServiceList) -> Iterator[bytes]:
+    """Yield a page in JSON in parts: a thousand services may have many tools each."""
+    services = page.services
+    yield msgspec.json.encode(msgspec.structs.replace(page, services=[]))[:-2]
+    for number, service in enumerate(services):
+        yield b"," + msgspec.json.encode(service) if number else msgspec.json.encode(service)
+    yield b"]}"
 
 
 def picked(service: Service, members: Sequence[str]) -> Service:

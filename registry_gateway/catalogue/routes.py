@@ -12,9 +12,11 @@ from registry_gateway.batching import Shared
 from registry_gateway.catalogue.access import authorize
 from registry_gateway.catalogue.query import EventId, Events, Nothing, Services, Watching, decode
 from registry_gateway.catalogue.reader import Reader
+from registry_gateway.catalogue.render import listed
 from registry_gateway.catalogue.watch import Stream, Watch
-from registry_gateway.exchange import Answer, Call, Rendered, resource
+from registry_gateway.exchange import Answer, Call, resource
 from registry_gateway.problem import Refused, bad_parameter
+from registry_gateway.rendered import Rendered, render
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -82,7 +84,7 @@ class Catalogue:
         return decode(call.scope.get("query_string", b""), query)
 
     async def _render_list(self, query: Services) -> Rendered:
-        return Rendered(msgspec.json.encode(await self._reader.services(query)))
+        return await render(listed(await self._reader.services(query)))
 
     async def _render_stats(self, _nothing: None) -> Rendered:
         return Rendered(msgspec.json.encode(await self._reader.stats()))

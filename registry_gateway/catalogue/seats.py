@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from registry_gateway.problem import Refused
 from registry_gateway.store.search import Wanted
@@ -14,6 +15,8 @@ FILTERS = 200
 """Different filters that the watchers of one process may have. Each is looked at for every event."""
 
 _LATER = {"Retry-After": "10"}
+
+T = TypeVar("T")
 
 
 class Seats:
@@ -35,18 +38,12 @@ class Seats:
                 many as it may.
         """
         self._check(address, wanted)
-        held = ((self._by_address, address), (self._by_filters, wanted))
-        for counts, what in held:
-            counts[what] += 1
         self.taken += 1
         try:
-            yield
+            with _counted(self._by_address, address), _counted(self._by_filters, wanted):
+                yield
         finally:
             self.taken -= 1
-            for counts, what in held:
-                counts[what] -= 1
-                if not counts[what]:
-                    del counts[what]
 
     def _check(self, address: str, wanted: Wanted) -> None:
         if self.taken >= MOST:
@@ -58,3 +55,14 @@ class Seats:
         if len(self._by_filters) >= FILTERS and wanted not in self._by_filters:
             detail = f"{FILTERS} different filters are watched, which is all this gateway takes; try later"
             raise Refused(503, "Too many filters", detail, _LATER)
+
+
+@contextmanager
+def _counted(counts: Counter[T], what: T) -> Iterator[None]:
+    counts[what] += 1
+    try:
+        yield
+    finally:
+        counts[what] -= 1
+        if not counts[what]:
+            del counts[what]

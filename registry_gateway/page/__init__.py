@@ -16,7 +16,8 @@ from starlette.types import Scope
 
 from registry_gateway import __version__
 from registry_gateway.browsers import for_browsers
-from registry_gateway.exchange import Answer, Call, Rendered, resource
+from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.rendered import Rendered
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -75,7 +76,7 @@ class Page:
         accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         if b"text/html" not in accepted or scope["method"] not in ("GET", "HEAD"):
             return None
-        answer = Answer(404, self._shell("missing", "Not found").body, headers={"Vary": "Accept"})
+        answer = Answer(404, self._shell("missing", "Not found").pieces[0], headers={"Vary": "Accept"})
         return for_browsers(answer, HTML, HEADERS)
 
     def _shell(self, name: str, title: str, **values: str) -> Rendered:

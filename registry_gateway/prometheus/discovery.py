@@ -4,6 +4,7 @@ Source of the format: https://prometheus.io/docs/prometheus/latest/http_sd/.
 """
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -16,13 +17,14 @@ from registry_gateway.catalogue.query import Filters
 from registry_gateway.clock import Clock
 from registry_gateway.lease import Policies
 from registry_gateway.model import Registration
+from registry_gateway.rendered import Rendered, render
 from registry_gateway.status import Status, status
 from registry_gateway.store import catalogue
 from registry_gateway.store.engine import Store
 from registry_gateway.store.search import Page
 
 PAGE = 200
-"""Services read and rendered at once: the event loop, and with it heartbeats, waits for no more than these."""
+"""Services read at once: the event loop, and with it heartbeats, waits for no more than these."""
 
 PORTS = {"http": 80, "https": 443}
 """The ports of URLs that name none."""
@@ -116,7 +118,7 @@ class Discovery:
         self._policies = policies
         self._clock = clock
 
-    async def targets(self, query: Targets) -> bytes:
+    async def targets(self, query: Targets) -> Rendered:
         """Return all services that match as a list of targets, in JSON.
 
         They are read in one transaction, page after page: whoever is there throughout is in the list.
@@ -126,18 +128,23 @@ class Discovery:
         """
         now, wanted = self._clock.now(), query.wanted()
 
-        def work(connection: Connection) -> bytes:
-            rendered: list[bytes] = []
+        def work(connection: Connection) -> list[Registration]:
+            matching: list[Registration] = []
             page = Page(order="key", descending=False, limit=PAGE)
             while True:
                 found, last = catalogue.search(connection, wanted, page, self._policies, now)
-                rendered += self._rendered(found, now)
+                matching += found
                 if last is None:
-                    return b"[%s]" % b",".join(rendered)
+                    return matching
                 page = msgspec.structs.replace(page, after=last)
 
-        return await self._store.search(work)
+        return await render(self._rendered(await self._store.search(work), now))
 
-    def _rendered(self, registrations: list[Registration], now: float) -> list[bytes]:
-        groups = [group(r, status(r, self._policies.of(r.dialect), now)) for r in registrations]
-        return [msgspec.json.encode(found) for found in groups if found is not None]
+    def _rendered(self, registrations: list[Registration], now: float) -> Iterator[bytes]:
+        start = b"["
+        for r in registrations:
+            found = group(r, status(r, self._policies.of(r.dialect), now))
+            if found is not None:
+                yield start + msgspec.json.encode(found)
+                start = b","
+        yield b"[]" if start == b"[" else b"]"

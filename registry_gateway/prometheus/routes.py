@@ -9,9 +9,10 @@ from registry_gateway.accounts import Accounts
 from registry_gateway.batching import Shared
 from registry_gateway.catalogue.access import authorize
 from registry_gateway.catalogue.query import decode
-from registry_gateway.exchange import NOSNIFF, Answer, Call, Rendered, resource
+from registry_gateway.exchange import NOSNIFF, Answer, Call, resource
 from registry_gateway.prometheus.collector import Collector
 from registry_gateway.prometheus.discovery import Discovery, Targets
+from registry_gateway.rendered import Rendered
 
 
 class Prometheus:
@@ -51,4 +52,4 @@ class Prometheus:
             await authorize(call, self._accounts)
 
     async def _render(self, query: Targets) -> Rendered:
-        return Rendered(await self._discovery.targets(query))
+        return await self._discovery.targets(query)

@@ -110,7 +110,7 @@ class Store:
             connect = postgresql.Connector(libpq.parse(url))
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
-            self._scanner = ConnectionLane(self.engine, by_key=False)
+            self._scanner = ConnectionLane(self.engine, by_key=True)
             self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
         self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite))

@@ -13,6 +13,8 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Integer,
+    Text,
     and_,
     bindparam,
     false,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -220,27 +223,31 @@ def find(connection: Connection, keys: Collection[Key]) -> dict[Key, Found]:
     return {(row[0], row[1]): (registration_of(row), row[-2], row[-1]) for row in rows}
 
 
-def find_all(connection: Connection, dialect: str | None, alive_at: float | None) -> list[Found]:
-    """Return the registrations of a dialect (None: of all) in the order of their keys.
+def find_next(
+    connection: Connection, dialect: str | None, alive_at: float | None, after: Key, limit: int
+) -> list[Found]:
+    """Return the next `limit` registrations of a dialect (None: of all) behind `after`, in the order of their keys.
 
     With `alive_at`, only those whose lease runs at that time.
     """
-    statement = _FIND_ALL[dialect is not None, alive_at is not None]
-    rows = statement.run(connection, {"dialect": dialect, "now": alive_at})
+    statement = _FIND_NEXT[dialect is not None, alive_at is not None]
+    place = {"after_dialect": after[0], "after_key": after[1], "limit": limit}
+    rows = statement.run(connection, {"dialect": dialect, "now": alive_at, **place})
     return [(registration_of(row), row[-2], row[-1]) for row in rows]
 
 
 _ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
-_IN_ORDER = _ENTRIES.order_by(R.dialect, R.key)
+_IN_ORDER = _ENTRIES.order_by(R.dialect, R.key).limit(bindparam("limit", type_=Integer))
+_BEHIND = tuple_(R.dialect, R.key) > tuple_(bindparam("after_dialect", type_=Text), bindparam("after_key", type_=Text))
 _ALIVE = and_(R.stage == 0, R.expires_at > _now())
-_OF_DIALECT = R.dialect == bindparam("dialect")
-_FIND_ALL = {
-    (False, False): Prepared(_IN_ORDER),
-    (False, True): Prepared(_IN_ORDER.where(_ALIVE)),
-    (True, False): Prepared(_IN_ORDER.where(_OF_DIALECT)),
-    (True, True): Prepared(_IN_ORDER.where(_OF_DIALECT, _ALIVE)),
+_BEHIND_IN_DIALECT = and_(R.dialect == bindparam("dialect"), R.key > bindparam("after_key"))
+_FIND_NEXT = {
+    (False, False): Prepared(_IN_ORDER.where(_BEHIND)),
+    (False, True): Prepared(_IN_ORDER.where(_BEHIND, _ALIVE)),
+    (True, False): Prepared(_IN_ORDER.where(_BEHIND_IN_DIALECT)),
+    (True, True): Prepared(_IN_ORDER.where(_BEHIND_IN_DIALECT, _ALIVE)),
 }
 _FIND = Prepared(
     _ENTRIES.join(SQLITE, _of_batch(SQLITE)),

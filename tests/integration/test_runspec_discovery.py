@@ -314,7 +314,8 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
                 await core_of(other).registry.resume()
             for live_only in (True, False):
                 entries = await registry.list("runspec", alive=live_only)
-                expected = translate.tools(map(translate.part, entries))
+                parts = [translate.part(entry, list(translate.hosted(entry))) for entry in entries]
+                expected = b"".join(translate.tools(parts))
                 answer = await client.get("/tools", params={"active": str(live_only)})
                 assert answer.content == expected, (step, live_only)
 

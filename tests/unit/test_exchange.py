@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
 from registry_gateway.body import MAX_NESTING, BodyTooLarge, EmptyBody, decode, nested_deeper
-from registry_gateway.exchange import Answer, Call, Rendered, json_answer, request_id, resource
+from registry_gateway.exchange import Answer, Call, json_answer, request_id, resource
+from registry_gateway.rendered import Rendered
 from registry_gateway.settings import Settings
 
 pytestmark = pytest.mark.anyio
