@@ -69,11 +69,11 @@ class Gateway:
             return
         path: str = scope["path"]
         as_sent: bytes = scope.get("raw_path") or b""
-        prefix = self.core.settings.root_path
+        prefix, prefix_as_sent = self.core.settings.root_path, b""
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             path = path[len(prefix) :] or "/"
-            as_sent = as_sent.removeprefix(self._prefix_as_sent)
-        if b"%" in as_sent and b"%" in as_sent[1:].partition(b"/")[0]:
+            prefix_as_sent = self._prefix_as_sent
+        if b"%" in as_sent and _begins_encoded(as_sent, prefix_as_sent):
             path = as_sent.decode("ascii")  # nothing is called that: a proxy's rule for /admin has to hold
         if len(path) > 1 and path[-1] == "/":
             path = path[:-1]
@@ -127,6 +127,11 @@ class Gateway:
             await asyncio.wait([house, published])
             await self.watch.close()
             await core.registry.close()
+
+
+def _begins_encoded(path: bytes, prefix: bytes) -> bool:
+    """Tell whether the prefix of a path, or the segment after it, is percent-encoded where it need not be."""
+    return not path.startswith(prefix) or any(b"%" in part for part in path[len(prefix) :].split(b"/", 2)[:2])
 
 
 def create_app(

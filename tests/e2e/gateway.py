@@ -38,9 +38,12 @@ class Tls(NamedTuple):
 
 
 class Gateway:
-    """A gateway process on loopback, with settings in its environment; by default on a SQLite file in `directory`."""
+    """A gateway process with settings in its environment; by default on loopback and a SQLite file in `directory`."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str], tls: Tls | None = None) -> None:
+    def __init__(
+        self, directory: Path, settings: Mapping[str, str], tls: Tls | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self._host = host
         self.port = unused_port()
         self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
         # No connection is kept between requests, so that a restart never shows as a broken one; and no proxy.
@@ -71,7 +74,7 @@ class Gateway:
         """Start it, again or for the first time, and return once it says that it is ready."""
         if self._child is not None:
             self._child.close()
-        serve = ["serve", "--host", "127.0.0.1", "--port", str(self.port), *self._options]
+        serve = ["serve", "--host", self._host, "--port", str(self.port), *self._options]
         self._child = Child(
             [sys.executable, "-m", "registry_gateway", *serve],
             log=self._log,
@@ -148,10 +151,10 @@ class Gateway:
 
 @contextmanager
 def running_gateway(
-    directory: Path, settings: Mapping[str, str] | None = None, tls: Tls | None = None
+    directory: Path, settings: Mapping[str, str] | None = None, tls: Tls | None = None, host: str = "127.0.0.1"
 ) -> Iterator[Gateway]:
     """A gateway with short leases for as long as the block runs; it must also end well."""
-    gateway = Gateway(directory, {**SHORT_LEASES, **(settings or {})}, tls)
+    gateway = Gateway(directory, {**SHORT_LEASES, **(settings or {})}, tls, host)
     try:
         gateway.start()
         yield gateway

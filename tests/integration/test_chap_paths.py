@@ -79,6 +79,83 @@ async def test_the_ping_url(
         assert answer.json()["ping_url"] == expected
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "gateway",
+        "my_gateway:8765",
+        "registry.example.org.",
+        "192.0.2.1:80",
+        "[2001:db8::1]:8765",
+        "[::ffff:192.0.2.1]",
+        "h%41:",
+        "a" * 255,
+    ],
+)
+async def test_a_host_is_in_the_ping_url(start_gateway: GatewayFactory, sqlite_url: str, host: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.post(REGISTER, json=payload(), headers={"Host": host})
+        assert answer.json()["ping_url"] == f"http://{host}/v2/services/my-model/$ping"
+
+
+async def test_without_a_host_the_ping_url_is_of_this_machine(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.post(REGISTER, json=payload(), headers={"Host": ""})
+        assert answer.json()["ping_url"] == "http://localhost:8765/v2/services/my-model/$ping"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil/x?y=#",
+        "gw@evil",
+        "a b",
+        " a",
+        "<b>",
+        'a"',
+        "a\\b",
+        "a:x",
+        ":80",
+        "a:80:80",
+        "a:65536",
+        "a:-1",
+        "[::1",
+        "::1",
+        "[zz]",
+        "[::1%25eth0]",
+        "a%4",
+        "a%zz",
+        "a\n",
+        "gr\xfcn",
+        "a" * 256,
+        ["gateway", "gateway"],
+        ["gateway", "evil"],
+    ],
+)
+async def test_what_is_no_host_is_refused_and_nothing_is_registered(
+    start_gateway: GatewayFactory, sqlite_url: str, host: str | list[str]
+) -> None:
+    hosts = [host] if isinstance(host, str) else host
+    headers = [(b"Host", one.encode("latin-1")) for one in hosts]
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.post(REGISTER, json=payload(), headers=headers)
+        assert answer.status_code == 400
+        assert "Host header" in answer.json()["detail"]
+        assert (await client.get("/v2/services")).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"REGISTRY_GATEWAY_PUBLIC_URL": "https://example.org"}, {"REGISTRY_GATEWAY_CHAP_PING_URL": "relative"}],
+    ids=["public url", "relative"],
+)
+async def test_a_host_that_is_not_used_is_not_looked_at(
+    start_gateway: GatewayFactory, sqlite_url: str, settings: dict[str, str]
+) -> None:
+    async with start_gateway(sqlite_url, settings) as client:
+        assert (await client.post(REGISTER, json=payload(), headers={"Host": "evil/x"})).status_code == 200
+
+
 @pytest.mark.parametrize("prefix", ["", "/registry"])
 async def test_a_proxy_may_strip_the_root_path_or_pass_it_on(
     start_gateway: GatewayFactory, sqlite_url: str, prefix: str

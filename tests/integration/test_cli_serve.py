@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ import pytest
 
 from tests.integration.command_line import output
 
-TIMEOUT = 15.0
+TIMEOUT = 60.0
 """Seconds after which a process that says nothing, or does not end, has failed."""
 
 
@@ -116,6 +117,46 @@ def test_sigterm_is_an_end_in_order(sqlite_url: str, tmp_path: Path, options: li
     assert "Migrated" not in gateway.welcome
     assert "Finished server process" in gateway.log()
     assert "Traceback" not in gateway.log()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process ignores is read from /proc")
+@pytest.mark.parametrize("options", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
+def test_sighup_never_ends_a_gateway_that_starts(sqlite_url: str, tmp_path: Path, options: list[str]) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        gateway = Serving(tmp_path, log, "--port", "0", "--database-url", sqlite_url, *options)
+    with gateway.process:
+        try:
+            deadline = time.monotonic() + TIMEOUT
+            while not ignores_sighup(gateway.process.pid):
+                assert time.monotonic() < deadline
+                assert gateway.process.poll() is None, gateway.log()
+            stop = threading.Event()
+            sending = threading.Thread(target=send_sighup, args=(gateway.process.pid, stop))
+            sending.start()
+            try:
+                gateway.read_welcome()
+                time.sleep(0.5)
+            finally:
+                stop.set()
+                sending.join()
+            assert "died" not in gateway.log()
+            assert gateway.end(signal.SIGTERM) == 0
+            assert "Traceback" not in gateway.log()
+        finally:
+            if gateway.process.poll() is None:
+                os.killpg(gateway.process.pid, signal.SIGKILL)
+
+
+def ignores_sighup(pid: int) -> bool:
+    """Whether a process ignores SIGHUP."""
+    ignored = re.search(r"^SigIgn:\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return ignored is not None and bool(int(ignored[1], 16) >> (signal.SIGHUP - 1) & 1)
+
+
+def send_sighup(group: int, stop: threading.Event) -> None:
+    """Send SIGHUP to all processes of a gateway, again and again."""
+    while not stop.wait(0.02):
+        os.killpg(group, signal.SIGHUP)
 
 
 def test_options_win_over_the_environment_and_reach_the_workers(sqlite_url: str, tmp_path: Path) -> None:

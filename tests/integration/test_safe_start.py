@@ -24,11 +24,42 @@ def test_open_dialects_are_warned_of_unless_only_this_machine_reaches_them(sqlit
             + RUNSPEC,
         ]
         assert gateway.end(signal.SIGTERM) == 0
-    for environment in ({}, {CHAP: KEY, RUNSPEC: KEY, "REGISTRY_GATEWAY_REQUIRE_AUTH": "true"}):
+    keys = {CHAP: KEY, RUNSPEC: KEY, "REGISTRY_GATEWAY_PUBLIC_URL": "https://registry.example.org"}
+    for environment in ({}, {**keys, "REGISTRY_GATEWAY_REQUIRE_AUTH": "true"}):
         host = "0.0.0.0" if environment else "127.0.0.1"
         with serving(tmp_path, "--host", host, "--database-url", sqlite_url, **environment) as gateway:
             assert "warning: " not in gateway.log()
             assert gateway.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "warnings"),
+    [
+        ({}, 0),
+        ({CHAP: KEY}, 1),
+        ({f"{CHAP}_FILE": __file__}, 1),
+        ({CHAP: KEY, "REGISTRY_GATEWAY_PUBLIC_URL": "https://registry.example.org"}, 0),
+        ({CHAP: KEY, "REGISTRY_GATEWAY_CHAP_PING_URL": "relative"}, 0),
+        ({CHAP: KEY, "REGISTRY_GATEWAY_DIALECTS": "runspec"}, 0),
+    ],
+    ids=["open", "key", "key file", "public url", "relative", "off"],
+)
+def test_a_key_that_follows_the_host_header_is_warned_of(environment: dict[str, str], warnings: int) -> None:
+    adapters = adapter.installed()
+    configuration = settings.load(adapters, environment)
+    said = [
+        warning
+        for dialect in adapter.chosen(adapters, configuration.gateway)
+        for warning in dialect.warnings(configuration.gateway, configuration.adapters[dialect.name])
+    ]
+    assert len(said) == warnings
+    assert all("REGISTRY_GATEWAY_PUBLIC_URL" in warning and "Host" in warning for warning in said)
+
+
+def test_serve_prints_the_warnings_of_dialects_once(sqlite_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2", "--database-url", sqlite_url, **{CHAP: KEY}) as gateway:
+        assert gateway.log().count("follows the Host header") == 1
+        assert gateway.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize(
