@@ -74,10 +74,14 @@ class Answering(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._being_answered, app = self.pipeline.pop()
-            self._start_asgi_task(self._being_answered, app)
+            self._answer_next()
         elif self._refusal is not None:
             self._close_refusing(self._refusal)
+
+    def _answer_next(self) -> None:
+        """Have the first of the requests that wait answered."""
+        self._being_answered, app = self.pipeline.pop()
+        self._start_asgi_task(self._being_answered, app)
 
     # --- at once
 

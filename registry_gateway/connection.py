@@ -117,38 +117,14 @@ class Connection(Answering):
     # --- how much
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came: all of it, or what may hold many requests piece by piece."""
-        if self._unparsed or (len(data) > PIECE_BYTES and data.count(b"\n") > MAX_LINES):
-            self._unparsed += data
-            self._parse()
-        else:
-            self._feed(data)
-
-    def on_response_complete(self) -> None:
-        """Go on with the next request, and parse further ones now that there is room."""
-        super().on_response_complete()
-        if self._unparsed:
-            self._parse()
-
-    def _parse(self) -> None:
-        """Parse piece by piece until too many requests wait. Nothing more is read before all is parsed."""
-        parsed = 0
-        while parsed < len(self._unparsed) and len(self.pipeline) < MAX_WAITING and not self._is_deaf():
-            self._feed(self._unparsed[parsed : parsed + PIECE_BYTES])
-            parsed += PIECE_BYTES
-        self._unparsed = b"" if self._is_deaf() else self._unparsed[parsed:]
-        self.flow.full = bool(self._unparsed)
-        if self.flow.full:
-            self.flow.pause_reading()
-        elif not self.pipeline:
-            self.flow.resume_reading()
-
-    def _feed(self, data: bytes) -> None:
-        """Parse. Refuse a head that does not end, or what belongs neither to a head nor to a body, while it is small.
+        """Parse what came. Refuse a head that does not end, or what is neither head nor body, while it is small.
 
         What counts of a head is known at its end: names and values, without what stands between them.
         """
         self._now = len(data)
+        if self._unparsed or (self._now > PIECE_BYTES and data.count(b"\n") > MAX_LINES):
+            self._parse_in_pieces(self._unparsed + data)
+            return
         if data.startswith(_HANDSHAKE) and not self._has_begun():
             self._refuse_tls()
             return
@@ -156,6 +132,25 @@ class Connection(Answering):
         super().data_received(data)
         if self._unplaced > MAX_TRAILER_BYTES and (self._has_head() or self._unplaced > 2 * MAX_HEAD_BYTES):
             self._refuse_size()
+
+    def _answer_next(self) -> None:
+        """Parse further requests, too, now that there is room."""
+        super()._answer_next()
+        if self._unparsed:
+            self._parse_in_pieces(self._unparsed)
+
+    def _parse_in_pieces(self, data: bytes) -> None:
+        """Parse until too many requests wait, and keep the rest. Nothing more is read before it is parsed."""
+        self._unparsed, parsed = b"", 0
+        while parsed < len(data) and len(self.pipeline) < MAX_WAITING and not self._is_deaf():
+            self.data_received(data[parsed : parsed + PIECE_BYTES])
+            parsed += PIECE_BYTES
+        self._unparsed = b"" if self._is_deaf() else data[parsed:]
+        self.flow.full = bool(self._unparsed)
+        if self.flow.full:
+            self.flow.pause_reading()
+        elif not self.pipeline:
+            self.flow.resume_reading()
 
     def on_headers_complete(self) -> None:
         """Go on to the body, or refuse a head that is too large. Added up only if so much has come."""
