@@ -2,7 +2,7 @@
 
 from math import inf
 
-from gateway_runspec import translate
+from gateway_runspec import offered, translate
 from registry_gateway.errors import NotInLog
 from registry_gateway.model import Entry, EventKind
 from registry_gateway.pacing import paced
@@ -31,7 +31,7 @@ class Inventory:
         self._registry = registry
         self._dialect = dialect
         self._live_only = live_only
-        self._parts: dict[str, translate.Part] | None = None
+        self._parts: dict[str, offered.Part] | None = None
         self._rendered: Rendered | None = None
         self._event = 0
         self._until = -inf
@@ -43,7 +43,7 @@ class Inventory:
             await self._read(moment)
         if self._rendered is None:
             parts = self._parts or {}
-            self._rendered = await render(translate.tools(parts.values()))
+            self._rendered = await render(offered.tools(parts.values()))
             if sum(len(part.tools) for part in parts.values()) > LARGE:
                 self._parts = None
                 await _free(parts)
@@ -73,7 +73,7 @@ class Inventory:
         self._event = changes[-1].id
         return True
 
-    async def _look_up(self, key: str, parts: dict[str, translate.Part]) -> None:
+    async def _look_up(self, key: str, parts: dict[str, offered.Part]) -> None:
         self._rendered = None
         entry = await self._registry.find(self._dialect, key)
         if entry is None or (self._live_only and not entry.alive):
@@ -83,11 +83,11 @@ class Inventory:
             self._until = min(self._until, translate.stands_until([entry], self._live_only))
 
 
-async def _part(entry: Entry) -> translate.Part:
-    return translate.part(entry, [tool async for tool in paced(translate.hosted(entry))])
+async def _part(entry: Entry) -> offered.Part:
+    return offered.part(entry, [tool async for tool in paced(offered.hosted(entry))])
 
 
-async def _free(parts: dict[str, translate.Part]) -> None:
+async def _free(parts: dict[str, offered.Part]) -> None:
     """Give their memory back, which takes its time too."""
     async for key in paced(tuple(parts)):
         del parts[key]

@@ -16,10 +16,8 @@ comma or the end. A line break can't be part of a JSON string, and those between
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from heapq import merge
-from io import BytesIO
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -32,7 +30,8 @@ from registry_gateway.validation import Invalid
 
 _SHARED = ("description", "inputSchema")
 _OURS = ("active", "last_seen", "tools")
-_LINES = 5
+LINES = 5
+"""Lines of a tool."""
 
 _request: msgspec.json.Decoder[Any] = msgspec.json.Decoder(RegisterRequest)
 _members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -183,68 +182,6 @@ def _spliced(entry: Entry) -> bytes:
     )
 
 
-HostedTool = tuple[bytes, bytes, bytes]
-"""A tool's name, what it begins with where this is its first host, and this host's element of `hosts`."""
-
-
-class Part(NamedTuple):
-    """What an instance adds to the list of tools. In their order the newest registration is first."""
-
-    age: float
-    key: str
-    tools: Sequence[HostedTool]
-
-
-def part(entry: Entry, tools: Sequence[HostedTool]) -> Part:
-    """Return what an instance adds, of its `hosted` tools."""
-    return Part(-entry.registration.lease.granted_at, entry.registration.key, tools)
-
-
-def hosted(entry: Entry) -> Iterator[HostedTool]:
-    """Yield the tools of an instance."""
-    host = _host(entry)
-    lines = iter(BytesIO(entry.capabilities or b""))
-    next(lines, b"")
-    for named in lines:
-        shared, _others, execution, _comma = (next(lines)[:-1] for _ in range(_LINES - 1))
-        name = named[:-1]
-        # Without the quote at its end, which sorts above a space.
-        yield name[:-1], b'%s%s,"hosts":[' % (name, shared), host + execution
-
-
-def tools(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield the list of every tool, by name, with the hosts that have it: the newest registration first.
-
-    Clients take the first entry of a host; description and schema are the newest registration's too.
-
-    It comes in parts, many of them empty, and each takes little time: a list may have hundreds of thousands.
-    """
-    return listed(_grouped(parts))
-
-
-def _grouped(parts: Iterable[Part]) -> Iterator[bytes]:
-    groups: dict[bytes, list[bytes]] = {}
-    for _, _, found in sorted(parts):
-        for number, (name, start, host) in enumerate(found):
-            group = groups.get(name)
-            if group is None:
-                groups[name] = [start + host]
-            else:
-                group.append(host)
-            if number % _RUN == 0:
-                yield b""
-    names, runs = list(groups), list[list[bytes]]()
-    for begin in range(0, len(names), _RUN):
-        runs.append(sorted(names[begin : begin + _RUN]))
-        yield b""
-    for name in merge(*runs):
-        yield b",".join(groups.pop(name)) + b"]}"
-
-
-_RUN = 500
-"""Tools grouped, and names sorted, at once."""
-
-
 def stands_until(entries: Sequence[Entry], live_only: bool) -> float:
     """Return until when (epoch seconds) a list of these holds if nothing happens: the first of the live may lapse.
 
@@ -255,36 +192,15 @@ def stands_until(entries: Sequence[Entry], live_only: bool) -> float:
     return min((entry.registration.lease.expires_at for entry in entries), default=inf)
 
 
-def having(entry: Entry, name: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what an instance adds to the tool of that name: what the hosts share, and its element of `hosts`."""
-    for rest in (entry.capabilities or b"").split(b"\n%s\n" % _named(name))[1:]:
-        shared, _, execution, _ = rest.split(b"\n", 3)
-        yield shared, _host(entry) + execution
-
-
-def tool(name: str, found: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return the tool of that name, of what those that have it add: the newest registration first, at least one."""
-    return b'%s%s,"hosts":[%s]}' % (_named(name), found[0][0], b",".join(host for _, host in found))
-
-
-def _named(name: str) -> bytes:
-    return b'{"name":' + _encode(name)
-
-
 def newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
     """Return `entries` by their registration, the newest first."""
     return sorted(entries, key=lambda entry: entry.registration.lease.granted_at, reverse=True)
 
 
-def _host(entry: Entry) -> bytes:
-    """Return the start of an element of `hosts`; a tool's fourth line completes it."""
-    return b'{"host":' + _encode(entry.registration.address)
-
-
 def host(entry: Entry) -> Host:
     """Return an instance as a host."""
     registration = entry.registration
-    count = (entry.capabilities or b"").count(b"\n") // _LINES
+    count = (entry.capabilities or b"").count(b"\n") // LINES
     return Host(registration.address or "", registration.name, registration.key, registration.version, count)
 
 

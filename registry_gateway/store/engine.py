@@ -248,7 +248,7 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if searches.was_stopped(error):
-        return Overloaded(f"It took more than {searches.SECONDS:g} s and was given up; ask for less, or try again later")
+        return Overloaded(f"It took more than {searches.SECONDS:g} s and was given up; ask for less, or try later")
     if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
     flaw = sqlite.flaw(error, file) if file is not None else None

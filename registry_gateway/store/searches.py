@@ -14,8 +14,8 @@ from registry_gateway.errors import Overloaded
 T = TypeVar("T")
 
 MOST = 4
-"""Most that run at once. On SQLite each keeps a core of this machine busy, so there are fewer than it has: with two on two
-cores half of all heartbeats took 11 ms, with one 5, and without any 2.
+"""Most that run at once. On SQLite each keeps a core of this machine busy, so there are fewer than it has: with two on
+two cores half of all heartbeats took 11 ms, with one 5, and without any 2.
 """
 
 WAITING = 1_000

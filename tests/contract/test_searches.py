@@ -48,11 +48,11 @@ async def test_a_search_is_given_up_and_its_connection_still_works(
 
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searches, "SECONDS", 2.0)
-    searches = [asyncio.create_task(store.search(endless)) for _ in range(40)]
+    running = [asyncio.create_task(store.search(endless)) for _ in range(40)]
     await asyncio.sleep(0.2)
     began = time.monotonic()
     assert [await store.read(one), await store.find(one), await store.scan(one), await store.write(one)] == [1] * 4
     assert time.monotonic() - began < 1.5, "they waited for the searches"
-    found = await asyncio.gather(*searches, return_exceptions=True)
+    found = await asyncio.gather(*running, return_exceptions=True)
     assert {type(outcome) for outcome in found} == {Overloaded}
     assert await store.search(one) == 1

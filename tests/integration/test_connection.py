@@ -3,6 +3,8 @@
 import asyncio
 import select
 from collections.abc import AsyncIterator, Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import anyio.lowlevel
 import pytest
@@ -346,3 +348,16 @@ async def test_a_body_may_begin_as_tls_does(connect: Connect, caplog: pytest.Log
         await client.send(b"\x16\x03\x01")
         assert (await client.answer(1)).endswith(b"3")
     assert "TLS" not in caplog.text
+
+
+def test_a_client_that_reads_a_long_answer_slowly_is_not_taken_for_one_that_reads_nothing() -> None:
+    connection: Any = Connection.__new__(Connection)
+    aborted: list[bool] = []
+    connection.transport = SimpleNamespace(get_write_buffer_size=lambda: 65_536, abort=lambda: aborted.append(True))
+    connection.cycle = SimpleNamespace(expected_content_length=300_000)
+    connection._left = None
+    assert not connection._stands_still()
+    connection.cycle.expected_content_length -= 65_536  # the next piece, of which as much is unread
+    assert not connection._stands_still()
+    assert connection._stands_still()
+    assert aborted == [True]

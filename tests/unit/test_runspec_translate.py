@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway_runspec import translate
+from gateway_runspec import offered, translate
 from registry_gateway.lease import Health, grant
 from registry_gateway.model import Actor, Entry, Registration
 
@@ -83,7 +83,7 @@ def test_a_stored_list_says_what_was_posted(tools: list[dict[str, Any]], indent:
 
 def inside_out(entries: Sequence[Entry]) -> bytes:
     """The list of the tools of all `entries`."""
-    return b"".join(translate.tools([translate.part(entry, list(translate.hosted(entry))) for entry in entries]))
+    return b"".join(offered.tools([offered.part(entry, list(offered.hosted(entry))) for entry in entries]))
 
 
 @unhurried
@@ -98,15 +98,15 @@ def test_tools_are_turned_inside_out(agents: list[tuple[str, list[dict[str, Any]
         expected, key=lambda t: str(t["name"])
     )
     for tool in expected:
-        found = [added for entry in entries for added in translate.having(entry, tool["name"])]
-        assert json.loads(translate.tool(tool["name"], found)) == tool
+        found = [added for entry in entries for added in offered.having(entry, tool["name"])]
+        assert json.loads(offered.tool(tool["name"], found)) == tool
     assert [translate.host(entry).tool_count for entry in entries[:1]] == [len(tools) for _, tools, _ in agents[:1]]
 
 
 def test_an_agent_that_never_posted_tools_has_none() -> None:
     silent = entry("a", None)
     assert inside_out([silent]) == b"[]"
-    assert list(translate.having(silent, "x")) == []
+    assert list(offered.having(silent, "x")) == []
     assert json.loads(translate.instance(silent))["tools"] == []
     assert translate.host(silent).tool_count == 0
 
