@@ -98,7 +98,7 @@ class Connection(Answering):
         self._now = 0
         self._unplaced = 0
         self._waited_for: object = None
-        self._left: tuple[int, int] | None = None
+        self._unread: tuple[int, int] | None = None
         self._watch = self.loop.call_later(self.patience, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -229,8 +229,8 @@ class Connection(Answering):
         """Drop a client who has read nothing of its answer since the last look, and tell whether it was one."""
         unread = self.transport.get_write_buffer_size()
         # A long answer is handed over in pieces: as much may be unread as before, of another piece.
-        left, before = (unread, self.cycle.expected_content_length if self.cycle else 0), self._left
-        self._left = left
+        left, before = (unread, self.cycle.expected_content_length if self.cycle else 0), self._unread
+        self._unread = left
         if unread and left == before:
             self.transport.abort()
             return True

@@ -355,7 +355,7 @@ def test_a_client_that_reads_a_long_answer_slowly_is_not_taken_for_one_that_read
     aborted: list[bool] = []
     connection.transport = SimpleNamespace(get_write_buffer_size=lambda: 65_536, abort=lambda: aborted.append(True))
     connection.cycle = SimpleNamespace(expected_content_length=300_000)
-    connection._left = None
+    connection._unread = None
     assert not connection._stands_still()
     connection.cycle.expected_content_length -= 65_536  # the next piece, of which as much is unread
     assert not connection._stands_still()
