@@ -61,7 +61,7 @@ class TextFormatter(logging.Formatter):
         lines = [head + _text(message, fields) for message, fields in _occurrences(record)]
         if record.exc_info:
             lines += ["  " + printable(line) for line in self.formatException(record.exc_info).split("\n")]
-        return masked("\n".join(lines))
+        return "\n".join(map(masked, lines))
 
 
 class JsonFormatter(logging.Formatter):
@@ -76,14 +76,14 @@ class JsonFormatter(logging.Formatter):
         }
         end = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
         each = [content | {"message": m} | _given(fields) | end for m, fields in _occurrences(record)]
-        return masked("\n".join(map(_object, each)))
+        return "\n".join(map(_object, each))
 
 
 def _object(content: Mapping[str, object]) -> str:
     try:
-        return escaped(msgspec.json.encode(content, enc_hook=str).decode())
+        return masked(escaped(msgspec.json.encode(content, enc_hook=str).decode()))
     except UnicodeEncodeError:  # half a surrogate pair: a file's name that is not UTF-8
-        return json.dumps(content, default=str)
+        return masked(json.dumps(content, default=str))
 
 
 def _given(fields: Mapping[str, object]) -> dict[str, object]:
