@@ -75,7 +75,7 @@ async def follow_on(core: Core, last: int, dialect: str | None, key: str | None,
         try:
             found = await core.registry.events(after=last, dialect=dialect, key=key, limit=MOST)
         except NotInLog as gap:
-            click.echo(f"{gap.first - 1 - last} events were removed before they could be shown", err=True)
+            say(f"{gap.first - 1 - last} events were removed before they could be shown", err=True)
             last = gap.first - 1
             continue
         print_events(found, as_json=as_json)
