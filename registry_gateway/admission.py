@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
 from registry_gateway.commands import Advertise, Deregister, Register
-from registry_gateway.continuity import Continuity
 from registry_gateway.errors import RateLimited, RegistryError, Unstorable
 from registry_gateway.rate import Change, Limit, Rate, caller, retry_after
 from registry_gateway.store import newcomers
@@ -19,10 +18,9 @@ Holder = tuple[str, str | None]
 class Admission:
     """Lets changes in by a `Limit`, and tells first registrations from others."""
 
-    def __init__(self, rate: Rate, continuity: Continuity, store: Store, clock: Clock) -> None:
+    def __init__(self, rate: Rate, store: Store, clock: Clock) -> None:
         """Take the rate of each caller, the database, and the clock."""
         self._limit = Limit(rate)
-        self._continuity = continuity
         self._store = store
         self._clock = clock
         self._known: Batching[Key, bool] = Batching(self._are_known)
@@ -56,7 +54,7 @@ class Admission:
 
     async def _are_known(self, keys: Sequence[Key]) -> Sequence[bool | RegistryError]:
         try:
-            known = await self._continuity.run(self._store.find, newcomers.known, keys)
+            known = await self._store.find(lambda c: newcomers.known(c, keys))
         except Unstorable as error:
             if len(keys) == 1:
                 return [error]
@@ -64,4 +62,4 @@ class Admission:
         return [key in known for key in keys]
 
     async def _count(self, holder: Holder) -> int:
-        return await self._continuity.run(self._store.read, newcomers.held, *holder)
+        return await self._store.read(lambda c: newcomers.held(c, *holder))

@@ -114,7 +114,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
         core = self.core
-        await core.registry.resume()
+        await core.registry.start()
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
         published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")
         core.keyrings.report()
@@ -126,6 +126,7 @@ class Gateway:
             published.cancel()
             await asyncio.wait([house, published])
             await self.watch.close()
+            await core.registry.leave()
             await core.registry.close()
 
 

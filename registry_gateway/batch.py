@@ -14,46 +14,58 @@ from registry_gateway.store import events, offers, registrations, subscriptions
 
 
 def apply(
-    connection: Connection, commands: Sequence[Command], policies: Mapping[str, LeasePolicy], now: float
-) -> tuple[list[Outcome | RegistryError], list[Event]]:
-    """Do `commands` at `now`; return one outcome or error for each, in their order, and what has happened.
+    connection: Connection,
+    commands: Sequence[Command],
+    policies: Mapping[str, LeasePolicy],
+    now: float | None,
+    *,
+    judging: bool = False,
+) -> tuple[list[Outcome | RegistryError | None], list[Event]]:
+    """Do `commands`; return one outcome or error for each, in their order, and what has happened.
 
     Heartbeats in time are renewed by one guarded statement for all of them. What is left (late or unknown
     heartbeats, those that bring news, and all other commands) is decided on locked rows, one after the other.
+
+    `now` is None for the time of the database server. With `judging` the transaction has signed presence, and may so
+    call a lease lapsed. Without, what would have to do so is left alone, with None as its outcome.
     """
-    outcomes: dict[int, Outcome | RegistryError] = {}
+    outcomes: dict[int, Outcome | RegistryError | None] = {}
     renewals = [(i, c) for i, c in enumerate(commands) if isinstance(c, Renew)]
     if renewals:
         renewed = registrations.renew(connection, [(c.dialect, c.key, c.owner) for _, c in renewals], now)
         for i, command in renewals:
             held = renewed.get((command.dialect, command.key))
-            if held is not None and not _brings_news(command, held, now):
+            if held is not None and not _brings_news(command, held):
                 outcomes[i] = Renewed(held)
     rest = [(i, c) for i, c in enumerate(commands) if i not in outcomes]
     happened: list[Event] = []
     if rest:
-        decided, happened = _decide_each(connection, rest, policies, now)
+        before, at = registrations.lock(connection, {(c.dialect, c.key) for _, c in rest}, now)
+        late = set() if judging else {key for key, r in before.items() if r.lease.overdue(at)}
+        outcomes.update((i, None) for i, c in rest if (c.dialect, c.key) in late)
+        timely = [(i, c) for i, c in rest if i not in outcomes]
+        decided, happened = _decide_each(connection, timely, before, policies, at)
         outcomes.update(decided)
     return [outcomes[i] for i in range(len(commands))], happened
 
 
-def _brings_news(command: Renew, held: Registration, now: float) -> bool:
+def _brings_news(command: Renew, held: Registration) -> bool:
     """Tell whether a heartbeat has more to say than that its sender, the owner, lives."""
     return (
         (held.owner is not None and held.owner != command.owner)
         or (command.version is not None and command.version != held.version)
         or (command.reported is not None and command.reported != held.reported)
-        or (held.version_due is not None and held.version_due <= now)
+        or (held.version_due is not None and held.version_due <= held.lease.last_seen)
     )
 
 
 def _decide_each(
     connection: Connection,
     commands: Sequence[tuple[int, Command]],
+    before: Mapping[tuple[str, str], Registration],
     policies: Mapping[str, LeasePolicy],
     now: float,
 ) -> tuple[dict[int, Outcome | RegistryError], list[Event]]:
-    before = registrations.lock(connection, {(c.dialect, c.key) for _, c in commands})
     leaving = {(c.dialect, c.key) for _, c in commands if isinstance(c, Deregister)}
     active = subscriptions.count_active(connection, leaving) if leaving else {}
     room = _Room(connection, [c for _, c in commands], before, policies)

@@ -5,16 +5,32 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time as epoch seconds."""
+    """The clocks of a process. Times are epoch seconds, but for those of `monotonic`."""
 
     def now(self) -> float:
-        """Return the current time in seconds since the epoch."""
+        """Return the time of this machine's wall clock."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that pass evenly: nobody sets this clock. Where they start means nothing."""
+        ...
+
+    def server(self) -> float | None:
+        """Return the time of the database server's clock; None: the server has to be asked in the statement."""
         ...
 
 
 class SystemClock:
-    """The machine's wall clock."""
+    """The machine's clocks."""
 
     def now(self) -> float:
         """Return the machine's time in seconds since the epoch."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic time in seconds."""
+        return time.monotonic()
+
+    def server(self) -> float | None:
+        """Return None: only the server knows."""
+        return None

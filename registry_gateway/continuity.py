@@ -1,89 +1,98 @@
-"""What an absence leaves to make up for: that of all gateways, or that of the database.
+"""Absences of all gateways, or of the database, and clocks that are set: none of them costs a service its lease.
 
-No heartbeat could be heard meanwhile, so none is held against a service. What was alive when a gateway was last there
-starts a full lease anew. See docs/decisions/0004-absence-of-the-gateway.md.
+No heartbeat is heard in an absence, so none is held against a service. Whatever calls a lease lapsed runs in a
+transaction of `Continuity.judge`, which signs presence first and makes up for an absence before that; readers, who
+write nothing, judge by `judging_time`. See docs/decisions/0004-absence-of-the-gateway.md.
 """
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from registry_gateway.clock import Clock
 from registry_gateway.errors import StoreUnavailable
-from registry_gateway.store import presence
+from registry_gateway.meters import Meters
+from registry_gateway.skew import Reading, Skew
+from registry_gateway.store import clock as lease_clock
+from registry_gateway.store import events, presence
 from registry_gateway.store.engine import Store
+from registry_gateway.store.presence import ABSENCE, RESTART, Sign
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
-ABSENCE = 2.5
-"""Seconds without a sign of any gateway on the database after which heartbeats count as unheard."""
+FAREWELL = 1.0
+"""Seconds that the last sign of a process may take."""
 
 log = logging.getLogger("registry_gateway.events")
 
 
-class Transaction(Protocol):
-    """One of the store's ways to run a transaction."""
+def judging_time(now: float, present_at: float | None) -> float:
+    """Return the time at which a reader judges leases: now, or the end of what is known.
 
-    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
-        """Run it."""
-        ...
+    While no gateway listens, or the database can't be written, no heartbeat gets through. What was alive when a gateway
+    last listened, at `present_at`, still counts as alive then: its lease is extended once that can be written.
+    """
+    return now if present_at is None or now - present_at <= ABSENCE else present_at
 
 
 class Continuity:
-    """Transactions of a gateway that may lose its database: the first that writes again makes up for it."""
+    """The signs of presence of a process, and the transactions that may call a lease lapsed."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Take the database and the clock."""
+    def __init__(self, store: Store, clock: Clock, meters: Meters) -> None:
+        """Take the database, the clock, and where it is counted how often the lease clock was set."""
         self._store = store
         self._clock = clock
-        self._interrupted = False
+        self._skew = Skew(meters.clock)
+
+    async def start(self) -> None:
+        """Sign as a gateway that starts: all of the time since the last sign counts as an absence, however short."""
+        await self._sign(RESTART, _nothing, first=True)
 
     async def resume(self) -> None:
-        """Say that this gateway is there, and make up for an absence of all gateways."""
-        extended = await self.write(presence.resume, self._clock.now(), ABSENCE)
-        if extended:
-            log.warning("leases extended after an absence of the gateway", extra={"leases": extended})
+        """Sign that this gateway listens, and make up for an absence of all gateways."""
+        await self._sign(ABSENCE, _nothing, first=True)
 
-    async def judging_time(self) -> float:
-        """Return the time at which readers judge leases: now, or the end of what is known.
+    async def leave(self) -> None:
+        """Sign for the last time, if that works at once: the absence that follows is counted from here."""
+        with contextlib.suppress(StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self.resume()
 
-        After an outage the leases are prolonged first. While the database can be read and not written (its disk is
-        full, or another server is about to take over) that fails, and no heartbeat gets through either. What was
-        alive when a gateway was last there then still counts as alive: it will be, once that can be written.
+    async def judge(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `work` in a transaction that has signed presence, and so may call a lease lapsed.
+
+        `work` gets the connection, the arguments, and as `now` the time of the sign.
         """
-        if self._interrupted:
-            try:
-                await self._make_up()
-            except StoreUnavailable:
-                present_at = await self.run(self._store.find, presence.last)
-                if present_at is not None and self._clock.now() - present_at > ABSENCE:
-                    return present_at
-        return self._clock.now()
+        return await self._sign(ABSENCE, lambda connection, now: work(connection, *args, **kwargs, now=now))
 
-    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a transaction that writes."""
-        if self._interrupted:
-            await self._make_up()
-        return await self.run(self._store.write, work, *args, **kwargs)
+    async def _sign(self, absence: float, work: Callable[[Connection, float], T], *, first: bool = False) -> T:
+        statement = presence.resume if first else presence.sign
 
-    async def run(
-        self,
-        transaction: Transaction,
-        work: Callable[Concatenate[Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Run `work` in a transaction of the store, and note if the database is out of reach."""
-        try:
-            return await transaction(lambda connection: work(connection, *args, **kwargs))
-        except StoreUnavailable:
-            self._interrupted = True
-            raise
+        def transaction(connection: Connection) -> tuple[T, Sign | None, list[Reading]]:
+            readings: list[Reading] = []
+            asked_at = self._clock.monotonic()
 
-    async def _make_up(self) -> None:
-        """Make up for an outage of the database, as for an absence of the gateway: whatever comes first does it."""
-        await self.run(self._store.write, presence.resume, self._clock.now(), ABSENCE)
-        self._interrupted = False
+            def stepped(now: float) -> float:
+                readings.append(Reading(now, self._clock.now(), asked_at, self._clock.monotonic()))
+                return self._skew.step(readings[-1])
+
+            sign = statement(connection, lease_clock.given(connection, self._clock), absence, stepped)
+            answer = work(connection, lease_clock.read(connection, self._clock) if sign is None else sign.now)
+            if sign is not None:
+                events.record(connection, sign.events)  # last, as all events
+            return answer, sign, readings
+
+        answer, sign, readings = await self._store.write(transaction)
+        for reading in readings:
+            self._skew.note(reading)
+        for event in () if sign is None else sign.events:
+            log.warning("presence resumed: %s", event.reason, extra=event.detail)
+        return answer
+
+
+def _nothing(_connection: Connection, _now: float) -> None:
+    """Do no more than sign."""

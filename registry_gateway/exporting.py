@@ -9,6 +9,7 @@ from registry_gateway.catalogue.render import lease_view, spliced
 from registry_gateway.catalogue.wire import LeaseView
 from registry_gateway.lease import Policies
 from registry_gateway.model import Event
+from registry_gateway.queries import Queries
 from registry_gateway.status import Status, status
 from registry_gateway.store import snapshot
 from registry_gateway.store.engine import Store
@@ -41,17 +42,16 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: msgspec.Raw | None
 
 
-async def lines(
-    store: Store, policies: Policies, now: float, *, dialect: str | None, events: bool
-) -> AsyncGenerator[bytes]:
+async def lines(store: Store, queries: Queries, *, dialect: str | None, events: bool) -> AsyncGenerator[bytes]:
     """Yield a JSON object for each registration, and with `events` one for each event after them, all of one instant.
 
     Raises:
         StoreUnavailable: The database can't be reached, or has gone.
     """
     async with snapshot.snapshot(store) as connection:
+        now = await snapshot.read(connection, queries.time)
         async for found in snapshot.registrations(connection, dialect):
-            yield _encode(_line(found, policies, now))
+            yield _encode(_line(found, queries.policies, now))
         if events:
             async for event in snapshot.events(connection, dialect):
                 yield _encode(_event(event))

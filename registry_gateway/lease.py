@@ -101,6 +101,10 @@ class Lease(msgspec.Struct, frozen=True):
         """Tell whether the deadline is still ahead, and no end recorded."""
         return now < self.expires_at and self.stage == 0
 
+    def overdue(self, now: float) -> bool:
+        """Tell whether the deadline has passed, and no end is recorded yet."""
+        return now >= self.expires_at and self.stage == 0
+
     def health(self, policy: LeasePolicy, now: float) -> Health:
         """Tell what the silence since the deadline means under `policy`."""
         if self.alive(now):

@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from registry_gateway.commands import Command, Lapsed, Outcome, Renew, Renewed, Unknown
 from registry_gateway.errors import RegistryError
-from registry_gateway.figures import Figures, Histogram, Row
+from registry_gateway.figures import Figures, Histogram, Reading, Row
 from registry_gateway.model import Event, EventKind
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -90,6 +90,28 @@ class Transactions:
         self.failures[lane][0] += 1
 
 
+class LeaseClock:
+    """The clock that leases are judged by, as this process sees it.
+
+    `ahead` is how many seconds this machine's clock is ahead of it.
+    """
+
+    def __init__(self, figures: Figures) -> None:
+        """Start with a clock that was never set."""
+        self.ahead = 0.0
+        self.steps = figures.row(1)
+        self._sums = figures.gauge(lambda: self.ahead), figures.gauge(lambda: 1.0)
+
+    def stepped(self) -> None:
+        """Count that it was set."""
+        self.steps[0] += 1
+
+    def offset(self, reading: Reading) -> float:
+        """Return how far the clocks of the processes are ahead, on average: they share a machine."""
+        total, processes = (reading[row][0] for row in self._sums)
+        return total / processes
+
+
 class Meters:
     """All that is measured."""
 
@@ -100,6 +122,7 @@ class Meters:
         self.batches = {queue: Histogram(self.figures, SIZES) for queue in QUEUES}
         self.heartbeats = {dialect: self.figures.row(len(OUTCOMES)) for dialect in dialects}
         self.events = {dialect: self.figures.row(len(KINDS)) for dialect in self.heartbeats}
+        self.clock = LeaseClock(self.figures)
         self.requests: list[Requests] = []
         self.watchers = self.figures.row(1)  # none, until `watch` says who knows
         self.waiting: dict[str, Row] = {}
@@ -119,11 +142,11 @@ class Meters:
         self.requests.append(requests)
         return requests
 
-    def committed(self, commands: Sequence[Command], outcomes: Sequence[Outcome | RegistryError]) -> None:
-        """Count the heartbeats of a batch by what became of them."""
+    def committed(self, commands: Sequence[Command], outcomes: Sequence[Outcome | RegistryError | None]) -> None:
+        """Count the heartbeats of a batch by what became of them; None is one that is still to be decided."""
         heartbeats = self.heartbeats
         for command, outcome in zip(commands, outcomes, strict=True):
-            if type(command) is Renew:
+            if type(command) is Renew and outcome is not None:
                 heartbeats[command.dialect][_OUTCOME.get(type(outcome), _REFUSED)] += 1
 
     def happened(self, events: Sequence[Event]) -> None:

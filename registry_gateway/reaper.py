@@ -33,13 +33,13 @@ async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> No
 
 
 def _purger(registry: Registry, settings: Settings, clock: Clock) -> Callable[[], Awaitable[None]]:
-    next_purge = clock.now()
+    next_purge = clock.monotonic()
 
     async def purge() -> None:
         nonlocal next_purge
-        if clock.now() >= next_purge:
+        if clock.monotonic() >= next_purge:
             await registry.purge(clock.now() - settings.retention, settings.max_events)
-            next_purge = clock.now() + settings.purge_interval
+            next_purge = clock.monotonic() + settings.purge_interval
 
     return purge
 

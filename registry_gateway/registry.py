@@ -1,8 +1,11 @@
 """The registry: every operation one transaction, and the only place that asks the clock."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from typing import cast
+
+from sqlalchemy import Connection
 
 from registry_gateway import journal, rate, subscribing
 from registry_gateway.admission import Admission
@@ -22,27 +25,23 @@ from registry_gateway.commands import (
     Renewal,
 )
 from registry_gateway.continuity import Continuity
-from registry_gateway.errors import RegistryError, Unstorable
+from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.lease import LeasePolicy, Policies
 from registry_gateway.meters import Meters
 from registry_gateway.model import Actor, Entry, Event, Subscription, Version
+from registry_gateway.queries import Listing, Moment, Queries
+from registry_gateway.store import clock as lease_clock
 from registry_gateway.store import events, registrations, subscriptions, sweeps
 from registry_gateway.store.engine import Store
 from registry_gateway.store.keys import Key
 
+Applied = Sequence[Outcome | RegistryError | None]
+"""The outcomes of commands; None of those that were left alone."""
 
-class Moment(NamedTuple):
-    """A point in the life of the registry: the last event's id, and the time in epoch seconds."""
-
-    event: int
-    now: float
-
+Run = Callable[[Sequence[Command]], Awaitable[tuple[Applied, Sequence[Event]]]]
 
 CHUNK = 500
 """Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
-
-PAGE = 250
-"""Registrations of a list that are read at once: others wait for no more than these."""
 
 log = logging.getLogger("registry_gateway.events")
 
@@ -70,15 +69,17 @@ class Registry:
         self._policies = policies
         self.policies = Policies(policies)
         self._clock = clock
-        self._continuity = Continuity(store, clock)
         self.meters = meters or Meters(policies)
+        self._continuity = Continuity(store, clock, self.meters)
+        self.queries = Queries(store, self.policies, clock)
         batches = self.meters.batches
         self._writer: Batching[Command, Outcome] = Batching(self._commit, observe=batches["write"].observe)
-        self._finder: Batching[Key, Entry | None] = Batching(self._find, observe=batches["find"].observe)
+        find = self.queries.find
+        self._finder: Batching[Key, Entry | None] = Batching(find, observe=batches["find"].observe)
         self.meters.queue("write", lambda: self._writer.waiting)
         self.meters.queue("find", lambda: self._finder.waiting)
-        self._moments: Shared[None, Moment] = Shared(self._moment)
-        self._admission = None if limit is None else Admission(limit, self._continuity, store, clock)
+        self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
+        self._admission = None if limit is None else Admission(limit, store, clock)
         self._heeders: list[Callable[[], None]] = []
 
     def heed(self, call: Callable[[], None]) -> None:
@@ -152,43 +153,19 @@ class Registry:
         They are read page by page: each as it stands when its page is read, and once. Those that are there
         throughout are all in the list.
         """
-        now = await self._continuity.judging_time()
-        alive_at, found, after = now if alive else None, list[Entry](), ("", "")
-        while True:
-            rows = await self._continuity.run(self._store.scan, registrations.find_next, dialect, alive_at, after, PAGE)
-            found += [entry for row in rows if (entry := self._judged(row, now)) is not None]
-            if len(rows) < PAGE:
-                return found
-            after = (rows[-1][0].dialect, rows[-1][0].key)
+        return (await self.queries.list(dialect, alive=alive)).entries
 
-    async def _find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
-        now = await self._continuity.judging_time()
-        try:
-            rows = await self._continuity.run(self._store.find, registrations.find, keys)
-        except Unstorable as error:
-            if len(keys) == 1:
-                return [error]
-            return [found for key in keys for found in await self._find([key])]
-        return [self._judged(rows[key], now) if key in rows else None for key in keys]
-
-    def _judged(self, row: registrations.Found, now: float) -> Entry | None:
-        registration, document, capabilities = row
-        policy = self.policies.of(registration.dialect)
-        if policy.ends_at_lapse and not registration.lease.alive(now):
-            return None
-        return Entry(registration, document, capabilities, registration.lease.health(policy, now))
+    async def listing(self, dialect: str | None = None, *, alive: bool = False) -> Listing:
+        """Return what `list` does, with the time it was judged at."""
+        return await self.queries.list(dialect, alive=alive)
 
     async def moment(self) -> Moment:
         """Return where the log of changes stands, and the time. One small read, shared by all who wait for it."""
         return await self._moments.submit(None)
 
-    async def _moment(self, _asked: None) -> Moment:
-        last = await self._continuity.run(self._store.find, events.last)
-        return Moment(last, self._clock.now())
-
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
         """Return the versions a registration has had, oldest first."""
-        return await self._continuity.run(self._store.read, registrations.versions, dialect, key)
+        return await self._store.read(lambda c: registrations.versions(c, dialect, key))
 
     async def events(
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
@@ -199,11 +176,9 @@ class Registry:
             NotInLog: Some of those after `after` are not kept any longer.
         """
         if after is None:
-            return await self._continuity.run(self._store.read, events.read, dialect=dialect, key=key, limit=limit)
+            return await self._store.read(lambda c: events.read(c, dialect=dialect, key=key, limit=limit))
         # What is new is asked for often, and is little.
-        return await self._continuity.run(
-            self._store.find, events.follow, after=after, dialect=dialect, key=key, limit=limit
-        )
+        return await self._store.find(lambda c: events.follow(c, after=after, dialect=dialect, key=key, limit=limit))
 
     # --- subscriptions
 
@@ -215,8 +190,11 @@ class Registry:
             AlreadyExists: It has an active subscription of that subscriber.
         """
         policy = self.policies.of(dialect)
-        now = self._clock.now()
-        added, event = await self._continuity.write(subscribing.subscribe, policy, dialect, key, subscriber, actor, now)
+        asked = policy, dialect, key, subscriber, actor
+        done = await self._store.write(lambda c: subscribing.subscribe(c, *asked, now=self._given(c)))
+        if done is None:
+            done = await self._continuity.judge(subscribing.judge_and_subscribe, *asked)
+        added, event = done
         self._report([event])
         return added
 
@@ -226,29 +204,36 @@ class Registry:
         Raises:
             NotFound: There is none of that number, or it has ended.
         """
-        ended, event = await self._continuity.write(subscribing.unsubscribe, number, actor, self._clock.now())
+        ended, event = await self._store.write(
+            lambda c: subscribing.unsubscribe(c, number, actor, lease_clock.read(c, self._clock))
+        )
         self._report([event])
         return ended
 
     async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
         """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
-        return await self._continuity.run(self._store.read, subscriptions.read, dialect, key)
+        return await self._store.read(lambda c: subscriptions.read(c, dialect, key))
 
     # --- keeping house
 
+    async def start(self) -> None:
+        """Say that this gateway begins to listen, and make up for all of the time since the last one did."""
+        await self._continuity.start()
+
     async def resume(self) -> None:
-        """Say that this gateway is there, and make up for an absence of all gateways."""
+        """Say that this gateway listens, and make up for an absence of all gateways."""
         await self._continuity.resume()
+
+    async def leave(self) -> None:
+        """Say that this gateway stops to listen. Best done last; if the database does not take it, nothing is lost."""
+        await self._continuity.leave()
 
     async def expire(self) -> int:
         """Record the lapses that have come to pass, each exactly once; return how many.
 
         Liveness doesn't wait for this: it is judged when read.
         """
-        for name in self._policies:
-            while await self._continuity.write(sweeps.rearm, name, self._clock.now(), CHUNK) == CHUNK:
-                pass
-        return sum([await self._sweep(sweeps.expire, name) for name in self._policies])
+        return await self._sweep(sweeps.expire)
 
     async def purge(self, events_before: float | None = None, most_events: int | None = None) -> int:
         """Remove registrations whose retention is over; return how many.
@@ -256,12 +241,12 @@ class Registry:
         Also removes events: those older than `events_before` (epoch seconds), and the oldest beyond `most_events`. The
         newest event is kept, however old.
         """
-        purged = sum([await self._sweep(sweeps.purge, name) for name in self._policies])
+        purged = await self._sweep(sweeps.purge)
         if events_before is not None:
-            while await self._continuity.write(events.prune, events_before, CHUNK) == CHUNK:
+            while await self._store.write(lambda c: events.prune(c, events_before, CHUNK)) == CHUNK:
                 pass
         if most_events is not None:
-            while await self._continuity.write(events.prune_beyond, most_events, CHUNK) == CHUNK:
+            while await self._store.write(lambda c: events.prune_beyond(c, most_events, CHUNK)) == CHUNK:
                 pass
         return purged
 
@@ -274,14 +259,13 @@ class Registry:
         await self._writer.drain()
         await self._store.close()
 
-    async def _sweep(self, statement: Callable[..., Sequence[Event]], dialect: str) -> int:
-        total = 0
-        while True:
-            swept = await self._continuity.write(statement, dialect, self._policies[dialect], self._clock.now(), CHUNK)
+    async def _sweep(self, statement: Callable[..., tuple[Sequence[Event], bool]]) -> int:
+        total, more = 0, True
+        while more:
+            swept, more = await self._continuity.judge(statement, self._policies, CHUNK)
             self._report(swept)
             total += len(swept)
-            if len(swept) < CHUNK:
-                return total
+        return total
 
     def _report(self, recorded: Sequence[Event]) -> None:
         journal.report(recorded)
@@ -293,13 +277,36 @@ class Registry:
     # --- transactions
 
     async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
+        """Do commands in one transaction; those that find a lease past its deadline in another one, which judges it."""
+        outcomes = await self._apply(self._write, commands)
+        left = [i for i, outcome in enumerate(outcomes) if outcome is None]
+        if left:
+            try:
+                judged = await self._apply(self._judge, [commands[i] for i in left])
+            except StoreUnavailable as error:  # the others are done all the same
+                judged = [copy(error) for _ in left]
+            outcomes = list(outcomes)
+            for i, outcome in zip(left, judged, strict=True):
+                outcomes[i] = outcome
+        return cast("Sequence[Outcome | RegistryError]", outcomes)
+
+    async def _apply(self, run: Run, commands: Sequence[Command]) -> Applied:
         try:
-            outcomes, recorded = await self._continuity.write(apply, commands, self._policies, self._clock.now())
+            outcomes, recorded = await run(commands)
         except Unstorable as error:
             if len(commands) == 1:
                 return [error]
             # One of them spoils the statement for all; on its own each gets what it deserves.
-            return [outcome for command in commands for outcome in await self._commit([command])]
+            return [outcome for command in commands for outcome in await self._apply(run, [command])]
         self.meters.committed(commands, outcomes)
         self._report(recorded)
         return outcomes
+
+    async def _write(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
+        return await self._store.write(lambda c: apply(c, commands, self._policies, self._given(c)))
+
+    async def _judge(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
+        return await self._continuity.judge(apply, commands, self._policies, judging=True)
+
+    def _given(self, connection: Connection) -> float | None:
+        return lease_clock.given(connection, self._clock)

@@ -5,21 +5,46 @@ from sqlalchemy import Connection
 from registry_gateway.decide import happened, standing
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered
 from registry_gateway.lease import REVOKED, LeasePolicy
-from registry_gateway.model import Actor, Event, EventKind, Subscription
+from registry_gateway.model import Actor, Event, EventKind, Registration, Subscription
 from registry_gateway.store import events, registrations, subscriptions
 
 
 def subscribe(
-    connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
-) -> tuple[Subscription, Event]:
-    """Record that `subscriber` depends on a registration.
+    connection: Connection,
+    policy: LeasePolicy,
+    dialect: str,
+    key: str,
+    subscriber: str,
+    actor: Actor,
+    now: float | None,
+) -> tuple[Subscription, Event] | None:
+    """Record that `subscriber` depends on a registration. None, and nothing is done, if its lease has to be judged.
+
+    `now` is None for the time of the database server.
 
     Raises:
         NotRegistered: There is no such registration.
         AlreadyExists: It has an active subscription of that subscriber.
     """
-    held = registrations.lock(connection, {(dialect, key)}).get((dialect, key))
-    registration = standing(held, policy, now, key)
+    found, at = registrations.lock(connection, {(dialect, key)}, now)
+    held = found.get((dialect, key))
+    if held is not None and held.lease.overdue(at):
+        return None
+    return _subscribe(connection, standing(held, policy, at, key), subscriber, actor, at)
+
+
+def judge_and_subscribe(
+    connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
+) -> tuple[Subscription, Event]:
+    """Do what `subscribe` does in a transaction that has signed presence, whatever the lease."""
+    held = registrations.lock(connection, {(dialect, key)}, now)[0].get((dialect, key))
+    return _subscribe(connection, standing(held, policy, now, key), subscriber, actor, now)
+
+
+def _subscribe(
+    connection: Connection, registration: Registration, subscriber: str, actor: Actor, now: float
+) -> tuple[Subscription, Event]:
+    dialect, key = registration.dialect, registration.key
     if registration.lease.stage == REVOKED:
         raise NotRegistered(f"{key} is not registered")
     if subscriptions.count_active(connection, [(dialect, key)], subscriber):
@@ -39,7 +64,8 @@ def unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -
     ended = subscriptions.cancel(connection, number, now)
     if ended is None:
         raise NotFound(f"there is no active subscription {number}")
-    registration = registrations.lock(connection, {(ended.dialect, ended.key)})[ended.dialect, ended.key]
+    held, _ = registrations.lock(connection, {(ended.dialect, ended.key)}, now)
+    registration = held[ended.dialect, ended.key]
     event = happened(EventKind.UNSUBSCRIBED, registration, actor, now, subscriber=ended.subscriber, subscription=number)
     events.record(connection, [event])
     return ended, event

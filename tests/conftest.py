@@ -31,18 +31,32 @@ DAY = 86_400.0
 
 
 class ManualClock:
-    """A clock that moves when it is told to."""
+    """Clocks that move when they are told to; the database server's shows what the wall clock does."""
 
     def __init__(self) -> None:
         """Start at `START`."""
         self.time = START
+        self.passed = 0.0
 
     def now(self) -> float:
         """Return the time it was set to."""
         return self.time
 
+    def monotonic(self) -> float:
+        """Return how much time has passed."""
+        return self.passed
+
+    def server(self) -> float:
+        """Return the time it was set to."""
+        return self.time
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
+        self.time += seconds
+        self.passed += seconds
+
+    def step(self, seconds: float) -> None:
+        """Set the clock, while no time passes."""
         self.time += seconds
 
 

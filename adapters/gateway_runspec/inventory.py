@@ -6,7 +6,8 @@ from gateway_runspec import offered, translate
 from registry_gateway.errors import NotInLog
 from registry_gateway.model import Entry, EventKind
 from registry_gateway.pacing import paced
-from registry_gateway.registry import Moment, Registry
+from registry_gateway.queries import Moment
+from registry_gateway.registry import Registry
 from registry_gateway.rendered import Rendered, render
 
 FEW = 200

@@ -25,7 +25,7 @@ def mount(core: Core, store: Store, *, protected: bool) -> tuple[Mount, Watch]:
     `protected` asks readers for a token.
     """
     own = core.settings
-    reader = Reader(store, core.registry.policies, core.clock, own.retention, most_events=own.max_events)
+    reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
     watch = Watch(reader, Tail(store, core.registry, reader), Seats(own.watchers_per_address))
     routes = Catalogue(core, reader, watch, protected=protected).routes()
     description = "What is registered in all dialects, what was, and what changes."

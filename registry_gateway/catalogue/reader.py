@@ -1,4 +1,4 @@
-"""What the catalogue asks the database: one transaction a question, and the time from the clock.
+"""What the catalogue asks the database: one snapshot and one judging time for each question.
 
 What is asked for in many ways is a `search` of the store. The figures and the end of the log are not: each of those is
 read once at a time for all who wait for it, and goes on being read however many search.
@@ -14,15 +14,13 @@ from registry_gateway.catalogue import cursor, render
 from registry_gateway.catalogue.changes import Changes
 from registry_gateway.catalogue.query import Events, Services
 from registry_gateway.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
-from registry_gateway.clock import Clock
 from registry_gateway.doctor import RECENT
-from registry_gateway.lease import Policies
 from registry_gateway.model import Registration
 from registry_gateway.problem import Refused, bad_parameter
+from registry_gateway.queries import Queries
 from registry_gateway.status import REGISTERED
 from registry_gateway.store import catalogue as present
 from registry_gateway.store import events, past
-from registry_gateway.store.engine import Run, Store
 from registry_gateway.store.search import Page, Wanted
 
 HOUR = 3_600.0
@@ -62,21 +60,16 @@ class Log(NamedTuple):
 class Reader:
     """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
 
-    def __init__(
-        self, store: Store, policies: Policies, clock: Clock, retention: float, *, most_events: int | None = None
-    ) -> None:
-        """Take the database, the dialects' lease policies, the clock, and which events are kept.
+    def __init__(self, queries: Queries, retention: float, *, most_events: int | None = None) -> None:
+        """Take the registry's reads, and which events are kept.
 
         Args:
-            store: The database.
-            policies: The dialects' lease policies.
-            clock: The clock.
+            queries: The reads.
             retention: Seconds for which events are kept.
             most_events: How many are kept; None if there is no limit.
         """
-        self._store = store
-        self._policies = policies
-        self._clock = clock
+        self._queries = queries
+        self._policies = queries.policies
         self._retention = retention
         self._most_events = most_events
 
@@ -88,16 +81,16 @@ class Reader:
         """
         if isinstance(query.at, datetime):
             return await self._past(query, query.at.timestamp())
-        kind, order, now, wanted = query.sort, query.sort.removeprefix("-"), self._clock.now(), query.wanted()
+        kind, order, wanted = query.sort, query.sort.removeprefix("-"), query.wanted()
         page = _page(query, order, cursor.decode(kind, order, query.cursor))
 
-        def work(connection: Connection) -> ServiceList:
+        def work(connection: Connection, now: float) -> ServiceList:
             found, last = present.search(connection, wanted, page, self._policies, now)
             listed = self._listed(connection, found, now, tools="tools" in (query.fields or ("tools",)))
             total = present.count(connection, wanted, self._policies, now)
             return _list(query, listed, total, cursor.encode(kind, last))
 
-        return await self._store.search(work)
+        return await self._queries.search(work)
 
     def _listed(
         self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True
@@ -107,29 +100,19 @@ class Reader:
 
     async def _past(self, query: Services, at: float) -> ServiceList:
         kind, order = f"at:{query.sort}", query.sort.removeprefix("-")
-        self._check_past(query, order, at)
+        _check_sort(query, order)
         wanted = query.wanted()
         page = _page(query, order, cursor.decode(kind, order, query.cursor))
 
-        def work(connection: Connection) -> ServiceList:
-            found, last, total = past.search(connection, at, wanted, page)
+        def work(connection: Connection, now: float) -> ServiceList:
+            self._check_past(at, self._queries.now(connection))
+            found, last, total = past.search(connection, at, wanted, page, now)
             self._check_kept(connection, at)  # afterwards: what is removed in between is missed otherwise
             return _list(query, [render.past_service(p) for p in found], total, cursor.encode(kind, last))
 
-        return await self._store.search(work)
+        return await self._queries.search(work)
 
-    def _check_past(self, query: Services, order: str, at: float) -> None:
-        now = self._clock.now()
-        unknown = {
-            "status": query.status != REGISTERED,
-            "tool": query.tool is not None,
-            "fields": not set(query.fields) <= set(_PAST_MEMBERS),
-        }
-        for name, given in unknown.items():
-            if given:
-                raise bad_parameter(name, "The log of events doesn't know it: not together with `at`")
-        if order not in _PAST_ORDERS:
-            raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
+    def _check_past(self, at: float, now: float) -> None:
         if at > now:
             raise bad_parameter("at", "It is in the future")
         if at < now - self._retention:
@@ -145,8 +128,8 @@ class Reader:
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all there is on a service, registered or gone; None if there never was one."""
-        known = await self._store.search(lambda c: present.dossier(c, dialect, key, RECENT))
-        return render.dossier(known, self._policies.of(dialect), self._clock.now())
+        known, now = await self._queries.search(lambda c, now: (present.dossier(c, dialect, key, RECENT), now))
+        return render.dossier(known, self._policies.of(dialect), now)
 
     async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
         """Return a page of a service's events; None if there never was such a service.
@@ -157,7 +140,7 @@ class Reader:
         after = cursor.decode(query.order, "id", query.cursor)
         page = Page(order="id", descending=query.order == "newest", limit=query.limit, after=after)
 
-        def work(connection: Connection) -> EventList | None:
+        def work(connection: Connection, _now: float) -> EventList | None:
             if not present.known(connection, dialect, key):
                 return None
             found, last = present.events(connection, dialect, key, page)
@@ -167,21 +150,21 @@ class Reader:
                 raise Refused(410, "Not in the log", text, parameter="cursor", first=first)
             return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
 
-        return await self._store.search(work)
+        return await self._queries.search(work)
 
     async def log(self) -> Log:
         """Return which events are kept."""
-        return Log(*await self._store.read(events.span))
+        return Log(*await self._queries.read(lambda connection, _now: events.span(connection)))
 
     async def snapshot(self, wanted: Wanted, after: cursor.Place | None) -> tuple[list[Service], cursor.Place | None]:
         """Return the next services behind the place `after`, and the last one's place if more follow."""
-        now, page = self._clock.now(), Page(order="key", descending=False, limit=PART, after=after)
+        page = Page(order="key", descending=False, limit=PART, after=after)
 
-        def work(connection: Connection) -> tuple[list[Service], cursor.Place | None]:
+        def work(connection: Connection, now: float) -> tuple[list[Service], cursor.Place | None]:
             found, last = present.search(connection, wanted, page, self._policies, now)
             return self._listed(connection, found, now), last
 
-        return await self._store.search(work)
+        return await self._queries.search(work)
 
     async def changes(self, after: int) -> Changes:
         """Return the next events behind the id `after`, with the services they are about as they are now.
@@ -191,29 +174,23 @@ class Reader:
         Raises:
             Refused: With 410, events behind that id are not kept any longer, or the log never was so long.
         """
-        return await self._changes(self._store.read, after)
+        return await self._queries.read(self._changes, after)
 
     async def missed(self, after: int) -> Changes:
         """Do what `changes` does for one of many who are further back in the log, each somewhere else."""
-        return await self._changes(self._store.search, after)
+        return await self._queries.search(self._changes, after)
 
-    async def _changes(self, run: Run[Changes], after: int) -> Changes:
-        now = self._clock.now()
-
-        def work(connection: Connection) -> Changes:
-            happened = events.read(connection, after=after, limit=PART)
-            Log(*events.span(connection)).check(after)  # afterwards: what is removed in between is missed otherwise
-            found = present.registered(connection, {(e.dialect, e.key) for e in happened})
-            services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
-            return Changes(after, happened, services, limit=PART)
-
-        return await run(work)
+    def _changes(self, connection: Connection, now: float, after: int) -> Changes:
+        happened = events.read(connection, after=after, limit=PART)
+        Log(*events.span(connection)).check(after)  # afterwards: what is removed in between is missed otherwise
+        found = present.registered(connection, {(e.dialect, e.key) for e in happened})
+        services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
+        return Changes(after, happened, services, limit=PART)
 
     async def stats(self) -> Stats:
         """Return the registry in figures."""
-        now = self._clock.now()
-        counts, happenings = await self._store.read(
-            lambda c: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
+        counts, happenings = await self._queries.read(
+            lambda c, now: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
         )
         return render.stats(counts, happenings, list(self._policies.known))
 
@@ -221,6 +198,19 @@ class Reader:
 def _before_the_log(since: float) -> Refused:
     began = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
     return Refused(410, "Before the log", f"Events are kept since {began}", parameter="at", since=since)
+
+
+def _check_sort(query: Services, order: str) -> None:
+    unknown = {
+        "status": query.status != REGISTERED,
+        "tool": query.tool is not None,
+        "fields": not set(query.fields) <= set(_PAST_MEMBERS),
+    }
+    for name, given in unknown.items():
+        if given:
+            raise bad_parameter(name, "The log of events doesn't know it: not together with `at`")
+    if order not in _PAST_ORDERS:
+        raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
 
 
 def _page(query: Services, order: str, after: cursor.Place | None) -> Page:

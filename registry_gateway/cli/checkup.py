@@ -82,7 +82,7 @@ async def _of_clocks(core: Core, store: Store) -> list[Finding]:
     before = core.clock.now()
     theirs, present_at = await store.read(lambda c: (clock.now(c), presence.last(c)))
     now = core.clock.now()
-    found = installation.of_presence(present_at, now)
+    found = installation.of_presence(present_at, now if theirs is None else theirs)
     if theirs is not None:
         found += installation.of_clock(theirs - (before + now) / 2, "the database's machine")
     return found
@@ -90,7 +90,7 @@ async def _of_clocks(core: Core, store: Store) -> list[Finding]:
 
 async def _of_services(core: Core, store: Store) -> tuple[list[Registration], list[Diagnosis]]:
     """Return what is alive, and what is the matter with it or with what was alive within the hour."""
-    now = core.clock.now()
+    now = (await core.registry.moment()).now
     alive = {(e.registration.dialect, e.registration.key): e.registration for e in await core.registry.list(alive=True)}
     happened: dict[Key, list[Event]] = {}
     for event in await store.read(lambda c: events.since(c, now - WINDOW, MOST_EVENTS)):

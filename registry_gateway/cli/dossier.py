@@ -48,7 +48,7 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
         NoSuchService: Nothing is: it isn't registered, and there are no events of it.
         click.ClickException: It is registered in several dialects.
     """
-    now = core.clock.now()
+    now = (await core.registry.moment()).now
     try:
         entry = await lookup(core, key, dialect)
     except NoSuchService:

@@ -46,8 +46,7 @@ def export(target: Path | None, events: bool, dialect: str | None, database_url:
         core, store = open_core(configuration, adapters, reading=True)
         try:
             await require_level(store, upgrade_command(database_url))
-            now = core.clock.now()
-            made = lines(store, core.registry.policies, now, dialect=dialect, events=events)
+            made = lines(store, core.registry.queries, dialect=dialect, events=events)
             async with aclosing(made):
                 async for line in made:
                     file.write(json_line(line).encode() + b"\n")

@@ -1,7 +1,5 @@
 """`registry-gateway services`: what is registered, and what an administrator does about it."""
 
-from collections.abc import Sequence
-
 import click
 import msgspec
 
@@ -13,6 +11,7 @@ from registry_gateway.cli.text import age, print_json, print_table, say
 from registry_gateway.commands import Approve, Deregister
 from registry_gateway.errors import StillSubscribed
 from registry_gateway.model import Entry, Registration
+from registry_gateway.queries import Listing
 
 which_dialect = dialect_option("The dialect of the service, where two have one of that key.")
 
@@ -38,8 +37,8 @@ Examples:
 def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | None) -> None:
     """List the services, with their state, their health now, and how long ago each was last heard of."""
 
-    async def work(core: Core) -> tuple[Sequence[Entry], float]:
-        return await core.registry.list(dialect, alive=alive), core.clock.now()
+    async def work(core: Core) -> Listing:
+        return await core.registry.listing(dialect, alive=alive)
 
     found, now = run(database_url, work, reading=True)
     if as_json:

@@ -71,7 +71,7 @@ def of_clock(ahead: float, whose: str) -> list[Finding]:
     if abs(ahead) <= SKEW:
         return []
     summary = f"The clock of {whose} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
-    advice = "Run NTP on both: leases are judged by the clock of whoever reads them."
+    advice = "Run NTP on both: leases follow the database server's clock (SQLite: the gateway's), tokens the gateway's."
     return [error("clock_skew", summary, advice)]
 
 

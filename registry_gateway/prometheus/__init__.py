@@ -18,11 +18,11 @@ SEGMENTS = ("metrics", "sd")
 
 def mount(core: Core, store: Store, *, protected: bool) -> Mount:
     """Build the routes; `protected` asks readers for a token."""
-    policies, clock = core.registry.policies, core.clock
+    queries = core.registry.queries
     routes = Prometheus(
         core.accounts,
-        Collector(core.registry.meters, store, policies, clock),
-        Discovery(store, policies, clock),
+        Collector(core.registry.meters, store, queries, core.clock),
+        Discovery(queries),
         protected=protected,
     ).routes()
     operations = guarded(OPERATIONS) if protected else OPERATIONS

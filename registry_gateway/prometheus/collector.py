@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from math import inf
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -20,8 +21,8 @@ from registry_gateway.batching import Shared
 from registry_gateway.clock import Clock
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.figures import Histogram, Reading
-from registry_gateway.lease import Policies
 from registry_gateway.meters import KINDS, OUTCOMES, Meters
+from registry_gateway.queries import Queries
 from registry_gateway.status import Status
 from registry_gateway.store import catalogue
 from registry_gateway.store.catalogue import Count
@@ -48,18 +49,19 @@ class Collector(Collecting):
     of whichever process was asked.
     """
 
-    def __init__(self, meters: Meters, store: Store, policies: Policies, clock: Clock) -> None:
-        """Take what measures, and whom to ask for the registrations."""
+    def __init__(self, meters: Meters, store: Store, queries: Queries, clock: Clock) -> None:
+        """Take what measures, the database for its size, the registry's reads, and the clock."""
         self._meters = meters
         self._store = store
-        self._policies = policies
+        self._queries = queries
+        self._policies = queries.policies
         self._clock = clock
         self._counting = Shared(self._count)
         self._counts: Sequence[Count] | None = None
-        self._counted_at = 0.0
+        self._counted_at = -inf
         self._measuring = Shared(self._measure)
         self._size: Size | None = None
-        self._measured_at = 0.0
+        self._measured_at = -inf
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         if not meters.figures.shared:
@@ -90,16 +92,16 @@ class Collector(Collecting):
             self._size = None
 
     async def _count(self, _asked: None) -> None:
-        now = self._clock.now()
-        if self._counts is None or not self._counted_at <= now < self._counted_at + FRESH:
-            self._counts = await self._store.read(lambda c: catalogue.counts(c, self._policies, now))
-            self._counted_at = now
+        asked_at = self._clock.monotonic()
+        if self._counts is None or asked_at >= self._counted_at + FRESH:
+            self._counts = await self._queries.read(lambda c, now: catalogue.counts(c, self._policies, now))
+            self._counted_at = asked_at
 
     async def _measure(self, _asked: None) -> None:
-        now = self._clock.now()
-        if self._size is None or not self._measured_at <= now < self._measured_at + MEASURED:
+        asked_at = self._clock.monotonic()
+        if self._size is None or asked_at >= self._measured_at + MEASURED:
             self._size = await measured(self._store)
-            self._measured_at = now
+            self._measured_at = asked_at
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family there is."""
@@ -111,6 +113,7 @@ class Collector(Collecting):
         yield from _requests(meters, reading)
         yield from _queues(meters, reading)
         yield from _database(meters, reading)
+        yield from _clock(meters, reading)
         watchers = GaugeMetricFamily(_PREFIX + "watchers", "Clients that are sent changes as they happen.")
         watchers.add_metric([], reading[meters.watchers][0])
         yield watchers
@@ -195,6 +198,18 @@ def _database(meters: Meters, reading: Reading) -> Iterator[Metric]:
         failures.add_metric([lane], reading[meters.transactions.failures[lane]][0])
     yield seconds
     yield failures
+
+
+def _clock(meters: Meters, reading: Reading) -> Iterator[Metric]:
+    ahead = GaugeMetricFamily(
+        _PREFIX + "clock_offset_seconds",
+        "How far this machine's clock is ahead of the one leases are judged by: the database server's.",
+    )
+    ahead.add_metric([], meters.clock.offset(reading))
+    yield ahead
+    steps = _counter("clock_steps", "How often the clock that leases are judged by was seen to be set.")
+    steps.add_metric([], reading[meters.clock.steps][0])
+    yield steps
 
 
 def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:

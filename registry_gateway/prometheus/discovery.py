@@ -14,13 +14,11 @@ from msgspec import Meta
 from sqlalchemy import Connection
 
 from registry_gateway.catalogue.query import Filters
-from registry_gateway.clock import Clock
-from registry_gateway.lease import Policies
 from registry_gateway.model import Registration
+from registry_gateway.queries import Queries
 from registry_gateway.rendered import Rendered, render
 from registry_gateway.status import Status, status
 from registry_gateway.store import catalogue
-from registry_gateway.store.engine import Store
 from registry_gateway.store.search import Page
 
 PAGE = 200
@@ -112,11 +110,10 @@ def group(registration: Registration, found: Status) -> Group | None:
 class Discovery:
     """The services in the database as targets."""
 
-    def __init__(self, store: Store, policies: Policies, clock: Clock) -> None:
-        """Take the database, the dialects' lease policies, and the clock."""
-        self._store = store
-        self._policies = policies
-        self._clock = clock
+    def __init__(self, queries: Queries) -> None:
+        """Take the registry's reads."""
+        self._queries = queries
+        self._policies = queries.policies
 
     async def targets(self, query: Targets) -> Rendered:
         """Return all services that match as a list of targets, in JSON.
@@ -126,19 +123,19 @@ class Discovery:
         Raises:
             StoreUnavailable: The database can't be reached. Part of a list is never returned.
         """
-        now, wanted = self._clock.now(), query.wanted()
+        wanted = query.wanted()
 
-        def work(connection: Connection) -> list[Registration]:
+        def work(connection: Connection, now: float) -> tuple[list[Registration], float]:
             matching: list[Registration] = []
             page = Page(order="key", descending=False, limit=PAGE)
             while True:
                 found, last = catalogue.search(connection, wanted, page, self._policies, now)
                 matching += found
                 if last is None:
-                    return matching
+                    return matching, now
                 page = msgspec.structs.replace(page, after=last)
 
-        return await render(self._rendered(await self._store.search(work), now))
+        return await render(self._rendered(*await self._queries.search(work)))
 
     def _rendered(self, registrations: list[Registration], now: float) -> Iterator[bytes]:
         start = b"["

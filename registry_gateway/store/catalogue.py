@@ -176,7 +176,7 @@ def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]
 
 def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
     """Return what there is on a service, registered or not, with up to `recent` of its events."""
-    found = registrations.find(connection, [(dialect, key)]).get((dialect, key))
+    found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
     return Known(
         found=found,
         versions=registrations.versions(connection, dialect, key),

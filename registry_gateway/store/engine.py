@@ -106,6 +106,7 @@ class Store:
             self._finder, self._scanner = ThreadLane(plain, "find"), ThreadLane(plain, "scan")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
+            self._snapshots = self.engine  # a transaction is one anyway
         else:
             connect = postgresql.Connector(libpq.parse(url))
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
@@ -113,17 +114,18 @@ class Store:
             self._scanner = ConnectionLane(self.engine, by_key=True)
             self._writer = ConnectionLane(self.engine, by_key=True)
             self._plain = None
+            self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite))
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction that only reads.
+        """Run `work` in a transaction that only reads, all of it from one snapshot.
 
         Raises:
             StoreUnavailable: The database can't be reached or refuses.
         """
-        return await self._attempt("read", functools.partial(_pooled, self.engine), work)
+        return await self._attempt("read", functools.partial(_pooled, self._snapshots), work)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does for what is expensive: few at once, and each for `searches.SECONDS` at most.
@@ -132,7 +134,7 @@ class Store:
             Overloaded: Too many are running, or it took too long.
         """
         async with self._gate.passed():
-            return await self._attempt("search", functools.partial(searches.limited, self.engine), work)
+            return await self._attempt("search", functools.partial(searches.limited, self._snapshots), work)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is short: look-ups by key."""

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 
 from registry_gateway.errors import NotInLog
 from registry_gateway.model import Event, EventKind
-from registry_gateway.store.prepared import Row, inserting
-from registry_gateway.store.tables import EventRow
+from registry_gateway.store import clock
+from registry_gateway.store.prepared import Prepared, Row, inserting
+from registry_gateway.store.tables import EventRow, PresenceRow
 
 
 def _row(event: Event) -> Row:
@@ -102,12 +103,18 @@ def since(connection: Connection, at: float, limit: int) -> list[Event]:
     return [event_of(row) for row in reversed(rows)]
 
 
-def last(connection: Connection) -> int:
-    """Return the id of the last event, 0 if there is none."""
-    return connection.execute(_LAST).scalar() or 0
+def moment(connection: Connection, now: float | None) -> tuple[int, tuple[float, float | None]]:
+    """Return the id of the last event, 0 if there is none; and what `presence.seen` returns, of the same instant."""
+    [row] = _MOMENT.run(connection, {"now": now})
+    at = row[-1] if now is None else now
+    return row[0] or 0, (at, row[1])
 
 
 _LAST = select(func.max(EventRow.id))
+_PRESENT = select(PresenceRow.present_at).scalar_subquery()
+_MOMENT = Prepared(
+    select(_LAST.scalar_subquery(), _PRESENT), postgresql=select(_LAST.scalar_subquery(), _PRESENT, clock.moment())
+)
 
 
 def span(connection: Connection) -> tuple[int, int]:

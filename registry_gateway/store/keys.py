@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Connection,
     Select,
     String,
@@ -50,14 +51,17 @@ def batch_values(connection: Connection, batch: Iterable[tuple[str, str, str | N
 Batch = Subquery | TableValuedAlias
 
 
-def each(batch: Batch, inner: Select[Any]) -> Select[Any]:
+def each(batch: Batch, inner: Select[Any], *more: ColumnElement[Any], outer: bool = False) -> Select[Any]:
     """Return the rows that `inner` finds for each row of the batch, one look-up after the other, on PostgreSQL.
+
+    `more` are columns beside those, evaluated when the row is locked. With `outer` there is a row of nulls for what is
+    not found.
 
     It may not be flattened into a join, so it has to have a lock or a limit. PostgreSQL keeps the plan it made when the
     table was small, and the plan for a join in a small table is to read it from end to end.
     """
     found = inner.lateral("found")
-    return select(*found.c).select_from(batch.join(found, true()))
+    return select(*found.c, *more).select_from(batch.join(found, true(), isouter=outer))
 
 
 SQLITE, POSTGRESQL = _batch_sqlite(), _batch_postgresql()

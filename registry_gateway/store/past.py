@@ -53,10 +53,13 @@ class Past(msgspec.Struct, frozen=True):
 
 
 def search(
-    connection: Connection, at: float, wanted: Wanted, page: Page
+    connection: Connection, at: float, wanted: Wanted, page: Page, now: float
 ) -> tuple[list[Past], tuple[str | float, ...] | None, int]:
-    """Return a page of what was alive at `at`, the place of its last one if another follows, and the total."""
-    was = _alive(at, wanted, sqlite=connection.dialect.name == "sqlite").subquery("was")
+    """Return a page of what was alive at `at`, the place of its last one if another follows, and the total.
+
+    `now` is the judging time of what is registered. It is before `at` in an outage, and nothing has lapsed since then.
+    """
+    was = _alive(at, min(at, now), wanted, sqlite=connection.dialect.name == "sqlite").subquery("was")
     searched = Searched(was.c.dialect, was.c.key, was.c.name, was.c.version, was.c.address)
     condition = both(matching(searched, wanted))
     total = connection.execute(select(func.count()).select_from(was).where(condition)).scalar_one()
@@ -83,11 +86,11 @@ def _turns(at: ColumnElement[float], wanted: Wanted) -> Subquery:
     return statement.group_by(E.dialect, E.key).subquery("turns")
 
 
-def _alive(moment: float, wanted: Wanted, *, sqlite: bool) -> CompoundSelect[Any]:
-    at = literal(moment, Double)
+def _alive(moment: float, judged_at: float, wanted: Wanted, *, sqlite: bool) -> CompoundSelect[Any]:
+    at, judged = literal(moment, Double), literal(judged_at, Double)
     turns = _turns(at, wanted)
     known, turn, first, following = (aliased(E, name=name) for name in ("known", "turn", "first", "following"))
-    lapsing = and_(R.stage == 0, R.expires_at <= at)  # not written down yet
+    lapsing = and_(R.stage == 0, R.expires_at <= judged)  # not written down yet
     began = and_(
         turn.kind.in_(_BEGINS),
         or_(following.id.is_(None), following.kind != EventKind.EXPIRED, _ended(following.detail, sqlite) > at),
@@ -114,7 +117,7 @@ def _alive(moment: float, wanted: Wanted, *, sqlite: bool) -> CompoundSelect[Any
         .outerjoin(known, known.id == turns.c.known)
         .outerjoin(first, first.id == turns.c.first)
         .where(turns.c.turn.is_(None), turns.c.next.is_(None))
-        .where(R.registered_at <= at, R.stage == 0, R.expires_at > at)
+        .where(R.registered_at <= at, R.stage == 0, R.expires_at > judged)
     )
     return union_all(logged, unlogged)
 

@@ -30,14 +30,19 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from registry_gateway.decide import Documents
 from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
+from registry_gateway.store.clock import moment
 from registry_gateway.store.keys import POSTGRESQL, SQLITE, Batch, Key, batch_values, each
 from registry_gateway.store.offers import written
 from registry_gateway.store.prepared import ForEach, Prepared, Row, changing, inserting, removing
+from registry_gateway.store.presence import last_column, seen
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
 from registry_gateway.store.versions import lines, parsed
 
 Found = tuple[Registration, bytes, bytes | None]
 """A registration, its document and its capabilities."""
+
+Seen = tuple[float, float | None]
+"""The time, and when a gateway last listened; see `presence.seen`."""
 
 R = RegistrationRow
 COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
@@ -51,22 +56,23 @@ def _now() -> BindParameter[Any]:
     return bindparam("now", type_=R.expires_at.type)
 
 
-def _renewing(*guards: ColumnElement[bool]) -> ReturningUpdate[Any]:
+def _renewing(now: ColumnElement[float], *guards: ColumnElement[bool]) -> ReturningUpdate[Any]:
     # The coalesce changes nothing but hides the columns: the sweep's index must not be taken for them.
-    alive = func.coalesce(and_(R.stage == 0, R.expires_at > _now()), false())
-    change = update(R).values(heartbeat_at=_now(), expires_at=_now() + R.ttl)
+    alive = func.coalesce(and_(R.stage == 0, R.expires_at > now), false())
+    change = update(R).values(heartbeat_at=now, expires_at=now + R.ttl)
     return change.where(*guards, alive).returning(*COLUMNS)
 
 
 def _renewal_sqlite(batch: Batch) -> ReturningUpdate[Any]:
-    return _renewing(_of_batch(batch), _owned(batch))
+    return _renewing(_now(), _of_batch(batch), _owned(batch))
 
 
 def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
     """The rows are locked in the order of their keys, and then found by where they are."""
     place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
-    due = each(batch, select(place).where(_of_batch(batch), _owned(batch)).with_for_update()).cte("due")
-    return _renewing(literal_column("registrations.ctid") == due.c.place)
+    locking = select(place).where(_of_batch(batch), _owned(batch)).with_for_update()
+    due = each(batch, locking, moment().label("now")).cte("due")
+    return _renewing(due.c.now, literal_column("registrations.ctid") == due.c.place)
 
 
 def _owned(batch: Batch) -> ColumnElement[bool]:
@@ -76,7 +82,7 @@ def _owned(batch: Batch) -> ColumnElement[bool]:
 _RENEWAL = Prepared(_renewal_sqlite(SQLITE), postgresql=_renewal_postgresql(POSTGRESQL))
 _LOCKED = Prepared(
     select(*COLUMNS).join(SQLITE, _of_batch(SQLITE)),  # the whole transaction is the lock
-    postgresql=each(POSTGRESQL, select(*COLUMNS).where(_of_batch(POSTGRESQL)).with_for_update()),
+    postgresql=each(POSTGRESQL, select(*COLUMNS).where(_of_batch(POSTGRESQL)).with_for_update(), moment(), outer=True),
 )
 
 
@@ -126,9 +132,11 @@ def _row(registration: Registration) -> Row:
 
 
 def renew(
-    connection: Connection, batch: Collection[tuple[str, str, str | None]], now: float
+    connection: Connection, batch: Collection[tuple[str, str, str | None]], now: float | None
 ) -> dict[Key, Registration]:
     """Renew the leases of `batch` (dialect, key, owner) that are alive at `now`, in one guarded statement.
+
+    `now` is None for the time of the database server, taken when each row is locked.
 
     Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
     """
@@ -137,11 +145,15 @@ def renew(
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
-def lock(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
-    """Return the registrations under `keys`, locked until the transaction ends."""
+def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tuple[dict[Key, Registration], float]:
+    """Return the registrations under `keys`, locked until the transaction ends, and the time.
+
+    That is `now`, or if it is None, the database server's once all of them were locked.
+    """
     values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
-    rows = _LOCKED.run(connection, values)
-    return {(row[0], row[1]): registration_of(row) for row in rows}
+    rows = _LOCKED.run(connection, values | {"now": now})
+    at = rows[-1][-1] if now is None else now
+    return {(row[0], row[1]): registration_of(row) for row in rows if row[0] is not None}, at
 
 
 def count(connection: Connection, dialect: str, owner: str | None = None) -> int:
@@ -216,11 +228,27 @@ _SET_VERSIONS = changing(DocumentRow, "versions")
 # --- reading
 
 
-def find(connection: Connection, keys: Collection[Key]) -> dict[Key, Found]:
-    """Return the registrations under `keys` with their documents, alive or not; those there are."""
-    values = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
-    rows = _FIND.run(connection, values)
-    return {(row[0], row[1]): (registration_of(row), row[-2], row[-1]) for row in rows}
+def find(connection: Connection, keys: Collection[Key], now: float | None) -> tuple[dict[Key, Found], Seen]:
+    """Return the registrations under `keys` with their documents, alive or not; and what `presence.seen` returns.
+
+    All of it is of one instant, and on PostgreSQL one statement.
+    """
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]) | {"now": now}
+    if connection.dialect.name == "sqlite":
+        at, present_at = seen(connection, now)
+        rows = _FIND.run(connection, values)
+    else:
+        rows = _FIND.run(connection, values)
+        present_at, at = rows[0][-2:]
+    there = (row for row in rows if row[0] is not None)
+    return {(row[0], row[1]): (registration_of(row), row[_DOCUMENT], row[_DOCUMENT + 1]) for row in there}, (
+        at,
+        present_at,
+    )
+
+
+_DOCUMENT = len(COLUMNS)
+"""The place of the document in a row; its capabilities are the next."""
 
 
 def find_next(
@@ -251,7 +279,7 @@ _FIND_NEXT = {
 }
 _FIND = Prepared(
     _ENTRIES.join(SQLITE, _of_batch(SQLITE)),
-    postgresql=each(POSTGRESQL, _ENTRIES.where(_of_batch(POSTGRESQL)).limit(1)),
+    postgresql=each(POSTGRESQL, _ENTRIES.where(_of_batch(POSTGRESQL)).limit(1), last_column(), moment(), outer=True),
 )
 
 

@@ -1,10 +1,11 @@
 """Everything there is, row by row, as it stood at one instant: however many rows, a few are in memory."""
 
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Connection, Select, and_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +15,7 @@ from registry_gateway.store.events import event_of
 from registry_gateway.store.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 
+T = TypeVar("T")
 R = RegistrationRow
 D = DocumentRow
 
@@ -37,6 +39,18 @@ async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
         yield connection if store.sqlite else await connection.execution_options(isolation_level="REPEATABLE READ")
     finally:
         await connection.close()
+
+
+async def read(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
+    """Return what `work` reads on the connection.
+
+    Raises:
+        StoreUnavailable: The database has gone.
+    """
+    try:
+        return await connection.run_sync(work)
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise translated(error) from error
 
 
 async def registrations(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[Found]:

@@ -3,6 +3,8 @@
 They are built once, since each gateway runs them every second, and each leaves alone the rows another is working on.
 """
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, Connection, Double, Integer, Text, bindparam, delete, select, tuple_, update
 
 from registry_gateway.decide import happened, lapse
@@ -42,7 +44,26 @@ _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=In
 _PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
 
 
-def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
+def expire(
+    connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
+) -> tuple[list[Event], bool]:
+    """Record up to `limit` steps of silence that have come to pass, each once; return the events, and whether there
+    may be more.
+
+    Where the policy ends a registration at its lapse, the row goes with it. The transaction has signed presence first.
+    """
+    events: list[Event] = []
+    left = limit
+    for dialect, policy in policies.items():
+        left -= _rearm(connection, dialect, now, left)
+        taken = _silent(connection, dialect, policy, now, left)
+        left -= len(taken)
+        events += taken
+    record(connection, events)
+    return events, left <= 0
+
+
+def _rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
     """Put off the look at up to `limit` leases that have been renewed since the last one; return how many.
 
     So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.
@@ -51,18 +72,13 @@ def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
     return len(connection.execute(_REARM, {"of": dialect, "limit": limit, "now": now}).all())
 
 
-def expire(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
-    """Record up to `limit` steps of silence that have come to pass in `dialect`, each once; return the events.
-
-    Where the policy ends a registration at its lapse, the row goes with it.
-    """
+def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
     events: list[Event] = []
     for index, stage in enumerate(policy.stages, start=1):
-        values = {"of": dialect, "limit": limit, "now": now - stage.after, "at_stage": index - 1}
+        values = {"of": dialect, "limit": limit - len(events), "now": now - stage.after, "at_stage": index - 1}
         statement = _END if policy.ends_at_lapse else _STEP
         rows = connection.execute(statement, values if policy.ends_at_lapse else values | {"next_stage": index})
         events += [_silence(index, stage, registration, now) for registration in map(registration_of, rows)]
-    record(connection, events)
     return events
 
 
@@ -73,14 +89,20 @@ def _silence(index: int, stage: Stage, registration: Registration, now: float) -
     return happened(EventKind(stage.event), registration, GATEWAY, now, reason)
 
 
-def purge(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
-    """Remove up to `limit` registrations whose retention after lapse or deregistration is over."""
-    if policy.retention is None:
-        return []
-    ended = [REVOKED, *range(1, len(policy.stages) + 1)]
-    values = {"of": dialect, "limit": limit, "now": now - policy.retention, "ended": ended}
-    reason = f"kept for {policy.retention:g} s after it ended"
-    rows = connection.execute(_PURGE, values)
-    events = [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
+def purge(
+    connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
+) -> tuple[list[Event], bool]:
+    """Remove up to `limit` registrations whose retention after lapse or deregistration is over; return the events, and
+    whether there may be more. The transaction has signed presence first.
+    """
+    events: list[Event] = []
+    for dialect, policy in policies.items():
+        if policy.retention is None:
+            continue
+        ended = [REVOKED, *range(1, len(policy.stages) + 1)]
+        values = {"of": dialect, "limit": limit - len(events), "now": now - policy.retention, "ended": ended}
+        reason = f"kept for {policy.retention:g} s after it ended"
+        rows = connection.execute(_PURGE, values)
+        events += [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
     record(connection, events)
-    return events
+    return events, len(events) >= limit

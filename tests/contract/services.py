@@ -10,6 +10,7 @@ from registry_gateway.commands import Advertise, Approve, Deregister, Register, 
 from registry_gateway.lease import EXPIRED, Health, LeasePolicy, Stage
 from registry_gateway.model import Actor, Entry
 from registry_gateway.registry import Registry
+from tests.conftest import ManualClock
 
 DIALECT = "test"
 TTL = 30.0
@@ -81,6 +82,14 @@ async def found(registry: Registry, key: str = "svc") -> Entry:
     entry = await registry.find(DIALECT, key)
     assert entry is not None
     return entry
+
+
+async def listen(registry: Registry, clock: ManualClock, seconds: float) -> None:
+    """Let time pass while a gateway is there to hear heartbeats."""
+    for _ in range(int(seconds)):
+        clock.advance(1)
+        await registry.resume()
+    clock.advance(seconds % 1)
 
 
 async def history(registry: Registry, key: str | None = None) -> Sequence[str]:
