@@ -77,7 +77,8 @@ class Continuity:
             asked_at = self._clock.monotonic()
 
             def stepped(now: float) -> float:
-                readings.append(Reading(now, self._clock.now(), asked_at, self._clock.monotonic()))
+                wall = now if self._store.sqlite else self._clock.now()
+                readings.append(Reading(now, wall, asked_at, self._clock.monotonic()))
                 return self._skew.step(readings[-1])
 
             sign = statement(connection, lease_clock.given(connection, self._clock), absence, stepped)
