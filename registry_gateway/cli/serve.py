@@ -32,6 +32,11 @@ from registry_gateway.store.engine import Store
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after SIGTERM or Ctrl-C."""
 
+WORKER_START_SECONDS = 30
+"""How long a worker may say nothing before it is replaced. One that starts on a busy machine takes more than 5 seconds,
+uvicorn's own limit, and would be replaced again and again.
+"""
+
 BACKLOG = 2048
 """Connections the system holds for us while we are busy, or not up yet."""
 
@@ -116,6 +121,7 @@ def serve(
             date_header=True,
             proxy_headers=False,  # the application looks at them: see `forwarded`
             http=Connection,
+            timeout_worker_healthcheck=WORKER_START_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
             ws="none",
