@@ -114,7 +114,8 @@ def postgresql_servers() -> Callable[[str], Server]:
 def postgresql_server(request: pytest.FixtureRequest, postgresql_servers: Callable[[str], Server]) -> Server:
     """The PostgreSQL of a test: the one that is its `database_url`, else the newest."""
     parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
-    return postgresql_servers(parameters.get("database_url", "postgresql"))
+    name = parameters.get("database_url")
+    return postgresql_servers(name if name in SERVERS else "postgresql")
 
 
 @pytest.fixture

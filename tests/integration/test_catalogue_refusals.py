@@ -134,7 +134,7 @@ async def test_what_is_not_there_and_not_allowed(start_gateway: GatewayFactory, 
 
 
 async def test_a_database_out_of_reach_is_said_so(start_gateway: GatewayFactory) -> None:
-    async with start_gateway("sqlite:////nowhere/registry.db") as client:
+    async with start_gateway("postgresql://postgres@127.0.0.1:1/nowhere") as client:
         for path in PATHS:
             refused = await client.get(path)
             problem(refused, 503)

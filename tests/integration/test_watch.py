@@ -179,7 +179,7 @@ async def test_ids_the_log_does_not_have_are_refused_with_what_to_do(
 
 
 async def test_a_database_out_of_reach_is_said_so(start_gateway: GatewayFactory) -> None:
-    async with start_gateway("sqlite:////nowhere/registry.db") as client:
+    async with start_gateway("postgresql://postgres@127.0.0.1:1/nowhere") as client:
         refused = await client.get(EVENTS)
         problem(refused, 503)
         assert refused.headers["retry-after"] == "1"
