@@ -12,7 +12,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 HOLD_SECONDS = 0.002
-"""How long a part may keep the event loop."""
+"""How long a part may keep the event loop; longer, up to `MOST_SECONDS`, if the rest before it took longer."""
+
+MOST_SECONDS = 0.01
+"""The same where others are so busy, or the machine is, that rests take long: the work shall be done some day, too."""
 
 REST_SECONDS = 0.001
 """How long others then have it. Just going round the loop once is not enough: a heartbeat takes some ten rounds."""
@@ -23,12 +26,14 @@ async def paced(steps: Iterable[T]) -> AsyncIterator[T]:
 
     No step may take much longer than `HOLD_SECONDS` by itself.
     """
-    began = perf_counter()
+    hold, began = HOLD_SECONDS, perf_counter()
     for step in steps:
         yield step
-        if perf_counter() - began > HOLD_SECONDS:
+        ended = perf_counter()
+        if ended - began > hold:
             await rest()
             began = perf_counter()
+            hold = min(max(HOLD_SECONDS, began - ended), MOST_SECONDS)
 
 
 async def rest() -> None:

@@ -1,9 +1,9 @@
 """Expensive reads: however many there are and however long they take, the rest of the store goes on."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
+import anyio
 import pytest
 from sqlalchemy import Connection, text
 
@@ -38,21 +38,18 @@ async def test_a_search_is_given_up_and_its_connection_still_works(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searches, "SECONDS", 0.2)
-    began = time.monotonic()
-    with pytest.raises(Overloaded, match="given up"):
+    with anyio.fail_after(20), pytest.raises(Overloaded, match="given up"):
         await store.search(endless)
-    assert time.monotonic() - began < 5
-    monkeypatch.setattr(searches, "SECONDS", 5.0)
+    monkeypatch.setattr(searches, "SECONDS", 60.0)
     assert [await store.search(one), await store.read(one)] == [1, 1]
 
 
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searches, "SECONDS", 2.0)
+    monkeypatch.setattr(searches, "SECONDS", 5.0)
     running = [asyncio.create_task(store.search(endless)) for _ in range(40)]
     await asyncio.sleep(0.2)
-    began = time.monotonic()
     assert [await store.read(one), await store.find(one), await store.scan(one), await store.write(one)] == [1] * 4
-    assert time.monotonic() - began < 1.5, "they waited for the searches"
+    assert not all(task.done() for task in running), "they waited for the searches"
     found = await asyncio.gather(*running, return_exceptions=True)
     assert {type(outcome) for outcome in found} == {Overloaded}
     assert await store.search(one) == 1

@@ -1,7 +1,6 @@
 """Expensive questions that anybody may ask: the gateway refuses what is too much, and does all else meanwhile."""
 
 import asyncio
-import time
 
 import pytest
 from sqlalchemy import text
@@ -19,7 +18,7 @@ _ENDLESS = text("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x % 9 + 1 FRO
 async def test_readiness_and_administration_do_not_wait_for_them(
     start_gateway: GatewayFactory, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searches, "SECONDS", 3.0)
+    monkeypatch.setattr(searches, "SECONDS", 6.0)
     monkeypatch.setattr(past, "search", lambda connection, *_: connection.execute(_ENDLESS).scalar_one())
     async with start_gateway(database_url) as client:
         issued = await core_of(client).accounts.create("admin", ["admin:registry"], [])
@@ -27,7 +26,6 @@ async def test_readiness_and_administration_do_not_wait_for_them(
         await chap_service.register(client)
         asked = [asyncio.create_task(client.get(SERVICES, params={"at": str(START - n)})) for n in range(1, 41)]
         await asyncio.sleep(0.3)
-        began = time.monotonic()
         assert (await client.get("/health/ready")).status_code == 200
         assert (await client.get("/catalog/v1/stats")).json()["services"] == 1
         assert "registry_gateway_database_up 1.0" in (await client.get("/metrics")).text
@@ -35,7 +33,7 @@ async def test_readiness_and_administration_do_not_wait_for_them(
             assert (await client.get(f"/admin/v1/{path}", headers=administrator)).status_code == 200
         assert (await client.get("/v2/services")).json()["count"] == 1
         assert (await chap_service.ping(client)).status_code == 200
-        assert time.monotonic() - began < 2, "they waited for the expensive ones"
+        assert not all(task.done() for task in asked), "they waited for the expensive ones"
         other = await client.get(SERVICES)
         for answer in (other, *await asyncio.gather(*asked)):
             assert problem(answer, 503)["code"] == "overloaded"

@@ -50,6 +50,7 @@ async def test_they_rest_between_their_elements_and_say_the_same(
         await fill(client)
         at_once = {path: (await client.get(path)).content for path in LISTS}
     monkeypatch.setattr(pacing, "HOLD_SECONDS", -1.0)
+    monkeypatch.setattr(pacing, "MOST_SECONDS", -1.0)
     monkeypatch.setattr(pacing, "rest", rest)
     async with start_gateway(database_url) as client:
         for path in LISTS:
