@@ -4,6 +4,7 @@ An adapter translates one dialect: its routes decode a request, do one core call
 value of `Adapter` behind an entry point of the group `registry_gateway.adapters`; see docs/adding-an-adapter.md.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 from registry_gateway.accounts import Accounts
 from registry_gateway.body import BodyCutShort
 from registry_gateway.clock import Clock
+from registry_gateway.errors import Interrupted, OutcomeUnknown, StoreUnavailable
 from registry_gateway.exchange import NOSNIFF, Answer, methods, request_id
 from registry_gateway.importing import Importer
 from registry_gateway.keys import Keyrings
@@ -158,13 +160,21 @@ class Mounted:
         except (BodyCutShort, ClientDisconnect):
             return  # there is no client to answer, and no answer to count; the connection counts it
         except Exception as error:
-            answer = self._fault(error, scope)
-            answer.mask()
-            answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
-            _log(self.name, error, answer.status, scope)
-            scope["status"] = answer.status
-            await answer.send(scope, send)
+            await self._answer(error, scope, send)
+        except asyncio.CancelledError as cancelled:  # the server stops, and has waited for it long enough
+            if "status" in scope:  # it is being answered
+                raise
+            stopped = OutcomeUnknown if isinstance(cancelled, Interrupted) else StoreUnavailable
+            await self._answer(stopped("the gateway stops"), scope, send)
         self._requests.answered(scope, perf_counter() - began)
+
+    async def _answer(self, error: Exception, scope: Scope, send: Send) -> None:
+        answer = self._fault(error, scope)
+        answer.mask()
+        answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
+        _log(self.name, error, answer.status, scope)
+        scope["status"] = answer.status
+        await answer.send(scope, send)
 
 
 def _noting(scope: Scope, send: Send) -> Send:

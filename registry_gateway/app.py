@@ -13,14 +13,14 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, catalogue, detail, hangup, migrate, openapi, prometheus, settings
+from registry_gateway import admin, catalogue, detail, hangup, openapi, prometheus, settings
 from registry_gateway.accounts import Accounts
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
 from registry_gateway.answering import ABANDONED
 from registry_gateway.api_pages import ApiPages
 from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
-from registry_gateway.errors import StoreRefuses, StoreUnavailable
+from registry_gateway.deadlines import CLOSE_WITHIN
 from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.figures import Figures
 from registry_gateway.forwarded import Forwarded
@@ -28,6 +28,7 @@ from registry_gateway.keys import Keyrings
 from registry_gateway.meters import Meters
 from registry_gateway.own_operations import OPERATIONS
 from registry_gateway.page import Page
+from registry_gateway.readiness import Readiness
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
@@ -46,11 +47,13 @@ _UNQUOTED = "/!$&'()*+,;=:@~"
 class Gateway:
     """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, store: Store, mounts: dict[str, Mounted], watch: Watch, page: Page) -> None:
-        """Take the core, its database, each dialect under the first path segments it answers, the watch, the page."""
+    def __init__(self, core: Core, readiness: Readiness, mounts: dict[str, Mounted], watch: Watch, page: Page) -> None:
+        """Take the core, whether its database works, each dialect under the first path segments it answers, the watch,
+        the page.
+        """
         self.core = core
         self.watch = watch
-        self._store = store
+        self.readiness = readiness
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
         self._page = page
@@ -96,16 +99,14 @@ class Gateway:
         return Answer(200, b'{"status":"ok"}')
 
     async def _ready(self, call: Call) -> Answer:
-        try:
-            problem, mends = await migrate.problem(self._store), True
-            if problem is None:
-                problem, mends = await migrate.lacking(self._store), False
-        except StoreUnavailable as error:
-            problem, mends = str(error), not isinstance(error, StoreRefuses)
+        purpose = call.query("for")
+        if purpose not in (None, "reads"):
+            raise HTTPException(400, "`for` may be `reads`, or left out")
+        problem = await self.readiness.problem(reading=purpose == "reads")
         if problem is None:
             return Answer(200, b'{"status":"ready"}')
-        headers = {"X-Request-ID": call.request_id} | ({"Retry-After": "1"} if mends else {})
-        return json_answer(503, {"status": "unavailable", "reason": problem}, headers)
+        headers = {"X-Request-ID": call.request_id} | ({"Retry-After": "1"} if problem.mends else {})
+        return json_answer(503, {"status": "unavailable", "reason": problem.reason}, headers)
 
     def _fault(self, error: Exception, scope: Scope) -> Answer:
         page = self._page.missing(scope) if isinstance(error, HTTPException) and error.status_code == 404 else None
@@ -115,6 +116,7 @@ class Gateway:
     async def _run(self, _app: object) -> AsyncIterator[None]:
         core = self.core
         await core.registry.start()
+        await self.readiness.problem()  # it has its connection from now on, before others take them all
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
         published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")
         core.keyrings.report()
@@ -124,7 +126,7 @@ class Gateway:
         finally:
             house.cancel()
             published.cancel()
-            await asyncio.wait([house, published])
+            await asyncio.wait([house, published], timeout=CLOSE_WITHIN / 4)
             await self.watch.close()
             await core.registry.leave()
             await core.registry.close()
@@ -151,6 +153,7 @@ def create_app(
     speaking = adapters_module.chosen(adapters, configuration.gateway)
     _require_auth(configuration, speaking)
     core, store = open_core(configuration, speaking, clock, figures)
+    readiness = Readiness(store)
     mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core, [a.name for a in speaking]))}
     for adapter in speaking:
         mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
@@ -160,10 +163,10 @@ def create_app(
     mount, watch = catalogue.mount(core, store, protected=protected)
     core.registry.meters.watch(lambda: watch.seats.taken)
     mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", mount)
-    watched = _mounted(core, "prometheus", prometheus.mount(core, store, protected=protected))
+    watched = _mounted(core, "prometheus", prometheus.mount(core, store, readiness, protected=protected))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
     page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
-    return Gateway(core, store, mounts, watch, page)
+    return Gateway(core, readiness, mounts, watch, page)
 
 
 def _welcome(configuration: Configuration, speaking: Sequence[Adapter], url: str) -> list[Sequence[str]]:

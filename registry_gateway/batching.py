@@ -6,10 +6,11 @@ wait for it. Each caller is answered after its own batch, with its own outcome.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from registry_gateway.errors import Overloaded, RegistryError, StoreUnavailable
+from registry_gateway.deadlines import ANSWER_WITHIN
+from registry_gateway.errors import Interrupted, OutcomeUnknown, Overloaded, RegistryError, StoreUnavailable
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -28,6 +29,17 @@ QUEUE = 10_000
 """Most items waiting for their batch; beyond it a caller is told to come back."""
 
 
+LOOK_SECONDS = 0.5
+"""How often those who wait are looked at, while anybody does: one timer for all of them."""
+
+_BEHIND = "the database does not answer; this request was not taken, nothing was changed"
+_TAKEN = "the database does not answer; what becomes of this request is not known"
+
+
+_Waiting = tuple[Asked, asyncio.Future[Answered], float]
+"""What is asked, where the answer goes, and when it was asked, in seconds of the event loop."""
+
+
 class Batching(Generic[Asked, Answered]):
     """Gathers what is asked into batches and hands one batch at a time to `work`."""
 
@@ -39,6 +51,7 @@ class Batching(Generic[Asked, Answered]):
         queue: int = QUEUE,
         observe: Callable[[int], None] | None = None,
         idle: Callable[[], object] | None = None,
+        writing: bool = False,
     ) -> None:
         """Take the function that works on a batch.
 
@@ -49,13 +62,18 @@ class Batching(Generic[Asked, Answered]):
             queue: Most items waiting.
             observe: Told the size of each batch that is taken.
             idle: Called when nobody waits any longer, whether or not those who asked stayed for their answers.
+            writing: Whether `work` changes anything, so that not to know its end is another thing than a failure.
         """
         self._work = work
         self._idle = idle
         self._observe = observe
         self._batch = batch
         self._queue_limit = queue
-        self._waiting: list[tuple[Asked, asyncio.Future[Answered]]] = []
+        self._late: type[StoreUnavailable] = OutcomeUnknown if writing else StoreUnavailable
+        self._waiting: list[_Waiting[Asked, Answered]] = []
+        self._taken: Sequence[_Waiting[Asked, Answered]] = ()
+        self._withdrawn = False
+        self._look: asyncio.TimerHandle | None = None
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: Asked) -> Answered:
@@ -63,16 +81,28 @@ class Batching(Generic[Asked, Answered]):
 
         Raises:
             Overloaded: Too many are waiting already; this one was not taken.
-            StoreUnavailable: The batch failed; nothing of it is in the database.
+            StoreUnavailable: The batch failed, or was not begun within `ANSWER_WITHIN`; nothing of it is in the
+                database.
+            OutcomeUnknown: A batch that writes was not done within `ANSWER_WITHIN` of the call.
+            Interrupted: The caller was cancelled while a batch that writes was worked on.
             RegistryError: The item was refused.
         """
         if len(self._waiting) >= self._queue_limit:
             raise Overloaded(f"{self._queue_limit} requests are waiting already; try again shortly")
-        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answered] = loop.create_future()
+        self._waiting.append((item, future, loop.time()))
         if self._worker is None:
             self._worker = asyncio.create_task(self._run(), name="batching")
-        return await future
+            if self._look is None:
+                self._look = loop.call_later(LOOK_SECONDS, self._answer_late)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if self._late is OutcomeUnknown and any(taken is future for _, taken, _ in self._taken):
+                raise Interrupted from None
+            self._withdrawn = True  # it is not to be taken any longer
+            raise
 
     @property
     def waiting(self) -> int:
@@ -84,15 +114,44 @@ class Batching(Generic[Asked, Answered]):
         while self._worker is not None:
             await asyncio.wait([self._worker])  # awaiting it: a drain cut short would cancel the work
 
+    async def stop(self) -> None:
+        """Give up the batch that is worked on, if there is one; who waits is answered."""
+        worker = self._worker
+        if worker is not None:
+            worker.cancel()
+            await asyncio.wait([worker])
+
+    def _answer_late(self) -> None:
+        """Answer those who have waited for `ANSWER_WITHIN`, and take them off the queue."""
+        self._look = None
+        if self._worker is None:
+            return
+        loop = asyncio.get_running_loop()
+        arrived = loop.time() - ANSWER_WITHIN
+        late = next((n for n, (_, _, at) in enumerate(self._waiting) if at > arrived), len(self._waiting))
+        overdue, self._waiting = self._waiting[:late], self._waiting[late:]
+        _fail([future for _, future, _ in overdue], StoreUnavailable, _BEHIND)
+        _fail([future for _, future, at in self._taken if at <= arrived], self._late, _TAKEN)
+        self._look = loop.call_later(LOOK_SECONDS, self._answer_late)
+
     async def _run(self) -> None:
         try:
             while self._waiting:
                 await self._gather()
                 batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+                if self._withdrawn:
+                    batch = [waiting for waiting in batch if not waiting[1].done()]
+                    self._withdrawn = bool(self._waiting)
+                if not batch:
+                    continue
+                self._taken = batch
                 if self._observe is not None:
                     self._observe(len(batch))
                 await self._answer(batch)
         finally:
+            _fail([future for _, future, _ in self._waiting], StoreUnavailable, _BEHIND)  # none, unless it was stopped
+            _fail([future for _, future, _ in self._taken], self._late, _TAKEN)
+            self._waiting, self._taken = [], ()
             self._worker = None
             if self._idle is not None:
                 self._idle()
@@ -109,20 +168,28 @@ class Batching(Generic[Asked, Answered]):
             for _ in range(ROUNDS):
                 await asyncio.sleep(0)
 
-    async def _answer(self, batch: Sequence[tuple[Asked, asyncio.Future[Answered]]]) -> None:
+    async def _answer(self, batch: Sequence[_Waiting[Asked, Answered]]) -> None:
         try:
-            answers: Sequence[Answered | RegistryError | Exception] = await self._work([item for item, _ in batch])
+            answers: Sequence[Answered | RegistryError | Exception] = await self._work([item for item, _, _ in batch])
         except StoreUnavailable as error:
-            answers = [type(error)(str(error)) for _ in batch]  # one each: raising adds to an error's traceback
+            answers = [
+                type(error)(str(error), error.cause) for _ in batch
+            ]  # one each: raising adds to an error's traceback
         except Exception as error:
             answers = [error] * len(batch)
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # the client has gone
+        for (_, future, _), answer in zip(batch, answers, strict=True):
+            if future.done():  # the client has gone, or was answered
                 continue
             if isinstance(answer, Exception):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+
+def _fail(futures: Iterable[asyncio.Future[Answered]], kind: type[StoreUnavailable], message: str) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(kind(message, "it does not answer in time"))
 
 
 class Shared(Generic[Asked, Answered]):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from registry_gateway.clock import Clock
+from registry_gateway.deadlines import TRANSACTION_WITHIN
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.meters import Meters
 from registry_gateway.skew import Reading, Skew
@@ -26,6 +27,11 @@ T = TypeVar("T")
 
 FAREWELL = 1.0
 """Seconds that the last sign of a process may take."""
+
+LONGEST = 60.0
+"""Seconds a sign may come to take: with very many leases to extend one needs more than the first attempt has, and each
+attempt that fails gives the next one more.
+"""
 
 log = logging.getLogger("registry_gateway.events")
 
@@ -47,6 +53,7 @@ class Continuity:
         self._store = store
         self._clock = clock
         self._skew = Skew(meters.clock)
+        self._limit = TRANSACTION_WITHIN
 
     async def start(self) -> None:
         """Sign as a gateway that starts: all of the time since the last sign counts as an absence, however short."""
@@ -87,7 +94,12 @@ class Continuity:
                 events.record(connection, sign.events)  # last, as all events
             return answer, sign, readings
 
-        answer, sign, readings = await self._store.write(transaction)
+        try:
+            answer, sign, readings = await self._store.write(transaction, self._limit)
+        except StoreUnavailable:
+            self._limit = min(2 * self._limit, LONGEST)
+            raise
+        self._limit = TRANSACTION_WITHIN
         for reading in readings:
             self._skew.note(reading)
         for event in () if sign is None else sign.events:

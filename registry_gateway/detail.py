@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from registry_gateway.body import BodyTooLarge
-from registry_gateway.errors import REFUSES, RateLimited, StoreRefuses, StoreUnavailable, TooMany
+from registry_gateway.errors import REFUSES, OutcomeUnknown, RateLimited, StoreRefuses, StoreUnavailable, TooMany
 from registry_gateway.exchange import Answer, json_answer
 from registry_gateway.operation import RETRY_AFTER, Detail, Response
 from registry_gateway.validation import REFUSED, unprocessable
@@ -18,9 +18,20 @@ LIMITED: Mapping[int, Response] = {
 
 BROKEN: Mapping[int, Response] = {
     500: Response("A defect of the gateway.", Detail),
-    503: Response("The database is out of reach, or refuses; nothing was changed.", Detail),
+    503: Response(
+        "The database does not answer, or refuses. `detail` says that nothing was changed, or that it is not known.",
+        Detail,
+        headers=RETRY_AFTER,
+    ),
 }
 """What it says of any operation."""
+
+UNAVAILABLE = "The registry is temporarily unavailable and nothing was changed; try again shortly"
+UNKNOWN = (
+    "The database did not say in time whether the request was carried out; it may have been. "
+    "It is safe to send it again"
+)
+"""What a 503 says, in every dialect."""
 
 
 def fault(error: Exception, _scope: Scope) -> Answer:
@@ -38,9 +49,10 @@ def fault(error: Exception, _scope: Scope) -> Answer:
             return json_answer(429, {"detail": str(error)}, {"Retry-After": str(error.retry_after)})
         case StoreRefuses():
             return json_answer(503, {"detail": REFUSES})
+        case OutcomeUnknown():
+            return json_answer(503, {"detail": UNKNOWN}, {"Retry-After": "1"})
         case StoreUnavailable():
-            detail = "The registry is temporarily unavailable; try again shortly"
-            return json_answer(503, {"detail": detail}, {"Retry-After": "1"})
+            return json_answer(503, {"detail": UNAVAILABLE}, {"Retry-After": "1"})
         case HTTPException():
             return json_answer(error.status_code, {"detail": error.detail}, error.headers)
     if isinstance(error, REFUSED):

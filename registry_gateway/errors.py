@@ -1,5 +1,7 @@
 """What can go wrong in the core. Raised once here, worded by each dialect."""
 
+import asyncio
+
 
 class RegistryError(Exception):
     """Base of the errors a caller is told about.
@@ -91,6 +93,20 @@ class StoreUnavailable(RegistryError):
 
     code = "store_unavailable"
 
+    def __init__(self, message: str, cause: str = "the log of the gateway has the cause") -> None:
+        """Take what the log says, and the cause in words that may be shown to anybody."""
+        super().__init__(message)
+        self.cause = cause
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The database was asked to commit a change and did not say in time what became of it.
+
+    The change was made or it was not; which of the two can't be told. It is safe to ask for it again.
+    """
+
+    code = "outcome_unknown"
+
 
 class StoreRefuses(StoreUnavailable):
     """The database refuses, and trying again does not help: a privilege, a table or a login is missing.
@@ -122,3 +138,7 @@ class Overloaded(StoreUnavailable):
     """
 
     code = "overloaded"
+
+
+class Interrupted(asyncio.CancelledError):
+    """The caller was cancelled while its change was worked on: the outcome is unknown."""

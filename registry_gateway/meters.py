@@ -25,7 +25,7 @@ OUTCOMES = ("renewed", "lapsed", "unknown", "refused")
 KINDS: Sequence[EventKind] = [k for k in EventKind if k is not EventKind.RESUMED and not k.startswith("account_")]
 """The events of services."""
 
-LANES = ("write", "find", "scan", "search", "read")
+LANES = ("write", "find", "scan", "search", "look", "read")
 """The ways to the database, as `Store` calls them."""
 
 QUEUES = ("write", "find")

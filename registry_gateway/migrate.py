@@ -56,7 +56,12 @@ async def current(store: Store) -> str | None:
 
 async def problem(store: Store) -> str | None:
     """Return why a database is not at the level this program needs, None if it is."""
-    at = await current(store)
+    return await store.read(behind)
+
+
+def behind(connection: Connection) -> str | None:
+    """Return why the database of a connection is not at the level this program needs, None if it is."""
+    at = _revision(connection)
     if at == _HEAD:
         return None
     return f"the database is at migration {at or 'none'}, this version needs {_HEAD}"
@@ -68,17 +73,22 @@ async def lacking(store: Store) -> str | None:
     Raises:
         StoreUnavailable: The database can't be reached.
     """
-    return await store.read(lambda connection: postgresql.lacking(connection, list(Table.metadata.tables)))
+    return await store.read(unprivileged)
+
+
+def unprivileged(connection: Connection) -> str | None:
+    """Return which privileges on the tables the role of a connection lacks, with what grants them; None: none."""
+    return postgresql.lacking(connection, list(Table.metadata.tables))
 
 
 async def upgrade(store: Store, revision: str = "head") -> None:
     """Bring a database up to a revision."""
-    await store.write(lambda connection: command.upgrade(_config(connection), revision))
+    await store.write(lambda connection: command.upgrade(_config(connection), revision), limit=None)
 
 
 async def downgrade(store: Store, revision: str) -> None:
     """Take a database back to a revision; `-1` is one step, `base` is empty."""
-    await store.write(lambda connection: command.downgrade(_config(connection), revision))
+    await store.write(lambda connection: command.downgrade(_config(connection), revision), limit=None)
 
 
 async def check(store: Store) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from registry_gateway import api_pages
-from registry_gateway.operation import Operation, Response
+from registry_gateway.operation import RETRY_AFTER, Detail, Operation, Parameter, Response
 from registry_gateway.page import operations as page
 
 
@@ -16,7 +16,7 @@ class Well(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """The database answers too, and is at the migration this version needs."""
+    """The database can be read and written, and is at the migration this version needs."""
 
     status: Literal["ready"]
 
@@ -42,7 +42,13 @@ OPERATIONS = (
         path="/health/ready",
         name="ready",
         summary="Whether the gateway can do its work",
-        responses={200: Response("It can.", Ready), 503: Response("It can't.", Unready)},
+        description="Answers within 2 seconds. It is not ready when nothing could be written for 5 seconds.",
+        parameters=(Parameter("for", "`reads`: whether it can answer reads.", "query", Literal["reads"]),),
+        responses={
+            200: Response("It can.", Ready),
+            400: Response("`for` is none of these.", Detail),
+            503: Response("It can't.", Unready, headers=RETRY_AFTER),
+        },
     ),
     *api_pages.OPERATIONS,
     *page.OPERATIONS,

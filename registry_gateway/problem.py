@@ -13,7 +13,16 @@ from starlette.types import Scope
 
 from registry_gateway import validation
 from registry_gateway.body import BodyTooLarge, EmptyBody
-from registry_gateway.errors import REFUSES, Overloaded, RegistryError, StoreRefuses, StoreUnavailable, Unstorable
+from registry_gateway.detail import UNAVAILABLE, UNKNOWN
+from registry_gateway.errors import (
+    REFUSES,
+    OutcomeUnknown,
+    Overloaded,
+    RegistryError,
+    StoreRefuses,
+    StoreUnavailable,
+    Unstorable,
+)
 from registry_gateway.exchange import Answer, request_id
 from registry_gateway.operation import Response
 
@@ -77,7 +86,7 @@ def fault(error: Exception, scope: Scope) -> Answer:
         case Overloaded():
             return problem(503, "Overloaded", str(error), {"Retry-After": "2"}, code=error.code)
         case StoreUnavailable():
-            words = "The registry is temporarily unavailable; try again shortly"
+            words = UNKNOWN if isinstance(error, OutcomeUnknown) else UNAVAILABLE
             return problem(503, "Unavailable", words, {"Retry-After": "1"}, code=error.code)
         case BodyTooLarge():
             return problem(413, "Body too large", str(error))

@@ -1,5 +1,6 @@
 """The registry: every operation one transaction, and the only place that asks the clock."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
@@ -25,6 +26,7 @@ from registry_gateway.commands import (
     Renewal,
 )
 from registry_gateway.continuity import Continuity
+from registry_gateway.deadlines import CLOSE_WITHIN
 from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.lease import LeasePolicy, Policies
 from registry_gateway.meters import Meters
@@ -73,7 +75,9 @@ class Registry:
         self._continuity = Continuity(store, clock, self.meters)
         self.queries = Queries(store, self.policies, clock)
         batches = self.meters.batches
-        self._writer: Batching[Command, Outcome] = Batching(self._commit, observe=batches["write"].observe)
+        self._writer: Batching[Command, Outcome] = Batching(
+            self._commit, observe=batches["write"].observe, writing=True
+        )
         find = self.queries.find
         self._finder: Batching[Key, Entry | None] = Batching(find, observe=batches["find"].observe)
         self.meters.queue("write", lambda: self._writer.waiting)
@@ -255,8 +259,13 @@ class Registry:
         await self._store.checkpoint()
 
     async def close(self) -> None:
-        """Finish the writes that have been taken, then close the database."""
-        await self._writer.drain()
+        """Finish what has been taken, then close the database. What is not done in time is given up."""
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN / 2):
+                await self._writer.drain()
+        except TimeoutError:
+            self._store.cut()
+            await self._writer.stop()
         await self._store.close()
 
     async def _sweep(self, statement: Callable[..., tuple[Sequence[Event], bool]]) -> int:

@@ -8,11 +8,13 @@ from starlette.types import Scope
 from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
 from registry_gateway.body import BodyTooLarge
+from registry_gateway.detail import UNAVAILABLE, UNKNOWN
 from registry_gateway.errors import (
     REFUSES,
     AlreadyRegistered,
     NotOwner,
     NotRegistered,
+    OutcomeUnknown,
     RateLimited,
     StillSubscribed,
     StoreRefuses,
@@ -61,7 +63,7 @@ def fault(error: Exception, scope: Scope) -> Answer:
         case StoreRefuses():
             return _refusal(503, REFUSES, scope)
         case StoreUnavailable():
-            message = "The registry is temporarily unavailable; try again shortly"
+            message = UNKNOWN if isinstance(error, OutcomeUnknown) else UNAVAILABLE
             return _refusal(503, message, scope, {"Retry-After": "1"})
         case KeysUnavailable():
             return _refusal(503, str(error), scope, {"Retry-After": str(error.retry_after)})

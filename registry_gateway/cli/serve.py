@@ -25,12 +25,10 @@ from registry_gateway.cli.program import NAME
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, require_rights, upgrade_command
 from registry_gateway.cli.text import say, setting
 from registry_gateway.connection import Connection
+from registry_gateway.deadlines import FINISH_WITHIN
 from registry_gateway.doctor.addresses import is_loopback
 from registry_gateway.settings import AROUND, PREFIX, Configuration, Settings, SettingsError, Variable
 from registry_gateway.store.engine import Store
-
-GRACE_SECONDS = 10
-"""How long requests in flight may take to finish after SIGTERM or Ctrl-C."""
 
 WORKER_START_SECONDS = 30
 """How long a worker may say nothing before it is replaced. One that starts on a busy machine takes more than 5 seconds,
@@ -122,7 +120,7 @@ def serve(
             proxy_headers=False,  # the application looks at them: see `forwarded`
             http=Connection,
             timeout_worker_healthcheck=WORKER_START_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_graceful_shutdown=FINISH_WITHIN,
             lifespan="on",
             ws="none",
             backlog=BACKLOG,

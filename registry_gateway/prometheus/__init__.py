@@ -10,18 +10,19 @@ from registry_gateway.prometheus.collector import Collector
 from registry_gateway.prometheus.discovery import Discovery
 from registry_gateway.prometheus.operations import OPERATIONS
 from registry_gateway.prometheus.routes import Prometheus
+from registry_gateway.readiness import Readiness
 from registry_gateway.store.engine import Store
 
 SEGMENTS = ("metrics", "sd")
 """The first path segments."""
 
 
-def mount(core: Core, store: Store, *, protected: bool) -> Mount:
+def mount(core: Core, store: Store, readiness: Readiness, *, protected: bool) -> Mount:
     """Build the routes; `protected` asks readers for a token."""
     queries = core.registry.queries
     routes = Prometheus(
         core.accounts,
-        Collector(core.registry.meters, store, queries, core.clock),
+        Collector(core.registry.meters, store, readiness, queries, core.clock),
         Discovery(queries),
         protected=protected,
     ).routes()

@@ -23,6 +23,7 @@ from registry_gateway.errors import StoreUnavailable
 from registry_gateway.figures import Histogram, Reading
 from registry_gateway.meters import KINDS, OUTCOMES, Meters
 from registry_gateway.queries import Queries
+from registry_gateway.readiness import Readiness
 from registry_gateway.status import Status
 from registry_gateway.store import catalogue
 from registry_gateway.store.catalogue import Count
@@ -49,10 +50,12 @@ class Collector(Collecting):
     of whichever process was asked.
     """
 
-    def __init__(self, meters: Meters, store: Store, queries: Queries, clock: Clock) -> None:
-        """Take what measures, the database for its size, the registry's reads, and the clock."""
+    def __init__(self, meters: Meters, store: Store, readiness: Readiness, queries: Queries, clock: Clock) -> None:
+        """Take what measures, the database for its size, whether it works, the registry's reads, and the clock."""
         self._meters = meters
         self._store = store
+        self._readiness = readiness
+        self._ready = False
         self._queries = queries
         self._policies = queries.policies
         self._clock = clock
@@ -73,8 +76,13 @@ class Collector(Collecting):
         return ()
 
     async def look(self) -> None:
-        """Count the registrations as of now, and look how large the database is, for the `collect` that follows."""
-        await asyncio.gather(self._look_at_registrations(), self._look_at_size())
+        """Count the registrations as of now, and look whether the database works and how large it is, for the `collect`
+        that follows.
+        """
+        await asyncio.gather(self._look_at_registrations(), self._look_at_size(), self._look_whether_ready())
+
+    async def _look_whether_ready(self) -> None:
+        self._ready = await self._readiness.problem() is None
 
     async def _look_at_registrations(self) -> None:
         try:
@@ -119,8 +127,10 @@ class Collector(Collecting):
         yield watchers
 
     def _registrations(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily(_PREFIX + "database_up", "Whether the database answered this scrape.")
-        up.add_metric([], self._counts is not None)
+        up = GaugeMetricFamily(
+            _PREFIX + "database_up", "Whether the database can be read and written, as /health/ready."
+        )
+        up.add_metric([], self._ready and self._counts is not None)
         yield up
         if self._counts is None:
             return

@@ -1,6 +1,7 @@
 """The database: how it is reached, how a transaction runs, and which of its errors mean what."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import sqlite3
@@ -13,18 +14,32 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from registry_gateway.errors import Overloaded, StoreRefuses, StoreUnavailable, Unstorable
+from registry_gateway.deadlines import ANSWER_WITHIN, CLOSE_WITHIN, READY_WITHIN, TRANSACTION_WITHIN
+from registry_gateway.errors import (
+    Interrupted,
+    OutcomeUnknown,
+    Overloaded,
+    StoreRefuses,
+    StoreUnavailable,
+    Unstorable,
+)
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Transactions
 from registry_gateway.store import libpq, postgresql, searches, sqlite
-from registry_gateway.store.lane import ConnectionLane, Lane, ThreadLane
+from registry_gateway.store.causes import SLOW, cause_of
+from registry_gateway.store.connection_lane import ConnectionLane
+from registry_gateway.store.lane import Lane
 from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
+from registry_gateway.store.thread_lane import ThreadLane
 
 log = logging.getLogger("registry_gateway.store")
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Connection], T]], Awaitable[T]]
+"""One of the store's ways to run a transaction."""
+
+_Run = Callable[[Callable[[Connection], T], float | None], Awaitable[T]]
 
 ATTEMPTS = 5
 """How often a transaction that lost a race (unique key, deadlock, serialization) is run before giving up."""
@@ -94,6 +109,7 @@ class Store:
         pool: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": BUSY_TIMEOUT}
         self._finder: Lane
         self._scanner: Lane
+        self._looker: Lane
         self._writer: Lane
         if self.file is not None:
             driver = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
@@ -104,6 +120,7 @@ class Store:
             for engine in (self.engine.sync_engine, plain):
                 sqlite.prepare(engine, self.file, None if uri is not None else synchronous)
             self._finder, self._scanner = ThreadLane(plain, "find"), ThreadLane(plain, "scan")
+            self._looker = ThreadLane(plain, "look")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
             self._snapshots = self.engine  # a transaction is one anyway
@@ -112,20 +129,26 @@ class Store:
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
-            self._writer = ConnectionLane(self.engine, by_key=True)
+            self._looker = ConnectionLane(self.engine, by_key=True)
+            self._writer = ConnectionLane(self.engine, by_key=True, writing=True)
             self._plain = None
             self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._lanes = (self._finder, self._scanner, self._looker, self._writer)
         self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite))
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
+        self.written_at: float | None = None
+        """When a write last succeeded, by `time.perf_counter`; None: never."""
+        self.unwritten: StoreUnavailable | None = None
+        """What writes have failed of since, None if they have not."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that only reads, all of it from one snapshot.
 
         Raises:
-            StoreUnavailable: The database can't be reached or refuses.
+            StoreUnavailable: The database can't be reached or refuses, or took longer than `ANSWER_WITHIN`.
         """
-        return await self._attempt("read", functools.partial(_pooled, self._snapshots), work)
+        return await self._attempt("read", functools.partial(_within, _pooled, self._snapshots), work, ANSWER_WITHIN)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does for what is expensive: few at once, and each for `searches.SECONDS` at most.
@@ -134,31 +157,54 @@ class Store:
             Overloaded: Too many are running, or it took too long.
         """
         async with self._gate.passed():
-            return await self._attempt("search", functools.partial(searches.limited, self._snapshots), work)
+            run: _Run[T] = functools.partial(_within, searches.limited, self._snapshots)
+            return await self._attempt("search", run, work, ANSWER_WITHIN)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is short: look-ups by key."""
-        return await self._attempt("find", self._finder.run, work)
+        return await self._attempt("find", self._finder.run, work, ANSWER_WITHIN)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does, on a lane for what is long: whole lists."""
-        return await self._attempt("scan", self._scanner.run, work)
+        return await self._attempt("scan", self._scanner.run, work, ANSWER_WITHIN)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def look(self, work: Callable[[Connection], T]) -> T:
+        """Do what `read` does within `READY_WITHIN`, on a lane of its own that nothing else can occupy."""
+        return await self._attempt("look", self._looker.run, work, READY_WITHIN)
+
+    async def write(self, work: Callable[[Connection], T], limit: float | None = TRANSACTION_WITHIN) -> T:
         """Run `work` in one transaction and commit it; run it again if it lost a race against another process.
 
         Writes run one after the other, on a lane of their own: SQLite has room for one anyway.
 
+        Args:
+            work: What to do.
+            limit: Seconds in which its statements must be done; None: as long as it takes.
+
         Raises:
             StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
+            OutcomeUnknown: The database was asked to commit, and what became of that can't be told.
+            Interrupted: The caller was cancelled meanwhile.
         """
         self._commits += 1
+        try:
+            answer = await self._write(work, limit)
+        except StoreUnavailable as error:
+            if self.unwritten is None or error.cause != SLOW:  # a wait that was too long does not say for what
+                self.unwritten = error
+            raise
+        except asyncio.CancelledError:
+            raise Interrupted from None
+        self.written_at, self.unwritten = perf_counter(), None
+        return answer
+
+    async def _write(self, work: Callable[[Connection], T], limit: float | None) -> T:
         for _ in range(ATTEMPTS - 1):
             try:
-                return await self._attempt("write", self._writer.run, work)
+                return await self._attempt("write", self._writer.run, work, limit)
             except LostRace:
                 continue
-        return await self._attempt("write", self._writer.run, work)
+        return await self._attempt("write", self._writer.run, work, limit)
 
     def write_later(self, work: Callable[[Connection], object]) -> None:
         """Do what `write` does while nobody waits for it: for what is nice to know. If it fails, the log says so."""
@@ -193,20 +239,32 @@ class Store:
             self._commits = 0
             await self.read(sqlite.work_in)
 
+    def cut(self) -> None:
+        """Give up the transactions that are running on the lanes."""
+        for lane in self._lanes:
+            lane.cut()
+
     async def close(self) -> None:
-        """Finish the writes nobody waits for, and close the connections."""
-        if self._later:
-            await asyncio.wait(self._later)
-        for lane in (self._finder, self._scanner, self._writer):
-            await lane.close()
+        """Finish the writes nobody waits for, and close the connections: within `CLOSE_WITHIN`, or they are cut off."""
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN / 2):
+                if self._later:
+                    await asyncio.wait(self._later)
+                for lane in self._lanes:
+                    await lane.close()
+        except TimeoutError:
+            log.warning("the database does not answer; its connections are cut off")
+            self.cut()
         if self._plain is not None:
             self._plain.dispose()
-        await self.engine.dispose()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN / 2):
+                await self.engine.dispose()
 
-    async def _attempt(self, lane: str, run: Run[T], work: Callable[[Connection], T]) -> T:
+    async def _attempt(self, lane: str, run: _Run[T], work: Callable[[Connection], T], limit: float | None) -> T:
         began = perf_counter()
         try:
-            answer = await (run(work) if self.file is None else self._on_file(self.file, lane, run, work))
+            answer = await (run(work, limit) if self.file is None else self._on_file(self.file, lane, run, work, limit))
         except (SQLAlchemyError, sqlite3.Error, OSError, StoreRefuses) as error:
             meaning = translated(error, self.file)
             if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace | Overloaded):
@@ -214,17 +272,22 @@ class Store:
             if meaning is error:
                 raise
             raise meaning from error
+        except OutcomeUnknown:
+            self._transactions.failed(lane)
+            raise
         self._transactions.done(lane, perf_counter() - began)
         return answer
 
-    async def _on_file(self, file: SqliteFile, lane: str, run: Run[T], work: Callable[[Connection], T]) -> T:
+    async def _on_file(
+        self, file: SqliteFile, lane: str, run: _Run[T], work: Callable[[Connection], T], limit: float | None
+    ) -> T:
         """Run `work` if the file is still the one that is open; what was written to another is not acknowledged."""
         if lane != "write":
             if file.problem is not None:
                 file.verify()
-            return await run(work)
+            return await run(work, limit)
         file.verify_still()
-        answer = await run(work)
+        answer = await run(work, limit)
         file.verify_still()
         return answer
 
@@ -232,6 +295,24 @@ class Store:
 async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
     async with engine.begin() as connection:
         return await connection.run_sync(work)
+
+
+async def _within(
+    run: Callable[[AsyncEngine, Callable[[Connection], T]], Awaitable[T]],
+    engine: AsyncEngine,
+    work: Callable[[Connection], T],
+    limit: float | None,
+) -> T:
+    """Run `work`, and wait for it until the limit; its end is not waited for when it is given up."""
+    task = asyncio.ensure_future(run(engine, work))
+    try:
+        done, _ = await asyncio.wait([task], timeout=limit)
+    finally:
+        if not task.done():
+            task.cancel()
+    if not done:
+        raise TimeoutError("the database took too long to read")
+    return task.result()
 
 
 class LostRace(StoreUnavailable):
@@ -245,7 +326,7 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
     if isinstance(error, StoreRefuses):
         return error
     if isinstance(error, FileLost):
-        return StoreRefuses(str(error))
+        return StoreRefuses(str(error), str(error))
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
@@ -255,12 +336,14 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
     flaw = sqlite.flaw(error, file) if file is not None else None
     if flaw is not None:
-        return StoreRefuses(flaw)
+        return StoreRefuses(flaw, flaw)
     if remedy := _remedy(error, state):
         doing = postgresql.doing(getattr(error, "statement", None))
-        return StoreRefuses(f"the database refuses {doing}: {_first_line(error)}; {remedy}")
+        return StoreRefuses(
+            f"the database refuses {doing}: {_first_line(error)}; {remedy}", f"it refuses {doing}; {remedy}"
+        )
     where = "the database" if file is None else f"the database {file.path}"
-    return StoreUnavailable(f"{where} is unavailable: {_first_line(error)}")
+    return StoreUnavailable(f"{where} is unavailable: {_first_line(error)}", cause_of(error))
 
 
 def _remedy(error: Exception, state: str) -> str | None:
@@ -272,4 +355,4 @@ def _remedy(error: Exception, state: str) -> str | None:
 
 def _first_line(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    return (str(cause).strip() or cause_of(cause)).splitlines()[0]

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 from registry_gateway.errors import NotInLog
 from registry_gateway.model import Event, EventKind
 from registry_gateway.store import clock
+from registry_gateway.store.fate import XID
 from registry_gateway.store.prepared import Prepared, Row, inserting
 from registry_gateway.store.tables import EventRow, PresenceRow
 
@@ -42,7 +43,7 @@ def record(connection: Connection, events: Sequence[Event]) -> None:
     if not events:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(_TURN)
+        connection.info[XID] = connection.execute(_TURN).scalar()
     _INSERT.run(connection, map(_row, events))
 
 
@@ -52,11 +53,12 @@ CHANNEL = "registry_gateway_events"
 
 LOCK = 0x52474556  # "RGEV"; sent as decimal, since PostgreSQL reads hexadecimal only from 16 on
 
-_TURN = text(f"SELECT pg_advisory_xact_lock({LOCK}), pg_notify('{CHANNEL}', '')")
+_TURN = text(f"SELECT pg_current_xact_id(), pg_advisory_xact_lock({LOCK}), pg_notify('{CHANNEL}', '')")
 """Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
 
 Without it event 8 could appear after event 9, and who reads on from 9 would never see it. The lock is taken when
-all else is done, so it is held for little more than the commit. The notification goes out with the commit.
+all else is done, so it is held for little more than the commit. The notification goes out with the commit. The id of
+the transaction is for finding out what became of it, if its COMMIT is not answered.
 """
 
 

@@ -31,6 +31,7 @@ from registry_gateway.decide import Documents
 from registry_gateway.lease import Lease
 from registry_gateway.model import Registration, Version
 from registry_gateway.store.clock import moment
+from registry_gateway.store.fate import XID
 from registry_gateway.store.keys import POSTGRESQL, SQLITE, Batch, Key, batch_values, each
 from registry_gateway.store.offers import written
 from registry_gateway.store.prepared import ForEach, Prepared, Row, changing, inserting, removing
@@ -72,7 +73,9 @@ def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
     place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
     locking = select(place).where(_of_batch(batch), _owned(batch)).with_for_update()
     due = each(batch, locking, moment().label("now")).cte("due")
-    return _renewing(due.c.now, literal_column("registrations.ctid") == due.c.place)
+    renewing = _renewing(due.c.now, literal_column("registrations.ctid") == due.c.place)
+    # The id of the transaction, as in `events`: one that only renews records no event.
+    return renewing.returning(func.pg_current_xact_id())
 
 
 def _owned(batch: Batch) -> ColumnElement[bool]:
@@ -142,6 +145,8 @@ def renew(
     """
     values = batch_values(connection, batch)
     rows = _RENEWAL.run(connection, values | {"now": now})
+    if rows and connection.dialect.name == "postgresql":
+        connection.info[XID] = rows[0][-1]
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 

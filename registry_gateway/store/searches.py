@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from registry_gateway.deadlines import ANSWER_WITHIN
 from registry_gateway.errors import Overloaded
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ PATIENCE = 1.0
 """Seconds one waits for its turn."""
 
 
-SECONDS = 10.0
+SECONDS = ANSWER_WITHIN - PATIENCE
 """Seconds one may take: on SQLite all of it, on PostgreSQL each of its statements. It may go on for as long when the
 client has left.
 """

@@ -4,10 +4,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from registry_gateway.deadlines import TRANSACTION_WITHIN
 from registry_gateway.store.sqlite_file import SqliteFile
 
-BUSY_TIMEOUT = 5.0
-"""Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection."""
+BUSY_TIMEOUT = TRANSACTION_WITHIN - 0.5
+"""Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection. Less than the
+transaction has, so that the error says what it waited for.
+"""
 
 _PRAGMAS = (
     "foreign_keys=ON",

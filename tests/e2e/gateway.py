@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -41,7 +41,12 @@ class Gateway:
     """A gateway process with settings in its environment; by default on loopback and a SQLite file in `directory`."""
 
     def __init__(
-        self, directory: Path, settings: Mapping[str, str], tls: Tls | None = None, host: str = "127.0.0.1"
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        tls: Tls | None = None,
+        host: str = "127.0.0.1",
+        options: Sequence[str] = (),
     ) -> None:
         self._host = host
         self.port = unused_port()
@@ -56,7 +61,8 @@ class Gateway:
         )
         self.secrets: set[str] = {value for name, value in settings.items() if name.endswith("_KEY")}
         self._directory = directory
-        self._options = [] if tls is None else ["--ssl-certfile", tls.certificate, "--ssl-keyfile", tls.key]
+        of_tls = [] if tls is None else ["--ssl-certfile", tls.certificate, "--ssl-keyfile", tls.key]
+        self._options = [*of_tls, *options]
         self._log = directory / "gateway.log"
         self._environment = {
             "REGISTRY_GATEWAY_DATABASE_URL": f"sqlite:///{directory / 'registry.db'}",
@@ -72,6 +78,11 @@ class Gateway:
 
     def start(self) -> None:
         """Start it, again or for the first time, and return once it says that it is ready."""
+        self.launch()
+        wait_until(self._ready, f"{self.url}/health/ready answers 200", evidence=self.log)
+
+    def launch(self) -> None:
+        """Start it, and do not wait until it is ready."""
         if self._child is not None:
             self._child.close()
         serve = ["serve", "--host", self._host, "--port", str(self.port), *self._options]
@@ -81,7 +92,6 @@ class Gateway:
             directory=self._directory,
             environment=self._environment,
         )
-        wait_until(self._ready, f"{self.url}/health/ready answers 200", evidence=self.log)
 
     def _ready(self) -> bool:
         if self.process.exit_code is not None:

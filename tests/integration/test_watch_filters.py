@@ -143,7 +143,7 @@ async def test_who_leaves_while_its_token_is_looked_at_breaks_no_connection_of_o
     monkeypatch.setattr(watch, "RECHECK_SECONDS", 0.1)
     async with start_gateway(database_url, PROTECTED) as client, listening(client) as remote:
         token = (await core_of(client).accounts.create("dashboard", [READ], [])).token
-        store = gateway_of(client)._store
+        store = core_of(client).registry._store
 
         async def looking_up() -> int:
             """The server process that look-ups are made in."""

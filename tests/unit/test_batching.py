@@ -7,8 +7,16 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from registry_gateway import batching as batching_module
 from registry_gateway.batching import Batching, Shared
-from registry_gateway.errors import NotOwner, Overloaded, RegistryError, StoreUnavailable
+from registry_gateway.errors import (
+    Interrupted,
+    NotOwner,
+    OutcomeUnknown,
+    Overloaded,
+    RegistryError,
+    StoreUnavailable,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -155,6 +163,66 @@ async def test_a_caller_that_gives_up_while_its_commit_fails_is_not_missed() -> 
         await tasks[1]
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits longer than a moment."""
+    monkeypatch.setattr(batching_module, "ANSWER_WITHIN", 0.1)
+    monkeypatch.setattr(batching_module, "LOOK_SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(("writing", "taken"), [(True, OutcomeUnknown), (False, StoreUnavailable)])
+async def test_whoever_waits_too_long_is_told_what_is_known(writing: bool, taken: type[StoreUnavailable]) -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit, writing=writing)
+    running = await submitted(batching, "a")
+    await database.started.wait()
+    waiting = await submitted(batching, "b", "c")
+    outcomes = await asyncio.gather(*running, *waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [taken, StoreUnavailable, StoreUnavailable]
+    database.let_through()
+    later = await submitted(batching, "d")
+    database.let_through()
+    assert await later[0] == "did d"
+    assert database.batches == [["a"], ["d"]], "what was refused as not taken was taken"
+
+
+async def test_a_caller_cancelled_while_its_commit_runs_learns_that_it_may_be_done() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit, writing=True)
+    causes: list[type[BaseException]] = []
+
+    async def call(command: str) -> None:
+        try:
+            await batching.submit(command)
+        except asyncio.CancelledError as cancelled:
+            causes.append(type(cancelled))
+            raise
+
+    running = asyncio.create_task(call("a"))
+    await database.started.wait()
+    waiting = asyncio.create_task(call("b"))
+    await checkpoint()
+    running.cancel()
+    waiting.cancel()
+    await asyncio.wait([running, waiting])
+    assert causes == [Interrupted, asyncio.CancelledError]
+    database.let_through()
+    await batching.drain()
+    assert database.batches == [["a"]]
+
+
+async def test_a_batch_that_is_given_up_leaves_nobody_waiting() -> None:
+    database = Database()
+    batching: Batching[str, str] = Batching(database.commit, writing=True)
+    running = await submitted(batching, "a")
+    await database.started.wait()
+    waiting = await submitted(batching, "b")
+    await batching.stop()
+    outcomes = await asyncio.gather(*running, *waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, StoreUnavailable]
+
+
 async def test_drain_returns_when_everything_taken_is_answered() -> None:
     database = Database()
     batching: Batching[str, str] = Batching(database.commit, batch=1)
@@ -190,14 +258,15 @@ async def test_a_drain_that_is_cut_short_leaves_the_commit_alone() -> None:
 
 
 async def test_a_shared_read_is_forgotten_also_if_nobody_stayed_for_its_answer() -> None:
-    gate = asyncio.Event()
+    gate, begun = asyncio.Event(), asyncio.Event()
 
     async def read(_asked: str) -> None:
+        begun.set()
         await gate.wait()
 
     shared = Shared(read)
     asking = asyncio.create_task(shared.submit("a"))
-    await checkpoint()
+    await begun.wait()
     asking.cancel()
     await asyncio.wait([asking])
     assert len(shared) == 1

@@ -10,7 +10,8 @@ import gateway_chap.faults
 import gateway_runspec.faults
 import gateway_scaicontrol.faults
 from registry_gateway import problem
-from registry_gateway.errors import Unstorable
+from registry_gateway.detail import UNAVAILABLE, UNKNOWN
+from registry_gateway.errors import OutcomeUnknown, StoreUnavailable, Unstorable
 from registry_gateway.exchange import Answer
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "request_id": "req_1"}
@@ -29,3 +30,26 @@ def test_what_can_not_be_stored_is_a_422_of_the_gateways_own_endpoints_too() -> 
     answer = problem.fault(Unstorable("the database takes no such values: s3cret"), SCOPE)
     assert answer.status == 422
     assert b"s3cret" not in answer.body
+
+
+FAULTS = [
+    gateway_chap.faults.fault,
+    gateway_runspec.faults.fault,
+    gateway_scaicontrol.faults.fault,
+    problem.fault,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_dialect_says_whether_nothing_was_changed_or_that_it_is_not_known(
+    fault: Callable[[Exception, Scope], Answer], method: str
+) -> None:
+    scope = {**SCOPE, "method": method}
+    refused, unknown = fault(StoreUnavailable("s3cret"), scope), fault(OutcomeUnknown("s3cret"), scope)
+    for answer, words in ((refused, UNAVAILABLE), (unknown, UNKNOWN)):
+        assert answer.status == 503
+        assert (b"retry-after", b"1") in answer.headers
+        assert words.encode() in answer.body
+        assert b"s3cret" not in answer.body
+    assert b"nothing was changed" not in unknown.body
