@@ -33,7 +33,7 @@ ABSENCE = 1.5
 """Seconds without a sign after which no gateway was listening. Each gateway signs once a second."""
 
 RESTART = 0.25
-"""The same for a gateway that starts: it did not listen before, so nearly all of the time since the last sign is one."""
+"""The same for a gateway that starts: it did not listen before, so nearly all the time since the last sign counts."""
 
 SET_BACK = 0.5
 """Seconds a sign may lie in the future before the clock counts as set back. Older versions sign by their own."""
