@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ MEMORY = 60.0
 P99 = 50.0
 """Milliseconds within which 99 of 100 heartbeats of a minute are answered."""
 
-EVENTS = 40_000
-"""Events that are in the log at the beginning."""
+EVENTS, CHUNK = 40_000, 2_000
+"""Events that are in the log at the beginning, and how many of them are written at a time."""
 
 SETTINGS = {
     "REGISTRY_GATEWAY_RATE_LIMIT": "60/m",
@@ -67,23 +68,24 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]
 
 
 async def _fill(url: str) -> None:
+    """Record services that came and went within the last hour."""
+    begin = time.time() - 3600
+    columns = {"dialect": "chap", "actor": "past", "name": "Past", "version": "1.0.0", "detail": "{}"}
     store = Store(url)
     try:
-        await store.write(_record)
+        for first in range(0, EVENTS, CHUNK):
+            rows = [
+                columns
+                | {"at": begin + number * 3600 / EVENTS, "key": f"past-{number // 2}"}
+                | {"kind": EventKind.DEREGISTERED if number % 2 else EventKind.REGISTERED}
+                for number in range(first, first + CHUNK)
+            ]
+            await store.write(partial(_record, rows))
     finally:
         await store.close()
 
 
-def _record(connection: Connection) -> None:
-    """Record services that came and went within the last hour."""
-    begin = time.time() - 3600
-    columns = {"dialect": "chap", "actor": "past", "name": "Past", "version": "1.0.0", "detail": "{}"}
-    rows = [
-        columns
-        | {"at": begin + number * 3600 / EVENTS, "key": f"past-{number // 2}"}
-        | {"kind": EventKind.DEREGISTERED if number % 2 else EventKind.REGISTERED}
-        for number in range(EVENTS)
-    ]
+def _record(rows: Sequence[dict[str, object]], connection: Connection) -> None:
     connection.execute(insert(EventRow), rows)
 
 
