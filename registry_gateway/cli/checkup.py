@@ -80,11 +80,13 @@ async def check(configuration: Configuration, adapters: Sequence[Adapter], remed
 
 async def _of_clocks(core: Core, store: Store) -> list[Finding]:
     before = core.clock.now()
-    theirs, present_at = await store.read(lambda c: (clock.now(c), presence.last(c)))
-    now = core.clock.now()
-    found = installation.of_presence(present_at, now if theirs is None else theirs)
+    theirs, present_at, steps = await store.read(lambda c: (clock.now(c), presence.last(c), events.clock_steps(c)))
+    after = core.clock.now()
+    now = after if theirs is None else theirs
+    found = installation.of_presence(present_at, now)
+    found += installation.of_steps([step for at, step in steps if at > now - WINDOW])
     if theirs is not None:
-        found += installation.of_clock(theirs - (before + now) / 2, "the database's machine")
+        found += installation.of_clock(theirs - (before + after) / 2, "the database's machine")
     return found
 
 

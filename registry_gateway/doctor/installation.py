@@ -1,6 +1,6 @@
 """What is wrong around the registrations: settings, clocks, the database's level, gateways that are not there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from registry_gateway.doctor.addresses import host_of, is_loopback
@@ -9,6 +9,9 @@ from registry_gateway.settings import PREFIX, Settings
 
 SKEW = 5.0
 """Seconds two clocks may differ before it is worth a word: the `Date` of an answer is only exact to one."""
+
+SAID = 3
+"""Most steps of a clock that are named, the last ones."""
 
 ABSENCE = 10.0
 """Seconds without a sign of a gateway, which gives one each second, before it is said that there is none."""
@@ -103,6 +106,16 @@ def of_disk(taken: int, free: int | None) -> list[Finding]:
         f"set {PREFIX}MAX_EVENTS; SQLite's file does not shrink then, but it grows no more."
     )
     return [(error if free < FULL else warning)("disk_nearly_full", summary, advice)]
+
+
+def of_steps(steps: Sequence[float]) -> list[Finding]:
+    """Return what it means that the clock leases are judged by was set by so many seconds, within the last hour."""
+    if not steps:
+        return []
+    said = ", ".join(f"{step:+.1f} s" for step in steps[-SAID:])
+    summary = f"The clock that leases are judged by was set {len(steps)} time(s) within the hour: {said}"
+    advice = "Let NTP correct it in small parts: on the database server, with SQLite on the gateway's machine."
+    return [warning("clock_stepped", summary, advice)]
 
 
 def behind(problem: str, remedy: str) -> Finding:

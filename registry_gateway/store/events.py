@@ -119,6 +119,15 @@ _MOMENT = Prepared(
 )
 
 
+def clock_steps(connection: Connection) -> list[tuple[float, float]]:
+    """Return when the lease clock was set and by how many seconds, oldest first, of the gateway's own last events."""
+    recorded = read(connection, dialect="", key="", limit=_RECENT)
+    return [(e.at, float(step)) for e in recorded if (step := e.detail.get("clock_step")) is not None]
+
+
+_RECENT = 100
+
+
 def span(connection: Connection) -> tuple[int, int]:
     """Return the ids of the first and the last event that are kept; (1, 0) if there is none."""
     first, last = connection.execute(_SPAN).one()

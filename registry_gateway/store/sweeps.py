@@ -55,7 +55,7 @@ def expire(
     events: list[Event] = []
     left = limit
     for dialect, policy in policies.items():
-        left -= _rearm(connection, dialect, now, left)
+        left -= rearm(connection, dialect, now, left)
         taken = _silent(connection, dialect, policy, now, left)
         left -= len(taken)
         events += taken
@@ -63,7 +63,7 @@ def expire(
     return events, left <= 0
 
 
-def _rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
+def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
     """Put off the look at up to `limit` leases that have been renewed since the last one; return how many.
 
     So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.

@@ -83,7 +83,7 @@ async def alive_by_reader(client: httpx.AsyncClient, url: str, clock: ManualCloc
     at = catalogue_reader.listed(client, at=chap_service.iso(clock.now()))
     told["catalogue past"] = {service["key"] for service in (await at)["services"]}
     snapshot, _ = await gateway_of(client).watch.reader.snapshot(Wanted(statuses=()), None)
-    told["watch"] = {service.key for service in snapshot if service.status in ("up", "pending")}
+    told["watch"] = {str(service.key) for service in snapshot if service.status in ("up", "pending")}
     targets = (await client.get("/sd/prometheus?status=up,pending")).json()
     told["discovery"] = {group["labels"]["__meta_registry_gateway_key"] for group in targets} | {"billing"}
     listing = await anyio.to_thread.run_sync(lambda: command(url, "services", "list", "--alive", "--json").stdout)
