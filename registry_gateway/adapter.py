@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 from registry_gateway.accounts import Accounts
 from registry_gateway.body import BodyCutShort
 from registry_gateway.clock import Clock
-from registry_gateway.errors import Interrupted, OutcomeUnknown, StoreUnavailable
+from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable
 from registry_gateway.exchange import NOSNIFF, Answer, methods, request_id
 from registry_gateway.importing import Importer
 from registry_gateway.keys import Keyrings
@@ -164,7 +164,7 @@ class Mounted:
         except asyncio.CancelledError as cancelled:  # the server stops, and has waited for it long enough
             if "status" in scope:  # it is being answered
                 raise
-            stopped = OutcomeUnknown if isinstance(cancelled, Interrupted) else StoreUnavailable
+            stopped = OutcomeUnknown if INTERRUPTED in getattr(cancelled, "__notes__", ()) else StoreUnavailable
             await self._answer(stopped("the gateway stops"), scope, send)
         self._requests.answered(scope, perf_counter() - began)
 

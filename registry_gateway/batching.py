@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from registry_gateway.deadlines import ANSWER_WITHIN
-from registry_gateway.errors import Interrupted, OutcomeUnknown, Overloaded, RegistryError, StoreUnavailable
+from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, Overloaded, RegistryError, StoreUnavailable
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -84,7 +84,6 @@ class Batching(Generic[Asked, Answered]):
             StoreUnavailable: The batch failed, or was not begun within `ANSWER_WITHIN`; nothing of it is in the
                 database.
             OutcomeUnknown: A batch that writes was not done within `ANSWER_WITHIN` of the call.
-            Interrupted: The caller was cancelled while a batch that writes was worked on.
             RegistryError: The item was refused.
         """
         if len(self._waiting) >= self._queue_limit:
@@ -98,10 +97,12 @@ class Batching(Generic[Asked, Answered]):
                 self._look = loop.call_later(LOOK_SECONDS, self._answer_late)
         try:
             return await future
-        except asyncio.CancelledError:
-            if self._late is OutcomeUnknown and any(taken is future for _, taken, _ in self._taken):
-                raise Interrupted from None
-            self._withdrawn = True  # it is not to be taken any longer
+        except asyncio.CancelledError as cancelled:
+            if any(taken is future for _, taken, _ in self._taken):
+                if self._late is OutcomeUnknown:
+                    cancelled.add_note(INTERRUPTED)
+            else:
+                self._withdrawn = True  # it is not to be taken any longer
             raise
 
     @property

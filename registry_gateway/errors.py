@@ -1,7 +1,5 @@
 """What can go wrong in the core. Raised once here, worded by each dialect."""
 
-import asyncio
-
 
 class RegistryError(Exception):
     """Base of the errors a caller is told about.
@@ -140,5 +138,7 @@ class Overloaded(StoreUnavailable):
     code = "overloaded"
 
 
-class Interrupted(asyncio.CancelledError):
-    """The caller was cancelled while its change was worked on: the outcome is unknown."""
+INTERRUPTED = "a change was worked on, and its outcome is unknown"
+"""Note on the `CancelledError` of a caller that was cancelled meanwhile. Without it nothing was changed. A class of its
+own would not do: `asyncio.timeout` knows `CancelledError` alone.
+"""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry_gateway.deadlines import ANSWER_WITHIN, CLOSE_WITHIN, READY_WITHIN, TRANSACTION_WITHIN
 from registry_gateway.errors import (
-    Interrupted,
+    INTERRUPTED,
     OutcomeUnknown,
     Overloaded,
     StoreRefuses,
@@ -184,7 +184,6 @@ class Store:
         Raises:
             StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
             OutcomeUnknown: The database was asked to commit, and what became of that can't be told.
-            Interrupted: The caller was cancelled meanwhile.
         """
         self._commits += 1
         try:
@@ -193,8 +192,9 @@ class Store:
             if self.unwritten is None or error.cause != SLOW:  # a wait that was too long does not say for what
                 self.unwritten = error
             raise
-        except asyncio.CancelledError:
-            raise Interrupted from None
+        except asyncio.CancelledError as cancelled:
+            cancelled.add_note(INTERRUPTED)
+            raise
         self.written_at, self.unwritten = perf_counter(), None
         return answer
 

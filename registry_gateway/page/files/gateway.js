@@ -57,6 +57,14 @@ function exact(_name, value, context) {
   return lossy && context && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
 }
 
+/** Why the gateway can't do its work, in its own words; null if it can, or does not say. */
+export async function unready(signal) {
+  const response = await fetch(`${root}/health/ready`, { cache: "no-store", signal }).catch(() => null);
+  if (response?.status !== 503) return null;
+  const content = await response.json().catch(() => ({}));
+  return content.reason ?? null;
+}
+
 /** A reader of one path after another that keeps the last answer: what hasn't changed is not sent again. */
 export function reader() {
   let known = null;

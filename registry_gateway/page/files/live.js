@@ -1,6 +1,6 @@
 // What changes, as it changes: the catalogue's stream of events, or where there is none, a look every few seconds.
 
-import { ask, now, Problem } from "./gateway.js";
+import { ask, now, Problem, unready } from "./gateway.js";
 import { clockTime } from "./text.js";
 
 const AGES = 15_000; // between two looks at heartbeats, which make no events
@@ -68,6 +68,7 @@ export class Live {
   async lookNow(light, turn) {
     try {
       await this.look(light, this.controller.signal);
+      this.unready = await unready(this.controller.signal);
       if (turn !== this.turn) return "stopped";
       if (this.troubled) this.trouble(null);
       this.troubled = false;
@@ -164,8 +165,7 @@ export class Live {
   }
 
   show(state) {
-    if (state === this.state) return;
-    if (state === "disconnected") this.since = now();
+    if (state === "disconnected" && state !== this.state) this.since = now();
     const words = {
       live: "Live",
       polling: `Looking every ${POLLING / 1000} s`,
@@ -173,7 +173,8 @@ export class Live {
       refused: "Stopped",
     };
     this.state = state;
-    this.shown.textContent = words[state];
+    const text = this.unready && state !== "disconnected" ? `${words[state]}. Not ready: ${this.unready}` : words[state];
+    if (text !== this.shown.textContent) this.shown.textContent = text;
     this.shown.dataset.state = state;
   }
 }
