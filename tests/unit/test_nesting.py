@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -64,18 +65,28 @@ def test_brackets_in_strings_do_not_count() -> None:
     assert decode(json.dumps(value).encode(), ANYTHING) == value
 
 
+def effort(work: Callable[[], object]) -> float:
+    """Seconds of the processor that `work` takes at best: of this thread alone, whatever else the machine does."""
+    efforts = []
+    for _ in range(3):
+        began = time.thread_time()
+        work()
+        efforts.append(time.thread_time() - began)
+    return min(efforts)
+
+
 @pytest.mark.parametrize("inside", ["plain", 'a "quoted" \\ path'])
 def test_ten_thousand_tools_are_looked_through_in_no_time(inside: str) -> None:
     tool = {"name": inside, "inputSchema": {"properties": {"a": {"type": ["integer"]}}}}
     body = json.dumps({"tools": [tool] * 10_000}).encode()
-    started = time.perf_counter()
     assert not nested_deeper(body, MAX_NESTING)
-    assert time.perf_counter() - started < 0.25  # some 5 ms; the rest is for a busy machine
+    assert effort(lambda: nested_deeper(body, MAX_NESTING)) < 5 * effort(
+        lambda: json.loads(body)
+    )
 
 
 @pytest.mark.parametrize("body", [b"[" * 99 + b"]" * 99, b'"\\""', b"{}"], ids=["deep", "quotes", "wide"])
 def test_the_worst_a_body_can_do_is_bounded(body: bytes) -> None:
     megabyte = b"[" + b",".join([body] * (1_048_576 // (len(body) + 1))) + b"]"
-    started = time.perf_counter()
     assert not nested_deeper(megabyte, MAX_NESTING)
-    assert time.perf_counter() - started < 1  # some tens of milliseconds
+    assert effort(lambda: nested_deeper(megabyte, MAX_NESTING)) < 5 * effort(lambda: json.loads(megabyte))
