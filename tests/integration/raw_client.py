@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -100,7 +101,11 @@ class Server:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Client]:
         """A connection to it."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=100)
+        own = socket.socket()
+        own.setblocking(False)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # or the system holds a long answer for us
+        await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", self._port))
+        reader, writer = await asyncio.open_connection(sock=own, limit=100)
         try:
             yield Client(reader, writer)
         finally:

@@ -80,9 +80,7 @@ def test_ten_thousand_tools_are_looked_through_in_no_time(inside: str) -> None:
     tool = {"name": inside, "inputSchema": {"properties": {"a": {"type": ["integer"]}}}}
     body = json.dumps({"tools": [tool] * 10_000}).encode()
     assert not nested_deeper(body, MAX_NESTING)
-    assert effort(lambda: nested_deeper(body, MAX_NESTING)) < 5 * effort(
-        lambda: json.loads(body)
-    )
+    assert effort(lambda: nested_deeper(body, MAX_NESTING)) < 5 * effort(lambda: json.loads(body))
 
 
 @pytest.mark.parametrize("body", [b"[" * 99 + b"]" * 99, b'"\\""', b"{}"], ids=["deep", "quotes", "wide"])
