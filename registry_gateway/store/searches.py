@@ -25,7 +25,6 @@ WAITING = 1_000
 PATIENCE = 1.0
 """Seconds one waits for its turn."""
 
-
 SECONDS = ANSWER_WITHIN - PATIENCE
 """Seconds one may take: on SQLite all of it, on PostgreSQL each of its statements. It may go on for as long when the
 client has left.
@@ -86,18 +85,20 @@ async def limited(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
             await connection.exec_driver_sql(f"SET LOCAL statement_timeout = {SECONDS * 1000:.0f}")
             return await connection.run_sync(work)
         raw = await connection.get_raw_connection()
-        stopping = asyncio.create_task(_stop(raw.driver_connection), name="stop an expensive read")
-        try:
-            return await connection.run_sync(work)
-        finally:
-            stopping.cancel()
+        return await _until_stopped(raw.driver_connection, asyncio.ensure_future(connection.run_sync(work)))
 
 
-async def _stop(driver: Any) -> None:
-    await asyncio.sleep(SECONDS)
-    while True:
-        await driver.interrupt()
-        await asyncio.sleep(_AGAIN_SECONDS)
+async def _until_stopped(driver: Any, running: asyncio.Future[T]) -> T:
+    """Return what `running` returns. When `SECONDS` are over, or nobody waits for it any longer, SQLite is stopped."""
+    try:
+        await asyncio.wait([running], timeout=SECONDS)
+    finally:
+        while not running.done():
+            await driver.interrupt()
+            await asyncio.wait([running], timeout=_AGAIN_SECONDS)
+        if not running.cancelled():
+            running.exception()  # looked at, also where the caller has gone
+    return running.result()
 
 
 def was_stopped(error: Exception) -> bool:

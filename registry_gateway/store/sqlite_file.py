@@ -32,6 +32,7 @@ class SqliteFile:
         self._names = {end: f"{self.path}{end}" for end in ("", *SIDES)}
         self._known: dict[str, Identity] = {}
         self._open = 0
+        self._opened = False
         self._turn = threading.Lock()
 
     def side(self, end: str) -> Path:
@@ -63,6 +64,7 @@ class SqliteFile:
         """Note that there is one more connection. The write-ahead log is there from now on."""
         with self._turn:
             self._open += 1
+            self._opened = True
         for end in ("", *SIDES):
             self._note(end)
 
@@ -85,6 +87,8 @@ class SqliteFile:
         Raises:
             FileLost: They are not. It says what to do.
         """
+        if not self._opened:
+            self._known.clear()  # what an attempt that failed has seen, such as a directory in its place
         for end, known in list(self._known.items()):
             found = self._identity(end)
             if found != known:

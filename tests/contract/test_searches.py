@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio
 import pytest
@@ -53,3 +54,18 @@ async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytes
     found = await asyncio.gather(*running, return_exceptions=True)
     assert {type(outcome) for outcome in found} == {Overloaded}
     assert await store.search(one) == 1
+
+
+async def test_a_search_that_nobody_waits_for_any_longer_is_stopped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "SECONDS", 60.0)
+    search = asyncio.create_task(store.search(endless))
+    await asyncio.sleep(0.3)
+    search.cancel()
+    await asyncio.wait([search])
+    pool: Any = store.engine.sync_engine.pool
+    with anyio.fail_after(20):
+        while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0.01)
+        assert await store.search(one) == 1
