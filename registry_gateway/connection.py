@@ -43,9 +43,6 @@ who close it, and no request meets a connection that is just being closed.
 STOP_PATIENCE_SECONDS = 1.0
 """The same, once the gateway stops, for a client that reads nothing of its answer."""
 
-STOP_ARRIVAL_SECONDS = 5.0
-"""How long the rest of a request is waited for once the gateway stops."""
-
 _HANDSHAKE = b"\x16"
 """What TLS begins with (RFC 8446, 5.1: a record of the type handshake), and no method of HTTP."""
 
@@ -111,7 +108,6 @@ class Connection(Answering):
         """Finish what is being answered, if its reader lets us, and what arrives in time."""
         super().shutdown()
         self._watch.cancel()
-        self._arrival_ends = self.loop.time() + STOP_ARRIVAL_SECONDS
         self._stop()
 
     # --- how much
@@ -218,11 +214,9 @@ class Connection(Answering):
         self._watch = self.loop.call_later(self.patience, self._look)
 
     def _stop(self) -> None:
-        """Look for clients who hold up the stop: they read nothing of an answer, or their request does not end."""
+        """Look for readers who hold up the stop; requests that still arrive are answered in the server's time."""
         if self._stands_still():
             return
-        if self.loop.time() >= self._arrival_ends and not self.transport.is_closing() and self._awaited() is not None:
-            self._give_up()
         self._watch = self.loop.call_later(STOP_PATIENCE_SECONDS, self._stop)
 
     def _stands_still(self) -> bool:

@@ -150,9 +150,8 @@ def test_requests_that_are_not_finished_do_not_hold_up_a_stop(gateway: Gateway) 
         gateway.http.get("/health")
         assert gateway.process.terminate() == 0
         for client in clients:
-            assert answers(client).startswith(b"HTTP/1.1 408 ")
+            assert answers(client).startswith(b"HTTP/1.1 503 ")
     gateway.check_traces()
-    assert "request failed" not in gateway.log()
     gateway.start()
 
 
