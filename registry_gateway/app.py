@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
 from registry_gateway import admin, catalogue, detail, hangup, openapi, prometheus, settings
@@ -21,6 +21,7 @@ from registry_gateway.api_pages import ApiPages
 from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.deadlines import CLOSE_WITHIN
+from registry_gateway.errors import StoreUnavailable
 from registry_gateway.exchange import Answer, Call, json_answer, resource
 from registry_gateway.figures import Figures
 from registry_gateway.forwarded import Forwarded
@@ -54,6 +55,7 @@ class Gateway:
         self.core = core
         self.watch = watch
         self.readiness = readiness
+        self._unstartable: StoreUnavailable | None = None
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
         self._page = page
@@ -68,7 +70,7 @@ class Gateway:
         """Answer a request. `/path/` is `/path`: the clients follow no redirects."""
         if scope["type"] != "http":
             scope.get("state", {})[ABANDONED] = self.core.registry.meters.abandoned
-            await self._lifespan(scope, receive, send)
+            await self._lifespan(scope, receive, partial(self._tell, send))
             return
         path: str = scope["path"]
         as_sent: bytes = scope.get("raw_path") or b""
@@ -86,6 +88,12 @@ class Gateway:
         scope["app"] = self  # makes Starlette's router raise 404 and 405 instead of wording them
         scope["settings"] = self.core.settings
         await self._mounts.get(path.partition("/")[2].partition("/")[0], self._own)(scope, receive, send)
+
+    async def _tell(self, send: Send, message: Message) -> None:
+        """Pass on how start and stop went; that the database does not work is one line, and no traceback."""
+        if message["type"] == "lifespan.startup.failed" and self._unstartable is not None:
+            message = {**message, "message": f"the gateway can't start: {self._unstartable}"}
+        await send(message)
 
     def _routes(self) -> Sequence[Route]:
         return [
@@ -115,7 +123,11 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
         core = self.core
-        await core.registry.start()
+        try:
+            await core.registry.start()
+        except StoreUnavailable as error:
+            self._unstartable = error
+            raise
         await self.readiness.problem()  # it has its connection from now on, before others take them all
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
         published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")

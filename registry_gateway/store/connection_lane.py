@@ -10,9 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransactio
 
 from registry_gateway.deadlines import COMMIT_WITHIN
 from registry_gateway.errors import OutcomeUnknown, RegistryError
+from registry_gateway.store.alive import answers
 from registry_gateway.store.fate import XID, Fate, Session, session, settled
 
 T = TypeVar("T")
+
+IDLE_SECONDS = 5.0
+"""Seconds after which a connection that was not used is looked at before it is."""
 
 SETTLE_WITHIN = COMMIT_WITHIN - 0.2
 """Seconds in which it must be found out what became of a COMMIT, so that whoever waits for it is still told."""
@@ -21,7 +25,14 @@ SETTLE_WITHIN = COMMIT_WITHIN - 0.2
 class ConnectionLane:
     """A lane for PostgreSQL: a connection of the pool that stays checked out."""
 
-    def __init__(self, engine: AsyncEngine, *, by_key: bool, writing: bool = False) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        by_key: bool,
+        writing: bool = False,
+        connected: Callable[[], None] | None = None,
+    ) -> None:
         """Take the engine; the connection is made with the first transaction.
 
         Args:
@@ -30,15 +41,19 @@ class ConnectionLane:
                 small, and reads a large one from end to end until statistics tell it otherwise; so the plans that
                 are never right here are switched off.
             writing: Whether its transactions write, so that it matters what became of a COMMIT.
+            connected: Called whenever a connection was made.
         """
         self._engine = engine
         self._by_key = by_key
         self._writing = writing
+        self._connected = connected
         self._connection: AsyncConnection | None = None
         self._driver: Any = None
         self._session: Session | None = None
         self._unsettled: tuple[Session, int | None] | None = None
         self._turn = asyncio.Lock()
+        self._used_at = 0.0
+        self._retired = False
 
     async def run(self, work: Callable[[Connection], T], limit: float | None) -> T:
         """Run `work` in a transaction on the lane's connection. See `Lane.run`.
@@ -60,6 +75,8 @@ class ConnectionLane:
     async def _transact(self, work: Callable[[Connection], T], deadline: float | None) -> T:
         if self._unsettled is not None:
             await self._wait_for_earlier(deadline)
+        if self._retired or self._idle():
+            await self._look_at_connection()
         kept = self._connection
         try:
             transaction, answer = await self._begin(work, deadline)
@@ -68,6 +85,7 @@ class ConnectionLane:
                 raise
             transaction, answer = await self._begin(work, deadline)
         await self._commit(transaction)
+        self._used_at = asyncio.get_running_loop().time()
         return answer
 
     async def _begin(self, work: Callable[[Connection], T], deadline: float | None) -> tuple[AsyncTransaction, T]:
@@ -145,8 +163,27 @@ class ConnectionLane:
 
     # --- the connection
 
+    def retire(self) -> None:
+        """Have the next transaction use a new connection: the server that takes writes may be another by now."""
+        self._retired = True
+
+    def _idle(self) -> bool:
+        return self._connection is not None and asyncio.get_running_loop().time() - self._used_at > IDLE_SECONDS
+
+    async def _look_at_connection(self) -> None:
+        """Drop the connection if it is not to be used any longer, or if nothing comes back over it.
+
+        Something between here and the server may have forgotten a connection that was idle, without a word.
+        """
+        if self._retired or not await answers(self._driver):
+            self._retired = False
+            self.cut()
+            await self._drop()
+
     async def _connect(self) -> AsyncConnection:
         connection = await self._engine.connect()
+        if self._connected is not None:
+            self._connected()
         self._driver = (await connection.get_raw_connection()).driver_connection
         if self._by_key:
             async with connection.begin():
@@ -177,4 +214,5 @@ class ConnectionLane:
     async def close(self) -> None:
         """Give the connection back, after the transaction that may be running."""
         async with self._turn:
+            self.cut()
             await self._drop()

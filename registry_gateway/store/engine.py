@@ -25,7 +25,7 @@ from registry_gateway.errors import (
 )
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Transactions
-from registry_gateway.store import libpq, postgresql, searches, sqlite
+from registry_gateway.store import alive, libpq, postgresql, searches, sqlite
 from registry_gateway.store.causes import SLOW, cause_of
 from registry_gateway.store.connection_lane import ConnectionLane
 from registry_gateway.store.lane import Lane
@@ -45,6 +45,9 @@ ATTEMPTS = 5
 """How often a transaction that lost a race (unique key, deadlock, serialization) is run before giving up."""
 
 _RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
+
+READ_ONLY = "25006"
+"""SQLSTATE of a server that takes no writes: a standby, perhaps since a failover."""
 
 _BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
 
@@ -129,8 +132,9 @@ class Store:
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
+            alive.ping_quickly(self.engine)
             self._looker = ConnectionLane(self.engine, by_key=True)
-            self._writer = ConnectionLane(self.engine, by_key=True, writing=True)
+            self._writer = ConnectionLane(self.engine, by_key=True, writing=True, connected=self._reconnect)
             self._plain = None
             self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._lanes = (self._finder, self._scanner, self._looker, self._writer)
@@ -239,6 +243,14 @@ class Store:
             self._commits = 0
             await self.read(sqlite.work_in)
 
+    def _reconnect(self) -> None:
+        """Have all that reads make new connections, since the one that writes has: it may lead to another server."""
+        for lane in (self._finder, self._scanner, self._looker):
+            lane.retire()
+        disposing = asyncio.create_task(self.engine.dispose(), name="dispose")
+        self._later.add(disposing)
+        disposing.add_done_callback(self._later.discard)
+
     def cut(self) -> None:
         """Give up the transactions that are running on the lanes."""
         for lane in self._lanes:
@@ -250,8 +262,7 @@ class Store:
             async with asyncio.timeout(CLOSE_WITHIN / 2):
                 if self._later:
                     await asyncio.wait(self._later)
-                for lane in self._lanes:
-                    await lane.close()
+                await asyncio.gather(*(lane.close() for lane in self._lanes))
         except TimeoutError:
             log.warning("the database does not answer; its connections are cut off")
             self.cut()
@@ -267,6 +278,8 @@ class Store:
             answer = await (run(work, limit) if self.file is None else self._on_file(self.file, lane, run, work, limit))
         except (SQLAlchemyError, sqlite3.Error, OSError, StoreRefuses) as error:
             meaning = translated(error, self.file)
+            if getattr(getattr(error, "orig", None), "sqlstate", None) == READ_ONLY:
+                self._writer.retire()
             if isinstance(meaning, StoreUnavailable) and not isinstance(meaning, LostRace | Overloaded):
                 self._transactions.failed(lane)
             if meaning is error:

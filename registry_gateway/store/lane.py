@@ -30,6 +30,10 @@ class Lane(Protocol):
         """
         ...
 
+    def retire(self) -> None:
+        """Have the next transaction use a new connection."""
+        ...
+
     def cut(self) -> None:
         """Give up the transaction that may be running."""
         ...

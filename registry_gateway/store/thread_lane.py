@@ -97,6 +97,9 @@ class ThreadLane:
             certain = nothing_changed or not self._writing
             attempt.future.set_exception(TimeoutError(_given_up()) if certain else OutcomeUnknown(_UNCERTAIN))
 
+    def retire(self) -> None:
+        """Do nothing: a file is where it is."""
+
     def cut(self) -> None:
         """Interrupt the statement that may be running."""
         if self._connection is not None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from registry_gateway.detail import UNAVAILABLE
 from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.polling import wait_until
 
@@ -61,19 +60,3 @@ def test_an_idle_connection_does_not_hold_it_up(gateway: Gateway) -> None:
         assert gateway.process.terminate() == 0
 
         assert time.monotonic() - asked_at < 5
-
-
-def test_a_request_that_never_ends_is_refused_in_its_dialects_words(gateway: Gateway) -> None:
-    head = (
-        "POST /instances HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(BODY)}\r\nExpect: 100-continue\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as client:
-        client.sendall(head.encode())
-        assert client.recv(1024).startswith(b"HTTP/1.1 100 ")
-        assert gateway.process.terminate() == 0
-        answer = b"".join(iter(lambda: client.recv(4096), b""))
-    assert answer.startswith(b"HTTP/1.1 503 "), answer
-    assert UNAVAILABLE.encode() in answer
-    gateway.check_traces()
-    gateway.start()

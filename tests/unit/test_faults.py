@@ -1,18 +1,22 @@
 """What the core raises, as each dialect words it where the wire has no way to provoke it."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 import pytest
-from starlette.types import Scope
+from starlette.types import Message, Scope
 
 import gateway_chap.faults
 import gateway_runspec.faults
 import gateway_scaicontrol.faults
 from registry_gateway import problem
+from registry_gateway.adapter import Mount, Mounted
 from registry_gateway.detail import UNAVAILABLE, UNKNOWN
-from registry_gateway.errors import OutcomeUnknown, StoreUnavailable, Unstorable
-from registry_gateway.exchange import Answer
+from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable, Unstorable
+from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.figures import Figures
+from registry_gateway.meters import Requests
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "request_id": "req_1"}
 FLAW = {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}
@@ -53,3 +57,37 @@ def test_every_dialect_says_whether_nothing_was_changed_or_that_it_is_not_known(
         assert words.encode() in answer.body
         assert b"s3cret" not in answer.body
     assert b"nothing was changed" not in unknown.body
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("noted", "words"), [(True, UNKNOWN), (False, UNAVAILABLE)])
+def test_a_request_that_is_cancelled_at_a_stop_is_answered_in_its_dialects_words(
+    fault: Callable[[Exception, Scope], Answer], noted: bool, words: str
+) -> None:
+    sent: list[Message] = []
+
+    async def hanging(_call: Call) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cancelled:
+            if noted:
+                cancelled.add_note(INTERRUPTED)
+            raise
+        return Answer(200)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def stopped() -> None:
+        mounted = Mounted("x", Mount([resource("/", POST=hanging)], fault), Requests(Figures(), "x", {}))
+        request = asyncio.create_task(mounted({**SCOPE, "headers": []}, receive, send))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        await request
+
+    asyncio.run(stopped())
+    assert sent[0]["status"] == 503
+    assert words.encode() in sent[1]["body"]
