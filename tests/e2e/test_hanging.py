@@ -4,10 +4,14 @@ Writes and what can't be read are refused within ten seconds, what can be read i
 gateway within ten seconds, whatever hangs.
 """
 
+import os
+import shutil
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +200,38 @@ def test_a_role_that_may_not_delete_is_not_ready(tmp_path: Path) -> None:
             assert unready(owner)() is None
         finally:
             gateway.close()
+
+
+@contextmanager
+def small_disk(directory: Path) -> Iterator[Path]:
+    """A file system of its own with little room; only root may have one."""
+    directory.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", directory], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None or os.getuid() != 0, reason="only root may mount a file system")
+def test_a_full_disk_is_not_ready_for_writes(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, serving(tmp_path, f"sqlite:///{disk / 'registry.db'}") as gateway:
+        filler = disk / "filler"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        number = count()
+        reason = wait_until(
+            lambda: ask(gateway.port, chap(f"more-{next(number)}")).status == 503 and unready(gateway)(),
+            "it is not ready",
+            evidence=gateway.log,
+        )
+        assert reason.endswith(": the disk is full")
+        assert ask(gateway.port, get("/health/ready?for=reads")).status == 200
+        filler.unlink()
+        wait_until(lambda: unready(gateway)() is None, "it is ready again", evidence=gateway.log)
+        assert ask(gateway.port, chap("after")).status == 200
