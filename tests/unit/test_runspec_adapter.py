@@ -20,6 +20,7 @@ def test_names_and_flags_of_the_settings() -> None:
         "api_key_file": ("REGISTRY_GATEWAY_RUNSPEC_API_KEY_FILE", None, False),
         "heartbeat_interval": ("REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL", None, False),
         "max_instances": ("REGISTRY_GATEWAY_RUNSPEC_MAX_INSTANCES", None, False),
+        "max_tools": ("REGISTRY_GATEWAY_RUNSPEC_MAX_TOOLS", None, False),
         "protect_reads": ("REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS", None, False),
     }
 
