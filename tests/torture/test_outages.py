@@ -1,0 +1,104 @@
+"""Long stalls, crash loops and clocks that are set, with the default lease and real processes: no living service
+loses its lease. The short ones are in `tests/contract/test_stalls.py` and `tests/e2e`.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.gateway import CHAP_TTL, Gateway, running_gateway
+from tests.e2e.living import Living
+from tests.e2e.postgresql_server import primary_and_standby
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+
+DEFAULT_LEASE = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "30"}
+
+LEASE = 6.0
+"""Seconds of a lease where clocks are set: such a gateway asks for the time slowly, and so starts slowly."""
+
+STALL = 40.0
+"""Seconds that nothing can be written: longer than the default lease."""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway on SQLite with the default lease."""
+    with running_gateway(tmp_path, DEFAULT_LEASE) as gateway:
+        yield gateway
+
+
+def test_a_lock_that_is_held_for_longer_than_the_default_lease(gateway: Gateway, tmp_path: Path) -> None:
+    living = Living(gateway)
+    with living.heartbeats():
+        living.look(2)
+        other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None, timeout=5)
+        other.execute("BEGIN IMMEDIATE")
+        living.look(STALL)
+        other.close()
+        living.look(35)
+    living.check()
+
+
+def test_a_standby_that_confirms_nothing_for_longer_than_the_default_lease(tmp_path: Path) -> None:
+    with primary_and_standby() as (primary, standby):
+        settings = {**DEFAULT_LEASE, "REGISTRY_GATEWAY_DATABASE_URL": primary.url()}
+        gateway = Gateway(tmp_path, settings, options=("--migrate",))
+        try:
+            gateway.start()
+            living = Living(gateway)
+            with living.heartbeats():
+                living.look(2)
+                standby.freeze()
+                living.look(STALL)
+                standby.thaw()
+                living.look(35)
+            living.check()
+            gateway.finish()
+        finally:
+            standby.thaw()
+            gateway.close()
+
+
+def test_a_crash_loop_of_a_minute(tmp_path: Path) -> None:
+    with running_gateway(tmp_path) as gateway:
+        living = Living(gateway)
+        with living.heartbeats():
+            for _ in range(20):
+                gateway.kill()
+                time.sleep(2)
+                gateway.start()
+                time.sleep(0.15)
+            living.look(CHAP_TTL + 1)
+        living.check()
+
+
+@pytest.mark.skipif(not FAKETIME.exists(), reason="faketime is not installed")
+@pytest.mark.parametrize("step", [30, -30, 40, -40, 3600, -3600, 86_400])
+def test_a_clock_that_is_set(tmp_path: Path, step: int) -> None:
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    faked = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # newer releases call it so
+    }
+    with running_gateway(tmp_path, faked | {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{LEASE:g}"}) as gateway:
+        living = Living(gateway)
+        body = {"url": "http://host:1", "info": {"id": "dead", "display_name": "Dead"}}
+        assert gateway.http.post("/v2/services/$register", json=body).status_code == 200
+        with living.heartbeats():
+            living.look(1)
+            offset.write_text(f"{step:+d}")
+            living.look(2 * LEASE + 3)
+            assert "dead" not in {service["id"] for service in gateway.listed("/v2/services")["services"]}
+            gateway.kill()
+            time.sleep(LEASE + 1)  # an outage after it costs nothing either
+            gateway.start()
+            living.look(LEASE + 1)
+        living.check()
