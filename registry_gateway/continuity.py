@@ -29,8 +29,8 @@ FAREWELL = 1.0
 """Seconds that the last sign of a process may take."""
 
 LONGEST = 60.0
-"""Seconds a sign may come to take: with very many leases to extend one needs more than the first attempt has, and each
-attempt that fails gives the next one more.
+"""Most seconds a sign may take. With very many leases to extend one needs more than `TRANSACTION_WITHIN`. A start has
+all of it, since no request waits for that. Otherwise an attempt that was too short gives the next one twice the time.
 """
 
 log = logging.getLogger("registry_gateway.events")
@@ -57,6 +57,7 @@ class Continuity:
 
     async def start(self) -> None:
         """Sign as a gateway that starts: all of the time since the last sign counts as an absence, however short."""
+        self._limit = LONGEST
         await self._sign(RESTART, _nothing, first=True)
 
     async def resume(self) -> None:
@@ -78,9 +79,10 @@ class Continuity:
 
     async def _sign(self, absence: float, work: Callable[[Connection, float], T], *, first: bool = False) -> T:
         statement = presence.resume if first else presence.sign
+        readings: list[Reading] = []
 
-        def transaction(connection: Connection) -> tuple[T, Sign | None, list[Reading]]:
-            readings: list[Reading] = []
+        def transaction(connection: Connection) -> tuple[T, Sign | None]:
+            readings.clear()  # an attempt that lost a race is run again
             asked_at = self._clock.monotonic()
 
             def stepped(now: float) -> float:
@@ -92,12 +94,13 @@ class Continuity:
             answer = work(connection, lease_clock.read(connection, self._clock) if sign is None else sign.now)
             if sign is not None:
                 events.record(connection, sign.events)  # last, as all events
-            return answer, sign, readings
+            return answer, sign
 
         try:
-            answer, sign, readings = await self._store.write(transaction, self._limit)
+            answer, sign = await self._store.write(transaction, self._limit)
         except StoreUnavailable:
-            self._limit = min(2 * self._limit, LONGEST)
+            if readings:  # else the database hangs, and a longer limit would only delay the next connection
+                self._limit = min(2 * self._limit, LONGEST)
             raise
         self._limit = TRANSACTION_WITHIN
         for reading in readings:
