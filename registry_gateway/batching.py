@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from registry_gateway.deadlines import ANSWER_WITHIN
-from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, Overloaded, RegistryError, StoreUnavailable
+from registry_gateway.errors import INTERRUPTED, SLOW, OutcomeUnknown, Overloaded, RegistryError, StoreUnavailable
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -190,7 +190,7 @@ class Batching(Generic[Asked, Answered]):
 def _fail(futures: Iterable[asyncio.Future[Answered]], kind: type[StoreUnavailable], message: str) -> None:
     for future in futures:
         if not future.done():
-            future.set_exception(kind(message, "it does not answer in time"))
+            future.set_exception(kind(message, SLOW))
 
 
 class Shared(Generic[Asked, Answered]):

@@ -86,13 +86,18 @@ class Ambiguous(RegistryError):
     code = "ambiguous"
 
 
+SLOW = "it does not answer in time"
+UNNAMED = "the log of the gateway has the cause"
+"""Causes of `StoreUnavailable`, in words that may be shown to clients."""
+
+
 class StoreUnavailable(RegistryError):
     """The database can't be reached or refuses to work; nothing was changed. Trying again may help."""
 
     code = "store_unavailable"
 
-    def __init__(self, message: str, cause: str = "the log of the gateway has the cause") -> None:
-        """Take what the log says, and the cause in words that may be shown to anybody."""
+    def __init__(self, message: str, cause: str = UNNAMED) -> None:
+        """Take what the log says, and the cause in words that may be shown to clients."""
         super().__init__(message)
         self.cause = cause
 

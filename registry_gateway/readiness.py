@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from registry_gateway import migrate
 from registry_gateway.batching import Shared
 from registry_gateway.deadlines import READY_WITHIN, UNWRITTEN_SECONDS
-from registry_gateway.errors import StoreRefuses, StoreUnavailable
+from registry_gateway.errors import SLOW, StoreRefuses, StoreUnavailable
 from registry_gateway.store.engine import Store
 
 
@@ -37,7 +37,7 @@ class Readiness:
             async with asyncio.timeout(READY_WITHIN):
                 unmigrated, unprivileged = await self._looks.submit(None)
         except TimeoutError:
-            return Problem("the database can't be read: it does not answer in time")
+            return Problem(f"the database can't be read: {SLOW}")
         except StoreUnavailable as error:
             return Problem(f"the database can't be read: {error.cause}", not isinstance(error, StoreRefuses))
         if unmigrated is not None:

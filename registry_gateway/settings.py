@@ -17,7 +17,7 @@ from registry_gateway.masking import MASK
 from registry_gateway.rate import Rate, parse
 from registry_gateway.service_links import is_service_link
 from registry_gateway.store import libpq
-from registry_gateway.store.engine import async_url
+from registry_gateway.store.database_url import async_url
 
 PREFIX = "REGISTRY_GATEWAY_"
 

@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_gateway import migrate
 from registry_gateway.errors import AlreadyExists, StoreUnavailable
-from registry_gateway.store.engine import Store, translated
+from registry_gateway.store.engine import Store
+from registry_gateway.store.meaning import translated
 from registry_gateway.store.tables import PresenceRow, Table
 
 CHUNK = 1000

@@ -1,4 +1,4 @@
-"""The database: how it is reached, how a transaction runs, and which of its errors mean what."""
+"""The database: how it is reached, and how a transaction runs."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,13 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry_gateway.deadlines import ANSWER_WITHIN, CLOSE_WITHIN, READY_WITHIN, TRANSACTION_WITHIN
 from registry_gateway.errors import (
     INTERRUPTED,
+    SLOW,
     OutcomeUnknown,
     Overloaded,
     StoreRefuses,
@@ -26,9 +26,10 @@ from registry_gateway.errors import (
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Transactions
 from registry_gateway.store import alive, libpq, postgresql, searches, sqlite
-from registry_gateway.store.causes import SLOW, cause_of
 from registry_gateway.store.connection_lane import ConnectionLane
+from registry_gateway.store.database_url import async_url
 from registry_gateway.store.lane import Lane
+from registry_gateway.store.meaning import READ_ONLY, LostRace, translated
 from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
 from registry_gateway.store.thread_lane import ThreadLane
@@ -43,40 +44,6 @@ _Run = Callable[[Callable[[Connection], T], float | None], Awaitable[T]]
 
 ATTEMPTS = 5
 """How often a transaction that lost a race (unique key, deadlock, serialization) is run before giving up."""
-
-_RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
-
-READ_ONLY = "25006"
-"""SQLSTATE of a server that takes no writes: a standby, perhaps since a failover."""
-
-_BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
-
-SQLITE, POSTGRESQL = "sqlite+aiosqlite", "postgresql+asyncpg"
-_DRIVERS = {"sqlite": SQLITE, "postgres": POSTGRESQL, "postgresql": POSTGRESQL}
-
-
-def async_url(url: str) -> URL:
-    """Return `url` with the driver this project uses; of PostgreSQL's only what says which database is meant.
-
-    Raises:
-        ValueError: With one line for the operator, if the URL can't be read or names another database.
-    """
-    scheme, found, _ = url.partition("://")
-    family = scheme.partition("+")[0]
-    if not found:
-        raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)")
-    if family not in _DRIVERS:
-        raise ValueError(f"database {family!r} is not supported (sqlite and postgresql are)")
-    if _DRIVERS[family] == POSTGRESQL:
-        address = libpq.parse(url)
-        return URL.create(POSTGRESQL, username=address.user, database=address.database)
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)") from None
-    if parsed.database in (None, "", ":memory:"):
-        raise ValueError("an in-memory SQLite database forgets; name a file: sqlite:///registry.db")
-    return parsed.set(drivername=SQLITE)
 
 
 class Store:
@@ -326,46 +293,3 @@ async def _within(
     if not done:
         raise TimeoutError("the database took too long to read")
     return task.result()
-
-
-class LostRace(StoreUnavailable):
-    """Another process changed the same rows first; the transaction was rolled back and may be run again."""
-
-
-def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavailable | Unstorable:
-    """Return what an error of a driver means to those who asked: a lost race, bad values, a database that refuses, or
-    one that is out of use for now. `file` is the database's, if it is SQLite.
-    """
-    if isinstance(error, StoreRefuses):
-        return error
-    if isinstance(error, FileLost):
-        return StoreRefuses(str(error), str(error))
-    state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
-        return LostRace(f"lost a race in the database: {_first_line(error)}")
-    if searches.was_stopped(error):
-        return Overloaded(f"It took more than {searches.SECONDS:g} s and was given up; ask for less, or try later")
-    if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
-        return Unstorable(f"the database takes no such values: {_first_line(error)}")
-    flaw = sqlite.flaw(error, file) if file is not None else None
-    if flaw is not None:
-        return StoreRefuses(flaw, flaw)
-    if remedy := _remedy(error, state):
-        doing = postgresql.doing(getattr(error, "statement", None))
-        return StoreRefuses(
-            f"the database refuses {doing}: {_first_line(error)}; {remedy}", f"it refuses {doing}; {remedy}"
-        )
-    where = "the database" if file is None else f"the database {file.path}"
-    return StoreUnavailable(f"{where} is unavailable: {_first_line(error)}", cause_of(error))
-
-
-def _remedy(error: Exception, state: str) -> str | None:
-    """Return what the operator can do about an error, if trying again does not help."""
-    if sqlite.name_of(error).startswith(sqlite.REFUSALS):
-        return "run: registry-gateway db check"
-    return postgresql.remedy(state, _first_line(error)) if state else None
-
-
-def _first_line(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return (str(cause).strip() or cause_of(cause)).splitlines()[0]

@@ -10,8 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_gateway.model import Event
-from registry_gateway.store.engine import Store, translated
+from registry_gateway.store.engine import Store
 from registry_gateway.store.events import event_of
+from registry_gateway.store.meaning import translated
 from registry_gateway.store.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 

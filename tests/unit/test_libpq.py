@@ -3,7 +3,7 @@
 import pytest
 
 from registry_gateway.store import libpq
-from registry_gateway.store.engine import async_url
+from registry_gateway.store.database_url import async_url
 
 NOTHING: dict[str, str] = {}
 
