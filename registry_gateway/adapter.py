@@ -22,13 +22,14 @@ from registry_gateway.accounts import Accounts
 from registry_gateway.body import BodyCutShort
 from registry_gateway.clock import Clock
 from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable
-from registry_gateway.exchange import NOSNIFF, Answer, methods, request_id
+from registry_gateway.exchange import NOSNIFF, Answer, request_id
 from registry_gateway.importing import Importer
 from registry_gateway.keys import Keyrings
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.meters import Requests
 from registry_gateway.operation import Operation
 from registry_gateway.registry import Registry
+from registry_gateway.routing import methods
 from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"

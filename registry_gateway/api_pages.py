@@ -15,9 +15,10 @@ from starlette.routing import Route
 from registry_gateway import openapi
 from registry_gateway.adapter import Mount
 from registry_gateway.browsers import for_browsers
-from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.exchange import Answer, Call
 from registry_gateway.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 from registry_gateway.rendered import Rendered
+from registry_gateway.routing import resource
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "

@@ -22,7 +22,7 @@ from registry_gateway.catalogue.watch import Watch
 from registry_gateway.clock import Clock, SystemClock
 from registry_gateway.deadlines import CLOSE_WITHIN
 from registry_gateway.errors import StoreUnavailable
-from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer
 from registry_gateway.figures import Figures
 from registry_gateway.forwarded import Forwarded
 from registry_gateway.keys import Keyrings
@@ -32,6 +32,7 @@ from registry_gateway.page import Page
 from registry_gateway.readiness import Readiness
 from registry_gateway.reaper import keep_house
 from registry_gateway.registry import Registry
+from registry_gateway.routing import resource
 from registry_gateway.settings import Configuration, SettingsError
 from registry_gateway.store.engine import Store
 

@@ -11,6 +11,7 @@ from registry_gateway.errors import RegistryError, TooMany
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.model import Event, Registration, Version
 from registry_gateway.store import events, offers, registrations, subscriptions
+from registry_gateway.store.versions import histories
 
 
 def apply(
@@ -119,7 +120,7 @@ def _histories(
             news = command.version is not None and command.version != held.version
             if news or held.version_due is not None:
                 changing.add((held.dialect, held.key))
-    return registrations.histories(connection, changing) if changing else {}
+    return histories(connection, changing) if changing else {}
 
 
 class _Room:

@@ -22,13 +22,11 @@ from registry_gateway.commands import (
     Unknown,
 )
 from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed
+from registry_gateway.happenings import differences, happened, revival, shortened, unrecorded_lapse, version_change
 from registry_gateway.lease import REVOKED, LeasePolicy
-from registry_gateway.model import GATEWAY, Actor, Event, EventKind, Registration, Version
+from registry_gateway.model import Event, EventKind, Registration, Version
 
 replace = msgspec.structs.replace
-
-REASON = 1024
-"""Characters of a reason that an event holds."""
 
 VERSION_INTERVAL = 10.0
 """Seconds in which heartbeats cause at most one event `version_changed` for a registration."""
@@ -61,54 +59,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     recorded: Version | None = None
 
 
-def happened(
-    kind: EventKind,
-    registration: Registration,
-    actor: Actor,
-    now: float,
-    reason: str | None = None,
-    **detail: str | float | None,
-) -> Event:
-    """Return an event about `registration`; its id is given by the database."""
-    return Event(
-        id=0,
-        at=now,
-        kind=kind,
-        dialect=registration.dialect,
-        key=registration.key,
-        actor=actor.name,
-        address=actor.address,
-        request_id=actor.request_id,
-        reason=reason,
-        detail=detail,
-        name=registration.name,
-        version=registration.version,
-        location=registration.address,
-    )
-
-
-def lapse(registration: Registration, now: float) -> Event:
-    """Return the event that tells of the lapse of a lease, with when and why."""
-    held = registration.lease
-    reason = f"not heard of for {now - held.last_seen:.1f} s, with a lease of {held.ttl:g} s"
-    return happened(
-        EventKind.EXPIRED,
-        registration,
-        GATEWAY,
-        now,
-        reason,
-        last_seen=held.last_seen,
-        expires_at=held.expires_at,
-    )
-
-
-def _lapse_if_unrecorded(before: Registration, now: float) -> list[Event]:
-    """A lapse nobody has recorded yet belongs into the log before what follows it."""
-    if before.lease.alive(now) or before.lease.stage != 0:
-        return []
-    return [lapse(before, now)]
-
-
 def _own(before: Registration, owner: str | None) -> None:
     if before.owner is not None and before.owner != owner:
         raise NotOwner(f"{before.key} was registered by another account")
@@ -128,7 +78,7 @@ def register(
     events: list[Event] = []
     anew = before is not None and policy.ends_at_lapse and not before.lease.alive(now)
     if before is not None and anew:
-        events, before = _lapse_if_unrecorded(before, now), None
+        events, before = unrecorded_lapse(before, now), None
     if command.mode == "update" and (before is None or before.lease.stage == REVOKED):
         raise NotRegistered(f"{command.key} is not registered")
     if before is not None:
@@ -166,10 +116,10 @@ def register(
             )
         )
     elif before is not None:
-        events += _revival(before, command.actor, now)
-        events.append(happened(EventKind.UPDATED, after, command.actor, now, **_differences(before, after)))
+        events += revival(before, command.actor, now)
+        events.append(happened(EventKind.UPDATED, after, command.actor, now, **differences(before, after)))
         if old != after.version:
-            events.append(_version_change(old, after, command.actor, now))
+            events.append(version_change(old, after, command.actor, now))
     return Decision(
         after=after,
         recorded=None if old == after.version else Version(after.version, now),
@@ -180,22 +130,8 @@ def register(
     )
 
 
-def _differences(before: Registration, after: Registration) -> dict[str, str | None]:
-    """Return what a re-registration changed of what people look for, as old and new."""
-    changed: dict[str, str | None] = {}
-    for field in ("name", "address"):
-        old, new = getattr(before, field), getattr(after, field)
-        if old != new:
-            changed |= {f"old_{field}": old, f"new_{field}": new}
-    return changed
-
-
 def _last_version(before: Registration, history: Sequence[Version]) -> str:
     return history[-1].version if history else before.version
-
-
-def _version_change(old: str | None, after: Registration, actor: Actor, now: float) -> Event:
-    return happened(EventKind.VERSION_CHANGED, after, actor, now, old=old, new=after.version)
 
 
 def _version_due(history: Sequence[Version], now: float) -> float | None:
@@ -207,19 +143,6 @@ def _version_due(history: Sequence[Version], now: float) -> float | None:
         return None
     last = history[-1].since
     return last + VERSION_INTERVAL if abs(now - last) < VERSION_INTERVAL else None
-
-
-def _revival(before: Registration, actor: Actor, now: float) -> list[Event]:
-    """Return the events of a sign of life after the deadline (none if it came in time)."""
-    if before.lease.alive(now):
-        return []
-    late = max(0.0, now - before.lease.expires_at)
-    was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease had lapsed"
-    reason = f"heard of {late:.1f} s {was}"
-    return [
-        *_lapse_if_unrecorded(before, now),
-        happened(EventKind.RECOVERED, before, actor, now, reason),
-    ]
 
 
 def renew(
@@ -235,7 +158,7 @@ def renew(
     _own(before, command.owner)
     if not before.lease.alive(now) and policy.late_renewal == "refuse":
         return Decision(after=before, outcome=Lapsed(before))
-    events = _revival(before, command.actor, now)
+    events = revival(before, command.actor, now)
     after = replace(before, lease=leases.renewed(before.lease, now), version_due=None)
     if command.version is not None and command.version != before.version:
         after = replace(after, version=command.version, updated_at=now)
@@ -244,7 +167,7 @@ def renew(
         due = _version_due(history, now)
         if due is None:
             news = Version(after.version, now)
-            events.append(_version_change(old, after, command.actor, now))
+            events.append(version_change(old, after, command.actor, now))
         after = replace(after, version_due=due)
     if command.reported is not None and command.reported != before.reported:
         after = replace(after, reported=command.reported)
@@ -263,13 +186,6 @@ def advertise(before: Registration | None, command: Advertise, policy: LeasePoli
     )
 
 
-def _shortened(reason: str | None) -> str | None:
-    """Return a reason as it is recorded: what is too long is cut and says so."""
-    if reason is None or len(reason) <= REASON:
-        return reason
-    return f"{reason[:REASON]}… ({len(reason)} characters)"
-
-
 def deregister(
     before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
 ) -> Decision:
@@ -281,8 +197,8 @@ def deregister(
         _own(held, command.owner)
     if subscribers:
         raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
-    event = happened(EventKind.DEREGISTERED, held, command.actor, now, _shortened(command.reason))
-    recorded = [*_lapse_if_unrecorded(held, now), event]
+    event = happened(EventKind.DEREGISTERED, held, command.actor, now, shortened(command.reason))
+    recorded = [*unrecorded_lapse(held, now), event]
     after = replace(held, updated_at=now, lease=leases.revoked(held.lease, now)) if policy.keeps_deregistered else None
     return Decision(after=after, outcome=Done(held), events=recorded)
 

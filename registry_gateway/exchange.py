@@ -1,21 +1,17 @@
-"""One request and its answer, as an adapter's handlers see them.
+"""One request and its answer, as an adapter's handlers see them: see `routing`.
 
-`resource` makes a `starlette.routing.Route` of handlers `async def handler(call) -> Answer`. They read of a
-request only what they ask for; Starlette's own Request and Response cost more than a heartbeat does. An adapter
-is free to use those instead.
+Of a request only what is asked for is read. Starlette's own Request and Response cost more than a heartbeat does. An
+adapter is free to use those instead.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from secrets import token_hex
-from typing import ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from registry_gateway.address import is_authority
@@ -264,71 +260,3 @@ def request_id(scope: Scope) -> str:
     if known is None:
         known = scope["request_id"] = f"req_{_PROCESS}{next(_numbers):08x}"
     return known
-
-
-Handler = Callable[[Call], Awaitable[Answer]]
-
-
-class _Endpoint:
-    """An ASGI callable around a path's handlers. Not a function: Starlette takes those for Request handlers."""
-
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        self.handlers = handlers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self.handlers.get(scope["method"])
-        if handler is None:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.handlers))})
-        answer = await handler(Call(scope, receive))
-        scope["status"] = answer.status  # for what is measured
-        await answer.send(scope, send)
-
-
-class _Resource(Route):
-    """A path whose handlers know their methods, below no prefix, and whose parameters are all text.
-
-    Starlette's own looks for a prefix that the gateway has taken off already, converts each parameter and looks at the
-    method, for each route that a request passes by.
-    """
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether it is this path."""
-        found = self.path_regex.fullmatch(scope["path"])  # a `$` lets a line break pass at the end
-        if found is None:
-            return Match.NONE, {}
-        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}
-
-
-class Anything(Convertor[str]):
-    """Path parameter of any text, slashes and line breaks included: `{key:anything}`.
-
-    Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `/instances/a`.
-    """
-
-    regex: ClassVar[str] = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the text as it is."""
-        return value
-
-
-register_url_convertor("anything", Anything())  # Starlette keeps these for the process
-
-
-def resource(path: str, **handlers: Handler) -> Route:
-    """Return the route of a path, with a handler for each of its methods: `resource("/x/{key:anything}", GET=show)`.
-
-    HEAD is answered as GET. Any other method raises Starlette's HTTPException 405 with the `Allow` header.
-    """
-    if "GET" in handlers:
-        handlers.setdefault("HEAD", handlers["GET"])
-    return _Resource(path, _Endpoint(handlers), name=path)
-
-
-def methods(route: Route) -> frozenset[str]:
-    """Return the methods that a route made by `resource` answers; none, if it wasn't."""
-    return frozenset(route.endpoint.handlers) if isinstance(route.endpoint, _Endpoint) else frozenset()

@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 import registry_gateway
 from registry_gateway.adapter import Mount
-from registry_gateway.exchange import methods
 from registry_gateway.operation import Operation, Parameter, Response
+from registry_gateway.routing import methods
 
 VERSION = "3.1.1"
 

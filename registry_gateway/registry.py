@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from sqlalchemy import Connection
 
 from registry_gateway import journal, rate, subscribing
 from registry_gateway.admission import Admission
-from registry_gateway.batch import apply
 from registry_gateway.batching import Batching, Shared
 from registry_gateway.clock import Clock
 from registry_gateway.commands import (
@@ -25,22 +23,18 @@ from registry_gateway.commands import (
     Renew,
     Renewal,
 )
+from registry_gateway.commits import Commits
 from registry_gateway.continuity import Continuity
 from registry_gateway.deadlines import CLOSE_WITHIN
-from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
 from registry_gateway.lease import LeasePolicy, Policies
 from registry_gateway.meters import Meters
 from registry_gateway.model import Actor, Entry, Event, Subscription, Version
 from registry_gateway.queries import Listing, Moment, Queries
 from registry_gateway.store import clock as lease_clock
-from registry_gateway.store import events, registrations, subscriptions, sweeps
+from registry_gateway.store import events, subscriptions, sweeps
 from registry_gateway.store.engine import Store
 from registry_gateway.store.keys import Key
-
-Applied = Sequence[Outcome | RegistryError | None]
-"""The outcomes of commands; None of those that were left alone."""
-
-Run = Callable[[Sequence[Command]], Awaitable[tuple[Applied, Sequence[Event]]]]
+from registry_gateway.store.versions import history
 
 CHUNK = 500
 """Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
@@ -74,9 +68,10 @@ class Registry:
         self.meters = meters or Meters(policies)
         self._continuity = Continuity(store, clock, self.meters)
         self.queries = Queries(store, self.policies, clock)
+        commits = Commits(store, policies, clock, self._continuity, self.meters, self._report)
         batches = self.meters.batches
         self._writer: Batching[Command, Outcome] = Batching(
-            self._commit, observe=batches["write"].observe, writing=True
+            commits.commit, observe=batches["write"].observe, writing=True
         )
         find = self.queries.find
         self._finder: Batching[Key, Entry | None] = Batching(find, observe=batches["find"].observe)
@@ -169,7 +164,7 @@ class Registry:
 
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
         """Return the versions a registration has had, oldest first."""
-        return await self._store.read(lambda c: registrations.versions(c, dialect, key))
+        return await self._store.read(lambda c: history(c, dialect, key))
 
     async def events(
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
@@ -282,40 +277,6 @@ class Registry:
         if recorded:
             for call in self._heeders:
                 call()
-
-    # --- transactions
-
-    async def _commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
-        """Do commands in one transaction; those that find a lease past its deadline in another one, which judges it."""
-        outcomes = await self._apply(self._write, commands)
-        left = [i for i, outcome in enumerate(outcomes) if outcome is None]
-        if left:
-            try:
-                judged = await self._apply(self._judge, [commands[i] for i in left])
-            except StoreUnavailable as error:  # the others are done all the same
-                judged = [copy(error) for _ in left]
-            outcomes = list(outcomes)
-            for i, outcome in zip(left, judged, strict=True):
-                outcomes[i] = outcome
-        return cast("Sequence[Outcome | RegistryError]", outcomes)
-
-    async def _apply(self, run: Run, commands: Sequence[Command]) -> Applied:
-        try:
-            outcomes, recorded = await run(commands)
-        except Unstorable as error:
-            if len(commands) == 1:
-                return [error]
-            # One of them spoils the statement for all; on its own each gets what it deserves.
-            return [outcome for command in commands for outcome in await self._apply(run, [command])]
-        self.meters.committed(commands, outcomes)
-        self._report(recorded)
-        return outcomes
-
-    async def _write(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
-        return await self._store.write(lambda c: apply(c, commands, self._policies, self._given(c)))
-
-    async def _judge(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
-        return await self._continuity.judge(apply, commands, self._policies, judging=True)
 
     def _given(self, connection: Connection) -> float | None:
         return lease_clock.given(connection, self._clock)

@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection
 
-from registry_gateway.decide import happened, standing
+from registry_gateway.decide import standing
 from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered
+from registry_gateway.happenings import happened
 from registry_gateway.lease import REVOKED, LeasePolicy
 from registry_gateway.model import Actor, Event, EventKind, Registration, Subscription
 from registry_gateway.store import events, registrations, subscriptions

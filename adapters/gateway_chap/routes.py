@@ -10,11 +10,12 @@ from gateway_chap.faults import MissingKey, WrongKey
 from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer
 from registry_gateway.keys import Keyring
 from registry_gateway.model import ANONYMOUS, Actor
 from registry_gateway.registry import Registry
 from registry_gateway.rendered import Rendered, render
+from registry_gateway.routing import resource
 from registry_gateway.unasked import Unasked
 
 DIALECT = "chap"

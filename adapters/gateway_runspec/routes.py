@@ -13,12 +13,13 @@ from gateway_runspec.wire import Host
 from registry_gateway.batching import Shared
 from registry_gateway.commands import Deregister, Renew, Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import NOSNIFF, Answer, Call, body_answer, resource
+from registry_gateway.exchange import NOSNIFF, Answer, Call, body_answer
 from registry_gateway.keys import Keyring
 from registry_gateway.model import ANONYMOUS, Actor, Entry
 from registry_gateway.pacing import paced
 from registry_gateway.registry import Registry
 from registry_gateway.rendered import Rendered, render
+from registry_gateway.routing import resource
 from registry_gateway.unasked import Unasked
 
 DIALECT = "runspec"

@@ -12,7 +12,8 @@ from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
 from registry_gateway.adapter import Core
 from registry_gateway.commands import Renewed
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer
+from registry_gateway.routing import resource
 
 
 class ScaiControl:

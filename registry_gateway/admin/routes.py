@@ -17,10 +17,11 @@ from registry_gateway.admin import wire
 from registry_gateway.body import decode
 from registry_gateway.commands import Approve, Deregister
 from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer, resource
+from registry_gateway.exchange import Answer, Call, json_answer
 from registry_gateway.lookup import lookup
 from registry_gateway.model import Account, Actor, Registration
 from registry_gateway.problem import Refused
+from registry_gateway.routing import resource
 
 SECRET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Headers of every answer: none of it belongs in anybody's cache."""

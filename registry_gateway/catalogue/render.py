@@ -6,9 +6,9 @@ import msgspec
 
 from registry_gateway.body import EmptyBody, decode
 from registry_gateway.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, ServiceList, Stats
-from registry_gateway.decide import lapse
 from registry_gateway.doctor import diagnose
 from registry_gateway.doctor.finding import Finding
+from registry_gateway.happenings import lapse
 from registry_gateway.lease import Health, Lease, LeasePolicy, Policies
 from registry_gateway.model import Event, Registration
 from registry_gateway.status import Status, status

@@ -14,9 +14,10 @@ from registry_gateway.catalogue.query import EventId, Events, Nothing, Services,
 from registry_gateway.catalogue.reader import Reader
 from registry_gateway.catalogue.render import listed
 from registry_gateway.catalogue.watch import Stream, Watch
-from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.exchange import Answer, Call
 from registry_gateway.problem import Refused, bad_parameter
 from registry_gateway.rendered import Rendered, render
+from registry_gateway.routing import resource
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 

@@ -3,31 +3,29 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import click
 import uvicorn
 from sqlalchemy import inspect
-from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from registry_gateway import adapter, figures, hangup, log, migrate, settings
+from registry_gateway import adapter, figures, log, migrate
 from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
 from registry_gateway.cli.program import NAME
+from registry_gateway.cli.serving import run
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, require_rights, upgrade_command
+from registry_gateway.cli.setting_options import OfSettings, configure
 from registry_gateway.cli.text import say, setting
 from registry_gateway.connection import Connection
 from registry_gateway.deadlines import FINISH_WITHIN
 from registry_gateway.doctor.addresses import is_loopback
-from registry_gateway.settings import AROUND, PREFIX, Configuration, Settings, SettingsError, Variable
+from registry_gateway.settings import PREFIX, Configuration, Settings
 from registry_gateway.store.engine import Store
 
 WORKER_START_SECONDS = 30
@@ -39,23 +37,10 @@ BACKLOG = 2048
 """Connections the system holds for us while we are busy, or not up yet."""
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, to name a host one can connect to
-STARTUP_FAILURE = 3  # uvicorn's own exit code for an application that could not start
-
-
-class Serve(click.Command):
-    """A command whose options are the settings: the gateway's, and those of the adapters that are installed."""
-
-    @cached_property
-    def _of_settings(self) -> list[click.Parameter]:
-        return [_option(v) for v in settings.variables(adapter.installed()) if v.flag is not None]
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the options of the settings, then those of the command itself."""
-        return [*self._of_settings, *super().get_params(ctx)]
 
 
 @click.command(
-    cls=Serve,
+    cls=OfSettings,
     epilog="""\b
 Examples:
   registry-gateway serve
@@ -91,7 +76,7 @@ def serve(
         raise click.UsageError("--reload works with one worker")
     _check_tls(ssl_keyfile, ssl_certfile)
     adapters = adapter.installed()
-    configuration = _configure(adapters, given)
+    configuration = configure(adapters, given)
     create_app(configuration, adapters)  # finds the settings that only make no sense together, before anything is done
     own = configuration.gateway
     database_url = given[f"{PREFIX}DATABASE_URL"]
@@ -125,53 +110,7 @@ def serve(
             ws="none",
             backlog=BACKLOG,
         )
-        _run(server, listener)
-
-
-# --- options and settings
-
-
-class _Choice(click.Choice[str]):
-    """One of several words, with white space around it as other settings may have."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word."""
-        return super().convert(value.strip(AROUND) if isinstance(value, str) else value, param, ctx)
-
-
-def _option(variable: Variable) -> click.Option:
-    notes = [variable.env]
-    if variable.secret:
-        notes.append("a secret: better set there")
-    elif setting(variable.default):
-        notes.append(f"default: {setting(variable.default)}")
-    kinds = get_args(variable.kind) if get_origin(variable.kind) is UnionType else (variable.kind,)
-    choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
-    name = variable.flag or ""
-    kind: Any = _Choice([str(choice) for choice in choices]) if choices else str
-    metavar = None if choices else variable.field.rpartition("_")[2].upper()
-    for number in (bool, int, float):
-        if number in kinds:
-            kind, metavar = number, None if number is bool else "N"
-    return click.Option(
-        [f"{name}/--no-{name[2:]}" if kind is bool else name, variable.env],
-        type=kind,
-        metavar=metavar,
-        default=None,
-        help=f"{variable.help}  [{'; '.join(notes)}]",
-    )
-
-
-def _configure(adapters: tuple[Adapter, ...], given: dict[str, Any]) -> Configuration:
-    """Load the settings; what is wrong with an option is said of the option."""
-    try:
-        return settings.load(adapters, os.environ, given)
-    except SettingsError as error:
-        message = str(error)
-        for variable in settings.variables(adapters):
-            if given.get(variable.env) is not None and message.startswith(variable.env):
-                raise SettingsError(f"{variable.flag}{message.removeprefix(variable.env)}") from None
-        raise
+        run(server, listener)
 
 
 def _check_tls(keyfile: str | None, certfile: str | None) -> None:
@@ -282,66 +221,3 @@ def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound:
     say(f"Health       {url}/health, {url}/health/ready")
     say("Stop         Ctrl-C")
     say()
-
-
-# --- serving
-
-
-class Workers(Multiprocess):
-    """uvicorn's supervisor, with another SIGHUP: the workers get it and read their files again. None is replaced.
-
-    Workers hold it back until they can do that.
-    """
-
-    def init_processes(self) -> None:
-        """Start the workers."""
-        with hangup.held_back():
-            super().init_processes()
-
-    def keep_subprocess_alive(self) -> None:
-        """Start another one for each that has died."""
-        with hangup.held_back():
-            super().keep_subprocess_alive()
-
-    def handle_ttin(self) -> None:
-        """Start one more."""
-        with hangup.held_back():
-            super().handle_ttin()
-
-    def handle_hup(self) -> None:
-        """Pass it on."""
-        for worker in self.processes:
-            if worker.pid is not None:
-                os.kill(worker.pid, signal.SIGHUP)
-
-
-def _run(config: uvicorn.Config, listener: socket.socket) -> None:
-    server = uvicorn.Server(config)
-    if config.should_reload:
-        ChangeReload(config, target=server.run, sockets=[listener]).run()
-        return
-    if config.workers > 1:
-        parent = Workers(config, sockets=[listener])
-        parent.run()
-        failed = STARTUP_FAILURE in [process.exitcode for process in parent.processes]
-    else:
-        failed = not _run_here(server, listener)
-    if failed:
-        raise click.ClickException("the gateway could not start; the log says why")
-
-
-def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
-    """Serve in this process; tell whether it started."""
-
-    def stop(_signal: int, _frame: object) -> None:
-        # uvicorn has handlers of its own while it runs, and raises the signal again when it has stopped: a process
-        # that was asked to end and did would then die of the signal. Before uvicorn's are there, this one counts.
-        server.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    try:
-        server.run(sockets=[listener])
-    except SystemExit:
-        return False  # the application did not start, and the log has it
-    return True

@@ -16,8 +16,9 @@ from starlette.types import Scope
 
 from registry_gateway import __version__
 from registry_gateway.browsers import for_browsers
-from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.exchange import Answer, Call
 from registry_gateway.rendered import Rendered
+from registry_gateway.routing import resource
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

@@ -9,10 +9,11 @@ from registry_gateway.accounts import Accounts
 from registry_gateway.batching import Shared
 from registry_gateway.catalogue.access import authorize
 from registry_gateway.catalogue.query import decode
-from registry_gateway.exchange import NOSNIFF, Answer, Call, resource
+from registry_gateway.exchange import NOSNIFF, Answer, Call
 from registry_gateway.prometheus.collector import Collector
 from registry_gateway.prometheus.discovery import Discovery, Targets
 from registry_gateway.rendered import Rendered
+from registry_gateway.routing import resource
 
 
 class Prometheus:

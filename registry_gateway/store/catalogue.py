@@ -29,6 +29,7 @@ from registry_gateway.store.keys import Key
 from registry_gateway.store.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.search import Column, Page, Searched, Wanted, both, matching, paged
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
+from registry_gateway.store.versions import history
 
 R = RegistrationRow
 E = EventRow
@@ -179,7 +180,7 @@ def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Know
     found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
     return Known(
         found=found,
-        versions=registrations.versions(connection, dialect, key),
+        versions=history(connection, dialect, key),
         subscriptions=subscriptions.read(connection, dialect, key),
         offers=offered(connection, [(dialect, key)]).get((dialect, key), []),
         last=_last(connection, dialect, key) if found is None else None,

@@ -37,7 +37,7 @@ from registry_gateway.store.offers import written
 from registry_gateway.store.prepared import ForEach, Prepared, Row, changing, inserting, removing
 from registry_gateway.store.presence import last_column, seen
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
-from registry_gateway.store.versions import lines, parsed
+from registry_gateway.store.versions import lines
 
 Found = tuple[Registration, bytes, bytes | None]
 """A registration, its document and its capabilities."""
@@ -285,28 +285,4 @@ _FIND_NEXT = {
 _FIND = Prepared(
     _ENTRIES.join(SQLITE, _of_batch(SQLITE)),
     postgresql=each(POSTGRESQL, _ENTRIES.where(_of_batch(POSTGRESQL)).limit(1), last_column(), moment(), outer=True),
-)
-
-
-def versions(connection: Connection, dialect: str, key: str) -> list[Version]:
-    """Return the last versions a registration has had, oldest first."""
-    return histories(connection, [(dialect, key)]).get((dialect, key), [])
-
-
-def histories(connection: Connection, keys: Collection[Key]) -> dict[Key, list[Version]]:
-    """Return the last versions of the registrations under `keys`, oldest first."""
-    values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
-    return {(dialect, key): parsed(column) for dialect, key, column in _HISTORIES.run(connection, values)}
-
-
-_HISTORY: list[Any] = [DocumentRow.dialect, DocumentRow.key, DocumentRow.versions]
-
-
-def _document_of_batch(batch: Batch) -> ColumnElement[bool]:
-    return and_(DocumentRow.dialect == batch.c.dialect, DocumentRow.key == batch.c.key)
-
-
-_HISTORIES = Prepared(
-    select(*_HISTORY).join(SQLITE, _document_of_batch(SQLITE)),
-    postgresql=each(POSTGRESQL, select(*_HISTORY).where(_document_of_batch(POSTGRESQL)).limit(1)),
 )

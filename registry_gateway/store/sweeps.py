@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Connection, Double, Integer, Text, bindparam, delete, select, tuple_, update
 
-from registry_gateway.decide import happened, lapse
+from registry_gateway.happenings import happened, lapse
 from registry_gateway.lease import REVOKED, LeasePolicy, Stage
 from registry_gateway.model import GATEWAY, Event, EventKind, Registration
 from registry_gateway.store.events import record

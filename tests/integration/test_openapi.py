@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from registry_gateway import openapi
 from registry_gateway.adapter import Mount
-from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.exchange import Answer, Call
 from registry_gateway.operation import Operation
+from registry_gateway.routing import resource
 from tests.conftest import GatewayFactory, gateway_of
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
 from registry_gateway.body import MAX_NESTING, BodyTooLarge, EmptyBody, decode, nested_deeper
-from registry_gateway.exchange import Answer, Call, json_answer, request_id, resource
+from registry_gateway.exchange import Answer, Call, json_answer, request_id
 from registry_gateway.rendered import Rendered
+from registry_gateway.routing import resource
 from registry_gateway.settings import Settings
 
 pytestmark = pytest.mark.anyio

@@ -14,9 +14,10 @@ from registry_gateway import problem
 from registry_gateway.adapter import Mount, Mounted
 from registry_gateway.detail import UNAVAILABLE, UNKNOWN
 from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable, Unstorable
-from registry_gateway.exchange import Answer, Call, resource
+from registry_gateway.exchange import Answer, Call
 from registry_gateway.figures import Figures
 from registry_gateway.meters import Requests
+from registry_gateway.routing import resource
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "request_id": "req_1"}
 FLAW = {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}

@@ -1,0 +1,78 @@
+"""The processes of `registry-gateway serve`: one, several workers, or one that restarts when files change."""
+
+import os
+import signal
+import socket
+
+import click
+import uvicorn
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from registry_gateway import hangup
+
+STARTUP_FAILURE = 3  # uvicorn's own exit code for an application that could not start
+
+
+class Workers(Multiprocess):
+    """uvicorn's supervisor, with another SIGHUP: the workers get it and read their files again. None is replaced.
+
+    Workers hold it back until they can do that.
+    """
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        with hangup.held_back():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        """Start another one for each that has died."""
+        with hangup.held_back():
+            super().keep_subprocess_alive()
+
+    def handle_ttin(self) -> None:
+        """Start one more."""
+        with hangup.held_back():
+            super().handle_ttin()
+
+    def handle_hup(self) -> None:
+        """Pass it on."""
+        for worker in self.processes:
+            if worker.pid is not None:
+                os.kill(worker.pid, signal.SIGHUP)
+
+
+def run(config: uvicorn.Config, listener: socket.socket) -> None:
+    """Serve until the process is told to stop.
+
+    Raises:
+        click.ClickException: The application could not start.
+    """
+    server = uvicorn.Server(config)
+    if config.should_reload:
+        ChangeReload(config, target=server.run, sockets=[listener]).run()
+        return
+    if config.workers > 1:
+        parent = Workers(config, sockets=[listener])
+        parent.run()
+        failed = STARTUP_FAILURE in [process.exitcode for process in parent.processes]
+    else:
+        failed = not _run_here(server, listener)
+    if failed:
+        raise click.ClickException("the gateway could not start; the log says why")
+
+
+def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
+    """Serve in this process; tell whether it started."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        # uvicorn has handlers of its own while it runs, and raises the signal again when it has stopped: a process
+        # that was asked to end and did would then die of the signal. Before uvicorn's are there, this one counts.
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        return False  # the application did not start, and the log has it
+    return True

@@ -1,0 +1,80 @@
+"""The transactions of commands: many share one, and each gets its own outcome."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from typing import cast
+
+from registry_gateway.batch import apply
+from registry_gateway.clock import Clock
+from registry_gateway.commands import Command, Outcome
+from registry_gateway.continuity import Continuity
+from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
+from registry_gateway.lease import LeasePolicy
+from registry_gateway.meters import Meters
+from registry_gateway.model import Event
+from registry_gateway.store import clock as lease_clock
+from registry_gateway.store.engine import Store
+
+Applied = Sequence[Outcome | RegistryError | None]
+"""The outcomes of commands. None stands for a command that was not decided: it found a lease past its deadline."""
+
+Run = Callable[[Sequence[Command]], Awaitable[tuple[Applied, Sequence[Event]]]]
+
+
+class Commits:
+    """Does commands in a database."""
+
+    def __init__(
+        self,
+        store: Store,
+        policies: Mapping[str, LeasePolicy],
+        clock: Clock,
+        continuity: Continuity,
+        meters: Meters,
+        report: Callable[[Sequence[Event]], None],
+    ) -> None:
+        """Take where commands are done, where they are counted, and what is called with the events of each transaction
+        once it is committed.
+        """
+        self._store = store
+        self._policies = policies
+        self._clock = clock
+        self._continuity = continuity
+        self._meters = meters
+        self._report = report
+
+    async def commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
+        """Do commands in one transaction; those that find a lease past its deadline in another one, which judges it.
+
+        Raises:
+            StoreUnavailable: The first transaction failed.
+        """
+        outcomes = await self._apply(self._write, commands)
+        left = [i for i, outcome in enumerate(outcomes) if outcome is None]
+        if left:
+            try:
+                judged = await self._apply(self._judge, [commands[i] for i in left])
+            except StoreUnavailable as error:  # the others are done all the same
+                judged = [copy(error) for _ in left]
+            outcomes = list(outcomes)
+            for i, outcome in zip(left, judged, strict=True):
+                outcomes[i] = outcome
+        return cast("Sequence[Outcome | RegistryError]", outcomes)
+
+    async def _apply(self, run: Run, commands: Sequence[Command]) -> Applied:
+        try:
+            outcomes, recorded = await run(commands)
+        except Unstorable as error:
+            if len(commands) == 1:
+                return [error]
+            # One of them spoils the statement for all; on its own each gets what it deserves.
+            return [outcome for command in commands for outcome in await self._apply(run, [command])]
+        self._meters.committed(commands, outcomes)
+        self._report(recorded)
+        return outcomes
+
+    async def _write(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
+        return await self._store.write(lambda c: apply(c, commands, self._policies, lease_clock.given(c, self._clock)))
+
+    async def _judge(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
+        return await self._continuity.judge(apply, commands, self._policies, judging=True)
