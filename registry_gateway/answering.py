@@ -49,7 +49,7 @@ class Answering(HttpToolsProtocol):
         self._left = not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell all unanswered requests that nobody waits for them, and count them if it was the client who left."""
+        """Tell all unanswered requests that their client has gone, and count them if it left by itself."""
         self._extensions.clear()  # or only the garbage collector would find what refers to itself in there
         unanswered = self._unanswered()
         if unanswered and (self._left or exc is not None):

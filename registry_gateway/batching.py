@@ -30,10 +30,10 @@ QUEUE = 10_000
 
 
 LOOK_SECONDS = 0.5
-"""How often those who wait are looked at, while anybody does: one timer for all of them."""
+"""Seconds between two looks for callers that have waited too long. One timer serves all of them."""
 
 _BEHIND = "the database does not answer; this request was not taken, nothing was changed"
-_TAKEN = "the database does not answer; what becomes of this request is not known"
+_TAKEN = "the database does not answer; the outcome of this request is not known"
 
 
 _Waiting = tuple[Asked, asyncio.Future[Answered], float]

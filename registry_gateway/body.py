@@ -19,7 +19,7 @@ class EmptyBody(Exception):
 
 
 class BodyCutShort(HTTPException):
-    """The client left, or was dropped, before the end of the body. Nobody reads the answer."""
+    """The client left, or was dropped, before the end of the body. No answer can be sent."""
 
     def __init__(self) -> None:
         """Be a 400 where it is worded all the same."""

@@ -12,7 +12,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that pass evenly: nobody sets this clock. Where they start means nothing."""
+        """Return seconds of a clock that is never set. Only differences have a meaning."""
         ...
 
     def server(self) -> float | None:

@@ -4,7 +4,7 @@ wait, and on how long a client may keep us waiting.
 uvicorn reads HTTP with httptools. That takes a head of any size (`h11_max_incomplete_event_size` is for uvicorn's other
 parser), parses all that was received at once, and adds trailers to the headers. A request that never ends holds its
 connection for ever. Here a look at each connection every `PATIENCE_SECONDS` ends that; a request in time pays nothing
-for it. The same look finds connections nobody uses any longer: uvicorn sets a timer after each answer and clears it
+for it. The same look finds connections that are idle: uvicorn sets a timer after each answer and clears it
 before the next, 2 to 3 % of what a heartbeat costs.
 """
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from registry_gateway.clock import Clock
-from registry_gateway.deadlines import TRANSACTION_WITHIN
+from registry_gateway.deadlines import LONG_TRANSACTION_WITHIN, TRANSACTION_WITHIN
 from registry_gateway.errors import StoreUnavailable
 from registry_gateway.meters import Meters
 from registry_gateway.skew import Reading, Skew
@@ -27,11 +27,6 @@ T = TypeVar("T")
 
 FAREWELL = 1.0
 """Seconds that the last sign of a process may take."""
-
-LONGEST = 60.0
-"""Most seconds a sign may take. With very many leases to extend one needs more than `TRANSACTION_WITHIN`. A start has
-all of it, since no request waits for that. Otherwise an attempt that was too short gives the next one twice the time.
-"""
 
 log = logging.getLogger("registry_gateway.events")
 
@@ -57,7 +52,7 @@ class Continuity:
 
     async def start(self) -> None:
         """Sign as a gateway that starts: all of the time since the last sign counts as an absence, however short."""
-        self._limit = LONGEST
+        self._limit = LONG_TRANSACTION_WITHIN  # no request waits for a start
         await self._sign(RESTART, _nothing, first=True)
 
     async def resume(self) -> None:
@@ -100,7 +95,7 @@ class Continuity:
             answer, sign = await self._store.write(transaction, self._limit)
         except StoreUnavailable:
             if readings:  # else the database hangs, and a longer limit would only delay the next connection
-                self._limit = min(2 * self._limit, LONGEST)
+                self._limit = min(2 * self._limit, LONG_TRANSACTION_WITHIN)
             raise
         self._limit = TRANSACTION_WITHIN
         for reading in readings:

@@ -1,4 +1,4 @@
-"""How long anything waits for the database. Every limit here follows from `ANSWER_WITHIN`."""
+"""How long anything waits for the database. The limits of requests follow from `ANSWER_WITHIN`."""
 
 ANSWER_WITHIN = 8.0
 """Seconds within which a request is answered, whatever the database does: with a 503 if need be. The time spent in a
@@ -7,6 +7,11 @@ queue counts. Two seconds are left of the ten that are promised, for a machine t
 
 TRANSACTION_WITHIN = ANSWER_WITHIN / 2
 """Seconds in which the statements of a transaction that writes must be done."""
+
+LONG_TRANSACTION_WITHIN = 60.0
+"""The same where very many leases have to be extended. Also the most seconds of any statement on PostgreSQL: after that
+its connection counts as dead.
+"""
 
 COMMIT_WITHIN = ANSWER_WITHIN / 4
 """Seconds the answer to a COMMIT is waited for. What is left is for finding out what became of it."""

@@ -199,7 +199,7 @@ class Call:
         """Return the URL this gateway is reached under, without a slash at the end.
 
         The configured public URL, else the scheme and `Host` of the request: uvicorn has applied the
-        `X-Forwarded-Proto` of trusted proxies by now. Nobody looks at `X-Forwarded-Host`. A `Host` may hold anything:
+        `X-Forwarded-Proto` of trusted proxies by now. `X-Forwarded-Host` is ignored. A `Host` may hold anything:
         see `check_host`.
         """
         settings = self._settings

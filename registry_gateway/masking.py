@@ -1,4 +1,4 @@
-"""Credentials in text from elsewhere: somebody pastes a token where a path or a name belongs.
+"""Credentials in text from elsewhere, such as a token that was pasted where a path or a name belongs.
 
 What looks like a token is masked wherever such text is logged or repeated in an error. Shared keys can have any form,
 so they can't be recognized.

@@ -21,7 +21,7 @@ class Problem(NamedTuple):
 
 
 class Readiness:
-    """Whether a database can be read and written. Whoever asks while it is looked at shares the next look."""
+    """Whether a database can be read and written. Requests that arrive during a look share the next one."""
 
     def __init__(self, store: Store) -> None:
         """Take the database."""

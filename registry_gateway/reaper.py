@@ -22,7 +22,7 @@ log = logging.getLogger("registry_gateway.reaper")
 async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> None:
     """Sign presence and sweep until cancelled.
 
-    They are apart, since a sweep may have much to do: as long as one gateway signs, nobody takes it for absent. A purge
+    They are apart, since a sweep may have much to do: as long as one gateway signs, none counts as absent. A purge
     may have millions of events to remove, and lapses are recorded meanwhile.
     """
     async with asyncio.TaskGroup() as tasks:
@@ -45,7 +45,7 @@ def _purger(registry: Registry, settings: Settings, clock: Clock) -> Callable[[]
 
 
 async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` again and again, a tick apart, whatever comes of it.
+    """Do `work` again and again, a tick apart. Errors do not end that.
 
     An outage is logged when it begins and when it ends.
     """

@@ -169,7 +169,7 @@ class Reader:
     async def changes(self, after: int) -> Changes:
         """Return the next events behind the id `after`, with the services they are about as they are now.
 
-        For one reader at a time: anybody may ask for `missed`.
+        For one reader at a time; any caller may ask for `missed`.
 
         Raises:
             Refused: With 410, events behind that id are not kept any longer, or the log never was so long.

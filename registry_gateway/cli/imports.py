@@ -141,4 +141,4 @@ def _print(done: list[Imported], *, dry: bool, source: str, lease: float | None)
     if len(others) > NAMED:
         say(f"… and {len(others) - NAMED} more (--json has all)")
     if counts["imported"] and lease is not None and not dry:
-        say(f"They live for {lease:g} s from now unless they are heard of: move their address here.")
+        say(f"Without heartbeats they lapse in {lease:g} s: set their registry address to this gateway.")

@@ -50,7 +50,7 @@ class Store:
     """A database and the transactions on it. Functions of a `Connection` do the work; they know no driver.
 
     Writes, look-ups and lists each have a lane (`write`, `find`, `scan`). `read` is for what is rare or cheap, `search`
-    for what is expensive and may be asked for by anybody. Both go through a pool of asyncio connections, in which
+    for expensive reads that any client may cause. Both go through a pool of asyncio connections, in which
     `search` takes few: there is always one left for `read`.
     """
 
@@ -178,7 +178,7 @@ class Store:
         return await self._attempt("write", self._writer.run, work, limit)
 
     def write_later(self, work: Callable[[Connection], object]) -> None:
-        """Do what `write` does while nobody waits for it: for what is nice to know. If it fails, the log says so."""
+        """Do what `write` does, without a caller that waits. If it fails, the log says so."""
         task = asyncio.create_task(self._write_quietly(work), name="write later")
         self._later.add(task)  # the event loop itself doesn't keep it
         task.add_done_callback(self._later.discard)
@@ -195,7 +195,7 @@ class Store:
 
         Nearly all of it is done beside the writer, which waits for nothing. What was written meanwhile is little, and
         is worked in with the writer held up: only when nothing is left can it write from the beginning of the log.
-        A commit that finds the log full would hold up everybody for as long as all of it takes.
+        A commit that finds the log full would hold up all requests for as long as all of it takes.
 
         Raises:
             StoreUnavailable: The database can't be reached or refuses.
@@ -224,7 +224,7 @@ class Store:
             lane.cut()
 
     async def close(self) -> None:
-        """Finish the writes nobody waits for, and close the connections: within `CLOSE_WITHIN`, or they are cut off."""
+        """Finish the writes of `write_later`, and close the connections: within `CLOSE_WITHIN`, or they are cut off."""
         try:
             async with asyncio.timeout(CLOSE_WITHIN / 2):
                 if self._later:

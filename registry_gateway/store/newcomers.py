@@ -21,9 +21,9 @@ def held(connection: Connection, dialect: str, owner: str | None) -> int:
 
 
 def known(connection: Connection, keys: Collection[Key]) -> set[Key]:
-    """Return which of `keys` are registered, or were until their lease ended by itself: all that nobody deregistered.
+    """Return which of `keys` are registered, or were until their lease lapsed.
 
-    One that is deregistered or was never registered is missing.
+    Those that were deregistered, or never registered, are missing.
     """
     rows = _KNOWN.run(connection, batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]))
     return {(dialect, key) for dialect, key in rows}

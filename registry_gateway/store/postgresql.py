@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection, text
 
+from registry_gateway.deadlines import LONG_TRANSACTION_WITHIN
 from registry_gateway.errors import StoreRefuses
 from registry_gateway.store.libpq import Address
 
@@ -21,9 +22,6 @@ MINIMUM = 15
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to one host, where the address says nothing else."""
-
-HANG_TIMEOUT = 60.0
-"""Seconds a statement may take before the connection is given up as dead."""
 
 CONNECTIONS = 15
 """Most connections of one gateway process: see docs/operations.md."""
@@ -127,7 +125,7 @@ class Connector:
                 server_settings=dict(address.startup),
                 target_session_attrs="any",  # `_prepare` sees to that
                 timeout=self._timeout,
-                command_timeout=HANG_TIMEOUT,
+                command_timeout=LONG_TRANSACTION_WITHIN,
             )
         except (asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError) as error:
             raise ConnectionError(str(error)) from error  # the next host may do better

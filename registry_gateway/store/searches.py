@@ -89,7 +89,7 @@ async def limited(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
 
 
 async def _until_stopped(driver: Any, running: asyncio.Future[T]) -> T:
-    """Return what `running` returns. When `SECONDS` are over, or nobody waits for it any longer, SQLite is stopped."""
+    """Return what `running` returns. After `SECONDS`, or when the caller is cancelled, SQLite is stopped."""
     try:
         await asyncio.wait([running], timeout=SECONDS)
     finally:

@@ -31,8 +31,8 @@ What is mapped belongs to the kernel's own cache: it is shared by all connection
 Without it, 100,000 services that are asked for in no order are read from the kernel page by page.
 
 Working the log in waits for the disk, and so do all who share that commit. With the default of 4 MiB a busy gateway
-does that several times a second, each time for pages that are written again soon. `Store.checkpoint` does it while
-nobody waits.
+does that several times a second, each time for pages that are written again soon. `Store.checkpoint` does it beside
+the writer.
 """
 
 COMMITS = 1000

@@ -129,8 +129,8 @@ class SqliteFile:
     def read_only_uri(self) -> str | None:
         """Return the URI to open a file with that can't be written to, or whose directory can't; None if both can.
 
-        SQLite wants to write beside the file even to read it. Where no write-ahead log is there, nobody writes to the
-        file, and it may be taken for immutable. Else the log is part of it and is read too, as far as SQLite can.
+        SQLite wants to write beside the file even to read it. Without a write-ahead log no process writes to the
+        file, and it may be opened as immutable. Else the log is part of it and is read too, as far as SQLite can.
         """
         if not self.path.is_file() or (_writable(self.path) and _writable(self.path.parent)):
             return None

@@ -47,7 +47,7 @@ _PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *
 def expire(
     connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
 ) -> tuple[list[Event], bool]:
-    """Record up to `limit` steps of silence that have come to pass, each once; return the events, and whether there
+    """Record up to `limit` steps of silence that are due, each once; return the events, and whether there
     may be more.
 
     Where the policy ends a registration at its lapse, the row goes with it. The transaction has signed presence first.

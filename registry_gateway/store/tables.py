@@ -76,8 +76,8 @@ def _belongs_to_registration() -> ForeignKeyConstraint:
 class DocumentRow(Table):
     """What a registration is answered with: bytes as the adapter rendered them, read whole and never searched.
 
-    `offers` are the names of its tools and capabilities, a line each, to be found by. `versions` are the last ones it
-    has had, a line each, too. Columns and not tables: each table and index that a registration writes to makes it
+    `offers` are the names of its tools and capabilities, one on each line, for searches. `versions` are the last ones
+    it has had, one on each line. Columns and not tables: each table and index that a registration writes to makes it
     slower.
     """
 
