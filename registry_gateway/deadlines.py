@@ -9,8 +9,8 @@ TRANSACTION_WITHIN = ANSWER_WITHIN / 2
 """Seconds in which the statements of a transaction that writes must be done."""
 
 LONG_TRANSACTION_WITHIN = 60.0
-"""The same where very many leases have to be extended. Also the most seconds of any statement on PostgreSQL: after that
-its connection counts as dead.
+"""The same where very many leases have to be extended, or SQLite's log is worked into its file. Also the most seconds
+of any statement on PostgreSQL: after that its connection counts as dead.
 """
 
 COMMIT_WITHIN = ANSWER_WITHIN / 4

@@ -11,9 +11,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from registry_gateway.deadlines import ANSWER_WITHIN, CLOSE_WITHIN, READY_WITHIN, TRANSACTION_WITHIN
+from registry_gateway.deadlines import (
+    ANSWER_WITHIN,
+    CLOSE_WITHIN,
+    LONG_TRANSACTION_WITHIN,
+    READY_WITHIN,
+    TRANSACTION_WITHIN,
+)
 from registry_gateway.errors import (
     INTERRUPTED,
     SLOW,
@@ -30,6 +36,7 @@ from registry_gateway.store.connection_lane import ConnectionLane
 from registry_gateway.store.database_url import async_url
 from registry_gateway.store.lane import Lane
 from registry_gateway.store.meaning import READ_ONLY, LostRace, translated
+from registry_gateway.store.pooled import pooled, within
 from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
 from registry_gateway.store.thread_lane import ThreadLane
@@ -113,13 +120,13 @@ class Store:
         self.unwritten: StoreUnavailable | None = None
         """What writes have failed of since, None if they have not."""
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], limit: float = ANSWER_WITHIN) -> T:
         """Run `work` in a transaction that only reads, all of it from one snapshot.
 
         Raises:
-            StoreUnavailable: The database can't be reached or refuses, or took longer than `ANSWER_WITHIN`.
+            StoreUnavailable: The database can't be reached or refuses, or took longer than `limit` seconds.
         """
-        return await self._attempt("read", functools.partial(_within, _pooled, self._snapshots), work, ANSWER_WITHIN)
+        return await self._attempt("read", functools.partial(within, pooled, self._snapshots), work, limit)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does for what is expensive: few at once, and each for `searches.SECONDS` at most.
@@ -128,7 +135,7 @@ class Store:
             Overloaded: Too many are running, or it took too long.
         """
         async with self._gate.passed():
-            run: _Run[T] = functools.partial(_within, searches.limited, self._snapshots)
+            run: _Run[T] = functools.partial(within, searches.limited, self._snapshots)
             return await self._attempt("search", run, work, ANSWER_WITHIN)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
@@ -208,7 +215,7 @@ class Store:
             raise translated(error, self.file) from error
         if self._commits >= sqlite.COMMITS:
             self._commits = 0
-            await self.read(sqlite.work_in)
+            await self.read(sqlite.work_in, LONG_TRANSACTION_WITHIN)
 
     def _reconnect(self) -> None:
         """Have all that reads make new connections, since the one that writes has: it may lead to another server."""
@@ -270,26 +277,3 @@ class Store:
         answer = await run(work, limit)
         file.verify_still()
         return answer
-
-
-async def _pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
-    async with engine.begin() as connection:
-        return await connection.run_sync(work)
-
-
-async def _within(
-    run: Callable[[AsyncEngine, Callable[[Connection], T]], Awaitable[T]],
-    engine: AsyncEngine,
-    work: Callable[[Connection], T],
-    limit: float | None,
-) -> T:
-    """Run `work`, and wait for it until the limit; its end is not waited for when it is given up."""
-    task = asyncio.ensure_future(run(engine, work))
-    try:
-        done, _ = await asyncio.wait([task], timeout=limit)
-    finally:
-        if not task.done():
-            task.cancel()
-    if not done:
-        raise TimeoutError("the database took too long to read")
-    return task.result()
