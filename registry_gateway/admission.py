@@ -1,11 +1,12 @@
 """Whether a change is let in where a rate limit is set. Only what is beyond its caller's rate asks the database."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from registry_gateway.batching import Batching, Shared
+from registry_gateway.batching import Batching, Shared, apart
 from registry_gateway.clock import Clock
 from registry_gateway.commands import Advertise, Deregister, Register
-from registry_gateway.errors import RateLimited, RegistryError, Unstorable
+from registry_gateway.errors import RateLimited
 from registry_gateway.rate import Change, Limit, Rate, caller, retry_after
 from registry_gateway.store import newcomers
 from registry_gateway.store.engine import Store
@@ -23,7 +24,7 @@ class Admission:
         self._limit = Limit(rate)
         self._store = store
         self._clock = clock
-        self._known: Batching[Key, bool] = Batching(self._are_known)
+        self._known: Batching[Key, bool] = Batching(partial(apart, self._look_up))
         self._held: Shared[Holder, int] = Shared(self._count)
 
     async def admit(self, command: Change) -> None:
@@ -52,13 +53,8 @@ class Admission:
             return 0.0
         return allowance.take(who, now)
 
-    async def _are_known(self, keys: Sequence[Key]) -> Sequence[bool | RegistryError]:
-        try:
-            known = await self._store.find(lambda c: newcomers.known(c, keys))
-        except Unstorable as error:
-            if len(keys) == 1:
-                return [error]
-            return [answer for key in keys for answer in await self._are_known([key])]
+    async def _look_up(self, keys: Sequence[Key]) -> Sequence[bool]:
+        known = await self._store.find(lambda c: newcomers.known(c, keys))
         return [key in known for key in keys]
 
     async def _count(self, holder: Holder) -> int:

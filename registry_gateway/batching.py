@@ -10,7 +10,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from registry_gateway.deadlines import ANSWER_WITHIN
-from registry_gateway.errors import INTERRUPTED, SLOW, OutcomeUnknown, Overloaded, RegistryError, StoreUnavailable
+from registry_gateway.errors import (
+    INTERRUPTED,
+    SLOW,
+    OutcomeUnknown,
+    Overloaded,
+    RegistryError,
+    StoreUnavailable,
+    Unstorable,
+)
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -191,6 +199,30 @@ def _fail(futures: Iterable[asyncio.Future[Answered]], kind: type[StoreUnavailab
     for future in futures:
         if not future.done():
             future.set_exception(kind(message, SLOW))
+
+
+async def apart(
+    work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered | RegistryError]]], items: Sequence[Asked]
+) -> Sequence[Answered | RegistryError]:
+    """Return what `work` answers to `items`. If the database takes no such values, each is worked on by itself.
+
+    One bad value spoils the statement for all of a batch. Only the item that has it is answered with `Unstorable`. If
+    the database fails on the way, the items before are done, and those behind were not begun.
+    """
+    try:
+        return await work(items)
+    except Unstorable as error:
+        if len(items) == 1:
+            return [error]
+    answers: list[Answered | RegistryError] = []
+    for number, item in enumerate(items, start=1):
+        try:
+            answers += await work([item])
+        except Unstorable as error:
+            answers.append(error)
+        except StoreUnavailable as error:
+            return [*answers, error, *(StoreUnavailable(str(error), error.cause) for _ in items[number:])]
+    return answers
 
 
 class Shared(Generic[Asked, Answered]):

@@ -1,14 +1,15 @@
 """The transactions of commands: many share one, and each gets its own outcome."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import cast
 
 from registry_gateway.batch import apply
+from registry_gateway.batching import apart
 from registry_gateway.clock import Clock
 from registry_gateway.commands import Command, Outcome
 from registry_gateway.continuity import Continuity
-from registry_gateway.errors import RegistryError, StoreUnavailable, Unstorable
+from registry_gateway.errors import RegistryError, StoreUnavailable
 from registry_gateway.lease import LeasePolicy
 from registry_gateway.meters import Meters
 from registry_gateway.model import Event
@@ -17,8 +18,6 @@ from registry_gateway.store.engine import Store
 
 Applied = Sequence[Outcome | RegistryError | None]
 """The outcomes of commands. None stands for a command that was not decided: it found a lease past its deadline."""
-
-Run = Callable[[Sequence[Command]], Awaitable[tuple[Applied, Sequence[Event]]]]
 
 
 class Commits:
@@ -49,11 +48,11 @@ class Commits:
         Raises:
             StoreUnavailable: The first transaction failed.
         """
-        outcomes = await self._apply(self._write, commands)
+        outcomes = await apart(self._write, commands)
         left = [i for i, outcome in enumerate(outcomes) if outcome is None]
         if left:
             try:
-                judged = await self._apply(self._judge, [commands[i] for i in left])
+                judged = await apart(self._judge, [commands[i] for i in left])
             except StoreUnavailable as error:  # the others are done all the same
                 judged = [copy(error) for _ in left]
             outcomes = list(outcomes)
@@ -61,20 +60,15 @@ class Commits:
                 outcomes[i] = outcome
         return cast("Sequence[Outcome | RegistryError]", outcomes)
 
-    async def _apply(self, run: Run, commands: Sequence[Command]) -> Applied:
-        try:
-            outcomes, recorded = await run(commands)
-        except Unstorable as error:
-            if len(commands) == 1:
-                return [error]
-            # One of them spoils the statement for all; on its own each gets what it deserves.
-            return [outcome for command in commands for outcome in await self._apply(run, [command])]
+    async def _write(self, commands: Sequence[Command]) -> Applied:
+        done = await self._store.write(lambda c: apply(c, commands, self._policies, lease_clock.given(c, self._clock)))
+        return self._done(commands, *done)
+
+    async def _judge(self, commands: Sequence[Command]) -> Applied:
+        done = await self._continuity.judge(apply, commands, self._policies, judging=True)
+        return self._done(commands, *done)
+
+    def _done(self, commands: Sequence[Command], outcomes: Applied, recorded: Sequence[Event]) -> Applied:
         self._meters.committed(commands, outcomes)
         self._report(recorded)
         return outcomes
-
-    async def _write(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
-        return await self._store.write(lambda c: apply(c, commands, self._policies, lease_clock.given(c, self._clock)))
-
-    async def _judge(self, commands: Sequence[Command]) -> tuple[Applied, Sequence[Event]]:
-        return await self._continuity.judge(apply, commands, self._policies, judging=True)

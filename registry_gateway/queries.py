@@ -10,9 +10,10 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from registry_gateway.batching import apart
 from registry_gateway.clock import Clock
 from registry_gateway.continuity import judging_time
-from registry_gateway.errors import RegistryError, Unstorable
+from registry_gateway.errors import RegistryError
 from registry_gateway.lease import Policies
 from registry_gateway.model import Entry
 from registry_gateway.store import clock as lease_clock
@@ -94,12 +95,10 @@ class Queries:
 
     async def find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
         """Return what is registered under each key: None where nothing is, or is any longer."""
-        try:
-            rows, seen = await self._store.find(lambda c: registrations.find(c, keys, self._given(c)))
-        except Unstorable as error:
-            if len(keys) == 1:
-                return [error]
-            return [found for key in keys for found in await self.find([key])]
+        return await apart(self._find, keys)
+
+    async def _find(self, keys: Sequence[Key]) -> Sequence[Entry | None]:
+        rows, seen = await self._store.find(lambda c: registrations.find(c, keys, self._given(c)))
         now = judging_time(*seen)
         return [self._judged(rows[key], now) if key in rows else None for key in keys]
 
