@@ -34,9 +34,10 @@ from registry_gateway.meters import Transactions
 from registry_gateway.store import alive, libpq, postgresql, searches, sqlite
 from registry_gateway.store.connection_lane import ConnectionLane
 from registry_gateway.store.database_url import async_url
+from registry_gateway.store.generation import Generation
 from registry_gateway.store.lane import Lane
 from registry_gateway.store.meaning import READ_ONLY, LostRace, translated
-from registry_gateway.store.pooled import pooled, within
+from registry_gateway.store.pooled import Waits, pooled
 from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
 from registry_gateway.store.thread_lane import ThreadLane
@@ -107,12 +108,14 @@ class Store:
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
             alive.ping_quickly(self.engine)
+            self._generation = Generation(self.engine)
             self._looker = ConnectionLane(self.engine, by_key=True)
             self._writer = ConnectionLane(self.engine, by_key=True, writing=True, connected=self._reconnect)
             self._plain = None
             self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._lanes = (self._finder, self._scanner, self._looker, self._writer)
         self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite))
+        self._waits = Waits()
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
         self.written_at: float | None = None
@@ -126,7 +129,7 @@ class Store:
         Raises:
             StoreUnavailable: The database can't be reached or refuses, or took longer than `limit` seconds.
         """
-        return await self._attempt("read", functools.partial(within, pooled, self._snapshots), work, limit)
+        return await self._attempt("read", functools.partial(self._waits.within, pooled, self._snapshots), work, limit)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does for what is expensive: few at once, and each for `searches.SECONDS` at most.
@@ -135,7 +138,7 @@ class Store:
             Overloaded: Too many are running, or it took too long.
         """
         async with self._gate.passed():
-            run: _Run[T] = functools.partial(within, searches.limited, self._snapshots)
+            run: _Run[T] = functools.partial(self._waits.within, searches.limited, self._snapshots)
             return await self._attempt("search", run, work, ANSWER_WITHIN)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
@@ -221,9 +224,7 @@ class Store:
         """Have all that reads make new connections, since the one that writes has: it may lead to another server."""
         for lane in (self._finder, self._scanner, self._looker):
             lane.retire()
-        disposing = asyncio.create_task(self.engine.dispose(), name="dispose")
-        self._later.add(disposing)
-        disposing.add_done_callback(self._later.discard)
+        self._generation.end()
 
     def cut(self) -> None:
         """Give up the transactions that are running on the lanes."""
@@ -236,6 +237,7 @@ class Store:
             async with asyncio.timeout(CLOSE_WITHIN / 2):
                 if self._later:
                     await asyncio.wait(self._later)
+                await self._waits.end()
                 await asyncio.gather(*(lane.close() for lane in self._lanes))
         except TimeoutError:
             log.warning("the database does not answer; its connections are cut off")
