@@ -136,7 +136,7 @@ def test_clocks_that_differ(proxy: Proxy) -> None:
 def test_a_database_that_is_gone(tmp_path: Path) -> None:
     with running_gateway(tmp_path) as gateway:
         gateway.command("db", "downgrade", "0001")
-        assert codes(gateway.url) == ["not_ready"]
+        assert codes(gateway.url) == ["not_ready", "catalogue_closed"]
         gateway.command("db", "upgrade")
 
 
