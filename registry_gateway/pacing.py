@@ -15,7 +15,7 @@ HOLD_SECONDS = 0.002
 """How long a part may keep the event loop; longer, up to `MOST_SECONDS`, if the rest before it took longer."""
 
 MOST_SECONDS = 0.01
-"""The same where others are so busy, or the machine is, that rests take long: the work shall be done some day, too."""
+"""Most seconds of a part where rests take long, because the machine is busy. Otherwise the work would not end."""
 
 REST_SECONDS = 0.001
 """How long others then have it. Just going round the loop once is not enough: a heartbeat takes some ten rounds."""

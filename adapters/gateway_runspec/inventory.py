@@ -14,7 +14,7 @@ FEW = 200
 """Most events after which the instances they are about are looked up one by one; after more, all are read anew."""
 
 ANEW_SECONDS = 3600.0
-"""After this all are read anew whatever the log says."""
+"""Seconds after which all are read anew, also if the log has no change."""
 
 LARGE = 100_000
 """Tools beyond which no parts are kept, so that what this takes of memory has an end: some 400 bytes a tool."""

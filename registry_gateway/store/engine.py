@@ -34,7 +34,6 @@ from registry_gateway.meters import Transactions
 from registry_gateway.store import alive, libpq, postgresql, searches, sqlite
 from registry_gateway.store.connection_lane import ConnectionLane
 from registry_gateway.store.database_url import async_url
-from registry_gateway.store.generation import Generation
 from registry_gateway.store.lane import Lane
 from registry_gateway.store.meaning import READ_ONLY, LostRace, translated
 from registry_gateway.store.pooled import Waits, pooled
@@ -108,7 +107,7 @@ class Store:
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
             alive.ping_quickly(self.engine)
-            self._generation = Generation(self.engine)
+            self._generations = alive.Generations(self.engine)
             self._looker = ConnectionLane(self.engine, by_key=True)
             self._writer = ConnectionLane(self.engine, by_key=True, writing=True, connected=self._reconnect)
             self._plain = None
@@ -224,7 +223,7 @@ class Store:
         """Have all that reads make new connections, since the one that writes has: it may lead to another server."""
         for lane in (self._finder, self._scanner, self._looker):
             lane.retire()
-        self._generation.end()
+        self._generations.begin()
 
     def cut(self) -> None:
         """Give up the transactions that are running on the lanes."""

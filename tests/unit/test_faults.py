@@ -92,3 +92,32 @@ def test_a_request_that_is_cancelled_at_a_stop_is_answered_in_its_dialects_words
     asyncio.run(stopped())
     assert sent[0]["status"] == 503
     assert words.encode() in sent[1]["body"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_request_that_is_cancelled_while_its_answer_leaves_gets_no_other(
+    fault: Callable[[Exception, Scope], Answer],
+) -> None:
+    sent: list[Message] = []
+
+    async def answering(_call: Call) -> Answer:
+        return Answer(200, b"{}")
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        await asyncio.Event().wait()  # a client that reads nothing
+
+    async def stopped() -> None:
+        mounted = Mounted("x", Mount([resource("/", POST=answering)], fault), Requests(Figures(), "x", {}))
+        request = asyncio.create_task(mounted({**SCOPE, "headers": []}, receive, send))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    asyncio.run(stopped())
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert sent[0]["status"] == 200
