@@ -1,6 +1,6 @@
 """Failover: the primary is killed, its standby promoted, the old primary comes back as a standby at its old address.
 
-Two gateways serve a load throughout and are not restarted. Once their URL names both hosts, once it leads through a
+Three gateways serve a load throughout and are not restarted. Once their URL names both hosts, once it leads through a
 switch that is turned to the new primary.
 """
 
@@ -94,7 +94,7 @@ def test_a_failover_loses_nothing_and_needs_no_restart(
         hosts = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}" if way == "hosts" else f"127.0.0.1:{switch.port}"
         url = f"postgresql://postgres@{hosts}/registry"
         gateways = []
-        for n in range(2):
+        for n in range(3):
             own = tmp_path / f"node-{n}"
             own.mkdir()
             settings = {"REGISTRY_GATEWAY_DATABASE_URL": url, "REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "5"}

@@ -2,7 +2,9 @@
 loses its lease. The short ones are in `tests/contract/test_stalls.py` and `tests/e2e`.
 """
 
+import shutil
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +63,38 @@ def test_a_standby_that_confirms_nothing_for_longer_than_the_default_lease(tmp_p
         finally:
             standby.thaw()
             gateway.close()
+
+
+SLOW_SYNC = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int slow(const char *name, int file) {
+    if (access(getenv("SLOW_SYNC_WHILE"), F_OK) == 0) sleep(8);
+    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
+}
+int fsync(int file) { return slow("fsync", file); }
+int fdatasync(int file) { return slow("fdatasync", file); }
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_disk_that_takes_eight_seconds_to_sync(tmp_path: Path) -> None:
+    source, library, slow = tmp_path / "slow_sync.c", tmp_path / "slow_sync.so", tmp_path / "slow"
+    source.write_text(SLOW_SYNC)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=60)
+    faults = {"LD_PRELOAD": str(library), "SLOW_SYNC_WHILE": str(slow)}
+    settings = {"REGISTRY_GATEWAY_SQLITE_SYNCHRONOUS": "FULL", "REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "4"}
+    with running_gateway(tmp_path, faults | settings) as gateway:
+        living = Living(gateway)
+        with living.heartbeats():
+            living.look(2)
+            slow.touch()
+            living.look(20)
+            slow.unlink()
+            living.look(20)
+        living.check()
 
 
 def test_a_crash_loop_of_a_minute(tmp_path: Path) -> None:
