@@ -42,7 +42,8 @@ class Attack:
         return reply.status
 
     async def repeat(self, once: Callable[["Attack"], Awaitable[None]], pause: float, until: float) -> None:
-        """Do `once` until the time is over, with a pause in seconds between two."""
+        """Do `once` until the time is over, with a pause in seconds between two, and one of a random length before."""
+        await asyncio.sleep(self.random.uniform(0, pause))
         while time.monotonic() < until:
             try:
                 await once(self)
@@ -168,7 +169,7 @@ async def tools(attack: Attack) -> None:
     """Post long lists of tools for twenty instances, and read all of them."""
     key = f"toolbox-{attack.random.randrange(20)}"
     agent = {"instance_id": key, "name": "toolbox", "version": "1", "host": key}
-    listed = [{"name": f"{key}-{n}", "description": "", "inputSchema": {}, "x-command": "t"} for n in range(8_000)]
+    listed = [{"name": f"{key}-{n}", "description": "", "inputSchema": {}, "x-command": "t"} for n in range(2_000)]
     if await attack.ask("POST", f"/instances/{key}/tools", {"tools": listed}) == 404:
         await attack.ask("POST", "/instances", agent)
     await attack.ask("GET", "/tools")
@@ -200,20 +201,20 @@ async def watch(attack: Attack) -> None:
 
 
 KINDS: dict[Callable[[Attack], Awaitable[None]], tuple[int, float]] = {
-    trailers: (2, 0.5),
-    pipeline: (20, 1.0),
-    leave: (4, 0.05),
+    trailers: (2, 1.0),
+    pipeline: (20, 20.0),
+    leave: (4, 0.2),
     drip: (50, 1.0),
-    odd_paths: (2, 0.05),
-    odd_hosts: (1, 0.05),
-    odd_bodies: (2, 0.2),
-    forge: (2, 0.05),
-    churn: (4, 0.02),
-    versions: (2, 0.02),
-    tools: (2, 2.0),
-    past: (40, 0.5),
-    search: (4, 0.2),
-    watch: (600, 1.0),
+    odd_paths: (2, 0.2),
+    odd_hosts: (1, 0.2),
+    odd_bodies: (2, 0.5),
+    forge: (2, 0.2),
+    churn: (4, 0.1),
+    versions: (2, 0.1),
+    tools: (1, 5.0),
+    past: (40, 2.0),
+    search: (4, 1.0),
+    watch: (600, 10.0),
 }
 """How many clients each attack has, and the seconds between two attempts of one."""
 
