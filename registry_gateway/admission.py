@@ -20,7 +20,7 @@ class Admission:
     """Lets changes in by a `Limit`, and tells first registrations from others."""
 
     def __init__(self, rate: Rate, store: Store, clock: Clock) -> None:
-        """Take the rate of each caller, the database, and the clock."""
+        """Limit each caller to `rate`; `store` counts what it has registered, `clock` tells the time."""
         self._limit = Limit(rate)
         self._store = store
         self._clock = clock

@@ -50,8 +50,14 @@ class Gateway:
     """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
 
     def __init__(self, core: Core, readiness: Readiness, mounts: dict[str, Mounted], watch: Watch, page: Page) -> None:
-        """Take the core, whether its database works, each dialect under the first path segments it answers, the watch,
-        the page.
+        """Build the application; nothing is opened yet.
+
+        Args:
+            core: What the adapters work with.
+            readiness: Tells whether the database works.
+            mounts: The routes by the first path segment that they answer.
+            watch: Closed before the database is.
+            page: The routes of the page.
         """
         self.core = core
         self.watch = watch

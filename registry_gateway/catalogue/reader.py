@@ -61,10 +61,10 @@ class Reader:
     """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
 
     def __init__(self, queries: Queries, retention: float, *, most_events: int | None = None) -> None:
-        """Take the registry's reads, and which events are kept.
+        """Read with the limits of the log of events.
 
         Args:
-            queries: The reads.
+            queries: The reads of the registry.
             retention: Seconds for which events are kept.
             most_events: How many are kept; None if there is no limit.
         """
