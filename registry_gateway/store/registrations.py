@@ -69,13 +69,18 @@ def _renewal_sqlite(batch: Batch) -> ReturningUpdate[Any]:
 
 
 def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
-    """The rows are locked in the order of their keys, and then found by where they are."""
+    """The rows are locked in the order of their keys, and then found by where they are.
+
+    The time is taken once, after the last of them was locked. With it comes the id of the transaction, as in `events`:
+    one that only renews records no event.
+    """
     place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
     locking = select(place).where(_of_batch(batch), _owned(batch)).with_for_update()
-    due = each(batch, locking, moment().label("now")).cte("due")
-    renewing = _renewing(due.c.now, literal_column("registrations.ctid") == due.c.place)
-    # The id of the transaction, as in `events`: one that only renews records no event.
-    return renewing.returning(func.pg_current_xact_id())
+    due = each(batch, locking).cte("due")
+    all_locked = func.count().label("locked")
+    at = select(moment().label("now"), func.pg_current_xact_id().label("xid"), all_locked).select_from(due).cte("at")
+    renewing = _renewing(at.c.now, literal_column("registrations.ctid") == due.c.place)
+    return renewing.returning(at.c.xid)
 
 
 def _owned(batch: Batch) -> ColumnElement[bool]:
@@ -139,7 +144,7 @@ def renew(
 ) -> dict[Key, Registration]:
     """Renew the leases of `batch` (dialect, key, owner) that are alive at `now`, in one guarded statement.
 
-    `now` is None for the time of the database server, taken when each row is locked.
+    `now` is None for the time of the database server, taken once all rows are locked.
 
     Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
     """
