@@ -7,7 +7,9 @@ several requests that the client has left.
 
 import asyncio
 import logging
-from collections.abc import Iterable, MutableMapping
+from collections import deque
+from collections.abc import Callable, Iterable, MutableMapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +31,34 @@ class _Deaf:
 
     def feed_data(self, _data: bytes) -> None:
         """Do nothing."""
+
+
+class _Turns:
+    """Requests that were sent ahead of an answer: one of them is begun in each iteration of the event loop.
+
+    A heartbeat takes some ten iterations. Without turns each of those could be as long as one answer to every client
+    that sends requests ahead.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def wait(self, begin: Callable[[], None]) -> None:
+        """Call `begin` when it is its turn."""
+        self._waiting.append(begin)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        begin = self._waiting.popleft()
+        if self._waiting:
+            self._loop.call_soon(self._next)
+        begin()
+
+
+_turns = lru_cache(maxsize=1)(_Turns)
+"""Return the turns of an event loop. A process has one."""
 
 
 class Answering(HttpToolsProtocol):
@@ -74,14 +104,15 @@ class Answering(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._answer_next()
+            _turns(self.loop).wait(self._answer_next)
         elif self._refusal is not None:
             self._close_refusing(self._refusal)
 
     def _answer_next(self) -> None:
-        """Have the first of the requests that wait answered."""
-        self._being_answered, app = self.pipeline.pop()
-        self._start_asgi_task(self._being_answered, app)
+        """Have the first of the requests that wait answered, unless the client has left."""
+        if self.pipeline:
+            self._being_answered, app = self.pipeline.pop()
+            self._start_asgi_task(self._being_answered, app)
 
     # --- at once
 
