@@ -20,6 +20,9 @@ from registry_gateway.exchange import WHOLE
 COPIED_BYTES = 16_384
 """Most bytes of a body that are copied behind its head; with more, a list of two costs less than the copy."""
 
+TURN_SECONDS = 0.001
+"""Seconds from the beginning of one request that was sent ahead of an answer to the next such, of all connections."""
+
 ABANDONED = "registry_gateway.abandoned"
 """Key in the state of the ASGI lifespan: the row of numbers in which abandoned requests are counted."""
 
@@ -34,26 +37,29 @@ class _Deaf:
 
 
 class _Turns:
-    """Requests that were sent ahead of an answer: one of them is begun in each iteration of the event loop.
+    """Requests that were sent ahead of an answer: one of them is begun every `TURN_SECONDS`.
 
-    A heartbeat takes some ten iterations. Without turns each of those could be as long as one answer to every client
-    that sends requests ahead.
+    A heartbeat takes some ten iterations of the event loop. Without turns each of those could be as long as one answer
+    to every client that sends requests ahead, and these alone could keep a core busy. No client of the dialects sends
+    requests ahead.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: deque[Callable[[], None]] = deque()
+        self._due = 0.0
 
     def wait(self, begin: Callable[[], None]) -> None:
         """Call `begin` when it is its turn."""
         self._waiting.append(begin)
         if len(self._waiting) == 1:
-            self._loop.call_soon(self._next)
+            self._loop.call_at(self._due, self._next)
 
     def _next(self) -> None:
         begin = self._waiting.popleft()
+        self._due = self._loop.time() + TURN_SECONDS
         if self._waiting:
-            self._loop.call_soon(self._next)
+            self._loop.call_at(self._due, self._next)
         begin()
 
 

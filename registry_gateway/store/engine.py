@@ -113,7 +113,7 @@ class Store:
             self._plain = None
             self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._lanes = (self._finder, self._scanner, self._looker, self._writer)
-        self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite))
+        self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite), pausing=self.sqlite)
         self._waits = Waits()
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()

@@ -45,8 +45,15 @@ def at_once(*, sqlite: bool) -> int:
 class Gate:
     """Lets in so many at once. The others wait, if there is room for them, and are told to come back."""
 
-    def __init__(self, inside: int, *, waiting: int = WAITING, patience: float = PATIENCE) -> None:
-        """Take how many are let in at once, how many may wait, and how long, in seconds."""
+    def __init__(
+        self, inside: int, *, waiting: int = WAITING, patience: float = PATIENCE, pausing: bool = False
+    ) -> None:
+        """Take how many are let in at once, how many may wait, and how long, in seconds.
+
+        With `pausing`, a turn that others wait for is given on after a pause as long as it took. On SQLite reads and
+        heartbeats share the cores of this machine, and so half of one stays free.
+        """
+        self._pausing = pausing
         self._turns = asyncio.Semaphore(inside)
         self._room = waiting
         self._patience = patience
@@ -60,10 +67,15 @@ class Gate:
             Overloaded: Too many wait already, or the turn did not come in time.
         """
         await self._enter()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             yield
         finally:
-            self._turns.release()
+            if self._pausing and self.waiting:
+                loop.call_later(loop.time() - began, self._turns.release)
+            else:
+                self._turns.release()
 
     async def _enter(self) -> None:
         if self.waiting >= self._room:

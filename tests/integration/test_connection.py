@@ -272,6 +272,12 @@ async def answered(pieces: Sequence[bytes], *, in_messages: bool) -> tuple[list[
         protocol.data_received(piece)
         for _ in range(10):
             await anyio.lowlevel.checkpoint()
+    for _ in range(5_000):  # what was sent ahead has to wait for its turn
+        if not protocol.pipeline:
+            break
+        await anyio.sleep(0.001)
+    for _ in range(10):
+        await anyio.lowlevel.checkpoint()
     protocol.connection_lost(None)
     return transport.pieces, transport.closed, state.total_requests
 

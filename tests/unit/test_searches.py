@@ -58,3 +58,24 @@ async def test_an_error_inside_gives_the_turn_back() -> None:
 async def _pass(gate: Gate) -> None:
     async with gate.passed():
         pass
+
+
+async def test_a_turn_is_given_on_after_a_pause_as_long_as_it_took() -> None:
+    gate, loop = Gate(1, patience=60, pausing=True), asyncio.get_running_loop()
+    ended = began = 0.0
+
+    async def first() -> None:
+        nonlocal ended
+        async with gate.passed():
+            await asyncio.sleep(0.2)
+            ended = loop.time()
+
+    async def second() -> None:
+        nonlocal began
+        async with gate.passed():
+            began = loop.time()
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as both:
+        both.create_task(first())
+        both.create_task(second())
+    assert began - ended >= 0.19
