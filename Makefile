@@ -38,9 +38,10 @@ test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integr
 torture: $(STAMP) ## Hostile clients for ten minutes on each database, and long outages (TORTURE_MINUTES=1: one)
 	$(BIN)/python -m pytest tests/torture --capture no $(ARGS)
 
-lint: $(STAMP) ## Ruff: rules and formatting
+lint: $(STAMP) ## Ruff: rules and formatting; import-linter: which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 fmt: $(STAMP) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .

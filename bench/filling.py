@@ -9,8 +9,8 @@ from bench.dialects import Chap
 from gateway_chap import adapter, translate
 from registry_gateway import settings
 from registry_gateway.app import open_core
-from registry_gateway.model import Actor
-from registry_gateway.registry import Registry
+from registry_gateway.core.model import Actor
+from registry_gateway.registry.registry import Registry
 
 LEASE = 86_400.0
 """Seconds of a lease here: nothing lapses in a run but what is meant to."""

@@ -18,7 +18,7 @@ from bench.machine import on_core, resident_bytes
 from bench.sample import Bench, Sample, Subject
 from bench.server import Server
 from bench.targets import CHAP_KEY, Gateway, Place, bare
-from registry_gateway.store.presence import ABSENCE
+from registry_gateway.store.statements.presence import ABSENCE
 
 LAPSED = 100
 """Leases that a sweep finds lapsed."""

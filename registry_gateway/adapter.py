@@ -18,18 +18,18 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from registry_gateway.accounts import Accounts
-from registry_gateway.body import BodyCutShort
-from registry_gateway.clock import Clock
-from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable
-from registry_gateway.exchange import NOSNIFF, Answer, request_id
-from registry_gateway.importing import Importer
-from registry_gateway.keys import Keyrings
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.meters import Requests
-from registry_gateway.operation import Operation
-from registry_gateway.registry import Registry
-from registry_gateway.routing import methods
+from registry_gateway.auth.accounts import Accounts
+from registry_gateway.auth.service_keys import Keyrings
+from registry_gateway.bulk.importing import Importer
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.http.body import BodyCutShort
+from registry_gateway.http.exchange import NOSNIFF, Answer, request_id
+from registry_gateway.http.operation import Operation
+from registry_gateway.http.routing import methods
+from registry_gateway.observability.metrics import Requests
+from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Configuration, Settings, SettingsError
 
 GROUP = "registry_gateway.adapters"
@@ -56,7 +56,7 @@ class Mount:
     """What an adapter gives the gateway: its routes, the busiest first, and the wording of its errors.
 
     `fault` turns any exception a route raises into an answer in the dialect's shape: the core's
-    `RegistryError`s, what `validation` words, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
+    `RegistryError`s, what `decode_errors` words, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
     everything else as a 500 that says nothing of its cause.
 
     `operations` and `description` are what /openapi.json says of the dialect; routes that have no operation

@@ -13,26 +13,29 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
-from registry_gateway import admin, catalogue, detail, hangup, openapi, prometheus, settings
-from registry_gateway.accounts import Accounts
+from registry_gateway import settings
 from registry_gateway.adapter import Adapter, Core, Mount, Mounted
-from registry_gateway.answering import ABANDONED
-from registry_gateway.api_pages import ApiPages
-from registry_gateway.catalogue.watch import Watch
-from registry_gateway.clock import Clock, SystemClock
-from registry_gateway.deadlines import CLOSE_WITHIN
-from registry_gateway.errors import StoreUnavailable
-from registry_gateway.exchange import Answer, Call, json_answer
-from registry_gateway.figures import Figures
-from registry_gateway.forwarded import Forwarded
-from registry_gateway.keys import Keyrings
-from registry_gateway.meters import Meters
-from registry_gateway.own_operations import OPERATIONS
-from registry_gateway.page import Page
-from registry_gateway.readiness import Readiness
-from registry_gateway.reaper import keep_house
-from registry_gateway.registry import Registry
-from registry_gateway.routing import resource
+from registry_gateway.auth import sighup
+from registry_gateway.auth.accounts import Accounts
+from registry_gateway.auth.service_keys import Keyrings
+from registry_gateway.core.clock import Clock, SystemClock
+from registry_gateway.core.deadlines import CLOSE_WITHIN
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.endpoints import admin, catalogue, openapi, prometheus
+from registry_gateway.endpoints.api_docs import ApiPages
+from registry_gateway.endpoints.catalogue.watch import Watch
+from registry_gateway.endpoints.own_operations import OPERATIONS
+from registry_gateway.endpoints.page import Page
+from registry_gateway.http import fastapi_errors
+from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.forwarded import Forwarded
+from registry_gateway.http.response_order import ABANDONED
+from registry_gateway.http.routing import resource
+from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.shared_counters import Figures
+from registry_gateway.registry.maintenance import keep_house
+from registry_gateway.registry.readiness import Readiness
+from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
 from registry_gateway.store.engine import Store
 
@@ -125,7 +128,7 @@ class Gateway:
 
     def _fault(self, error: Exception, scope: Scope) -> Answer:
         page = self._page.missing(scope) if isinstance(error, HTTPException) and error.status_code == 404 else None
-        return page or detail.fault(error, scope)
+        return page or fastapi_errors.fault(error, scope)
 
     @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
@@ -140,7 +143,7 @@ class Gateway:
         published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")
         core.keyrings.report()
         try:
-            with hangup.on_hangup(core.keyrings.reload):
+            with sighup.on_hangup(core.keyrings.reload):
                 yield
         finally:
             house.cancel()
@@ -232,7 +235,7 @@ def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> 
 
 def from_environment() -> Forwarded:
     """Build the gateway from the environment alone, behind its proxies: what each worker process of `serve` does."""
-    hangup.ignore()
+    sighup.ignore()
     adapters = adapters_module.installed()
     figures = Figures.of_process(os.environ)
     gateway = create_app(settings.load(adapters, os.environ), adapters, figures=figures)

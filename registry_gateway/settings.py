@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_ori
 import msgspec
 from msgspec import Meta
 
-from registry_gateway import web_url
-from registry_gateway.masking import MASK
-from registry_gateway.rate import Rate, parse
-from registry_gateway.service_links import is_service_link
+from registry_gateway.core import web_url
+from registry_gateway.core.rate_limit import Rate, parse
+from registry_gateway.core.service_links import is_service_link
+from registry_gateway.observability.masking import MASK
 from registry_gateway.store import libpq
 from registry_gateway.store.database_url import async_url
 

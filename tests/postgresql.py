@@ -19,7 +19,7 @@ from pathlib import Path
 
 import anyio
 
-from registry_gateway import migrate
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
 

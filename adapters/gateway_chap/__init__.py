@@ -11,13 +11,13 @@ from gateway_chap.faults import KEY, fault
 from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
-from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
-from registry_gateway.importing import Importer
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.operation import secured
+from registry_gateway.auth import service_keys
+from registry_gateway.auth.unneeded_keys import Unasked
+from registry_gateway.bulk.importing import Importer
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.http.operation import secured
 from registry_gateway.settings import PREFIX, Seconds, Settings
-from registry_gateway.unasked import Unasked
 
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse keys from two places."""
-        keys.check(KEY, self.registration_key, self.registration_key_file)
+        service_keys.check(KEY, self.registration_key, self.registration_key_file)
 
 
 def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:

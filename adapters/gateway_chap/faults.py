@@ -4,9 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from gateway_chap.misdirected import advice
-from registry_gateway import detail
-from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, json_answer
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.http import fastapi_errors
+from registry_gateway.http.exchange import Answer, json_answer
 
 KEY = "SERVICEKIT_REGISTRATION_KEY"
 """Where a service has its key, and the gateway the keys: both are called as the reference calls them."""
@@ -47,4 +47,4 @@ def fault(error: Exception, scope: Scope) -> Answer:
             instead = advice(scope["method"], scope["path"])
             if instead is not None:
                 return json_answer(error.status_code, {"detail": f"{error.detail}: {instead}"}, error.headers)
-    return detail.fault(error, scope)
+    return fastapi_errors.fault(error, scope)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway_chap.wire import PingResponse, RegisterRequest, RegisterResponse, Service, Services
-from registry_gateway.detail import BROKEN, LIMITED
-from registry_gateway.operation import (
+from registry_gateway.http.fastapi_errors import BROKEN, LIMITED
+from registry_gateway.http.operation import (
     ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,

@@ -7,16 +7,16 @@ from starlette.routing import Route
 
 from gateway_chap import translate
 from gateway_chap.faults import MissingKey, WrongKey
-from registry_gateway.batching import Shared
-from registry_gateway.commands import Deregister, Renew, Renewed
-from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer
-from registry_gateway.keys import Keyring
-from registry_gateway.model import ANONYMOUS, Actor
-from registry_gateway.registry import Registry
-from registry_gateway.rendered import Rendered, render
-from registry_gateway.routing import resource
-from registry_gateway.unasked import Unasked
+from registry_gateway.auth.service_keys import Keyring
+from registry_gateway.auth.unneeded_keys import Unasked
+from registry_gateway.core.commands import Deregister, Renew, Renewed
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.core.model import ANONYMOUS, Actor
+from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.rendered import Rendered, render
+from registry_gateway.http.routing import resource
+from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.registry import Registry
 
 DIALECT = "chap"
 

@@ -9,10 +9,10 @@ import msgspec
 
 from gateway_chap.lax import strict
 from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
-from registry_gateway.body import decode
-from registry_gateway.commands import Register, Registered
-from registry_gateway.importing import Foreign, Listing, entries, read_each
-from registry_gateway.model import Actor, Entry, Registration
+from registry_gateway.bulk.importing import Foreign, Listing, entries, read_each
+from registry_gateway.core.commands import Register, Registered
+from registry_gateway.core.model import Actor, Entry, Registration
+from registry_gateway.http.body import decode
 
 ML_DEFAULTS: Mapping[str, msgspec.Raw] = {
     "min_prediction_periods": msgspec.Raw(b"0"),

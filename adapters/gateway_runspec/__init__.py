@@ -10,13 +10,13 @@ from gateway_runspec import translate
 from gateway_runspec.faults import fault
 from gateway_runspec.openapi import API_KEY, DESCRIPTION, READS, WRITES
 from gateway_runspec.routes import Runspec
-from registry_gateway import keys
 from registry_gateway.adapter import Adapter, Core, Mount
-from registry_gateway.importing import Importer
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.operation import secured
+from registry_gateway.auth import service_keys
+from registry_gateway.auth.unneeded_keys import Unasked
+from registry_gateway.bulk.importing import Importer
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.http.operation import secured
 from registry_gateway.settings import Seconds, Settings, SettingsError
-from registry_gateway.unasked import Unasked
 
 MISSES = 3
 """How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""
@@ -66,7 +66,7 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse keys from two places, and protection without a key: it would protect nothing."""
-        keys.check(KEY, self.api_key, self.api_key_file)
+        service_keys.check(KEY, self.api_key, self.api_key_file)
         if self.protect_reads and open_writes(self):
             raise SettingsError(f"REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS needs {KEY} as well")
 

@@ -2,9 +2,9 @@
 
 from starlette.types import Scope
 
-from registry_gateway import detail
-from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, json_answer
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.http import fastapi_errors
+from registry_gateway.http.exchange import Answer, json_answer
 
 
 class BadKey(Exception):
@@ -39,4 +39,4 @@ def fault(error: Exception, scope: Scope) -> Answer:
             return json_answer(404, {"detail": "Instance not found"})
         case NoSuchTool():
             return json_answer(404, {"detail": str(error)})
-    return detail.fault(error, scope)
+    return fastapi_errors.fault(error, scope)

@@ -3,12 +3,12 @@
 from math import inf
 
 from gateway_runspec import offered, translate
-from registry_gateway.errors import NotInLog
-from registry_gateway.model import Entry, EventKind
-from registry_gateway.pacing import paced
-from registry_gateway.queries import Moment
-from registry_gateway.registry import Registry
-from registry_gateway.rendered import Rendered, render
+from registry_gateway.core.errors import NotInLog
+from registry_gateway.core.model import Entry, EventKind
+from registry_gateway.http.pacing import paced
+from registry_gateway.http.rendered import Rendered, render
+from registry_gateway.registry.queries import Moment
+from registry_gateway.registry.registry import Registry
 
 FEW = 200
 """Most events after which the instances they are about are looked up one by one; after more, all are read anew."""

@@ -12,8 +12,8 @@ from gateway_runspec.wire import (
     StatusResponse,
     ToolsRequest,
 )
-from registry_gateway.detail import BROKEN, LIMITED
-from registry_gateway.operation import (
+from registry_gateway.http.fastapi_errors import BROKEN, LIMITED
+from registry_gateway.http.operation import (
     ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,

@@ -10,17 +10,17 @@ from gateway_runspec import export, offered, translate
 from gateway_runspec.faults import BadKey, NoSuchTool
 from gateway_runspec.inventory import Inventory
 from gateway_runspec.wire import Host
-from registry_gateway.batching import Shared
-from registry_gateway.commands import Deregister, Renew, Renewed
-from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import NOSNIFF, Answer, Call, body_answer
-from registry_gateway.keys import Keyring
-from registry_gateway.model import ANONYMOUS, Actor, Entry
-from registry_gateway.pacing import paced
-from registry_gateway.registry import Registry
-from registry_gateway.rendered import Rendered, render
-from registry_gateway.routing import resource
-from registry_gateway.unasked import Unasked
+from registry_gateway.auth.service_keys import Keyring
+from registry_gateway.auth.unneeded_keys import Unasked
+from registry_gateway.core.commands import Deregister, Renew, Renewed
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.core.model import ANONYMOUS, Actor, Entry
+from registry_gateway.http.exchange import NOSNIFF, Answer, Call, body_answer
+from registry_gateway.http.pacing import paced
+from registry_gateway.http.rendered import Rendered, render
+from registry_gateway.http.routing import resource
+from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.registry import Registry
 
 DIALECT = "runspec"
 

@@ -22,11 +22,11 @@ from typing import Any
 import msgspec
 
 from gateway_runspec.wire import HeartbeatRequest, Host, RegisterRequest, ToolsAsSent, ToolsRequest
-from registry_gateway.body import decode
-from registry_gateway.commands import Advertise, Register
-from registry_gateway.importing import Foreign, Listing, entries, read_each
-from registry_gateway.model import Actor, Entry
-from registry_gateway.validation import Invalid
+from registry_gateway.bulk.importing import Foreign, Listing, entries, read_each
+from registry_gateway.core.commands import Advertise, Register
+from registry_gateway.core.model import Actor, Entry
+from registry_gateway.http.body import decode
+from registry_gateway.http.decode_errors import Invalid
 
 _SHARED = ("description", "inputSchema")
 _OURS = ("active", "last_seen", "tools")

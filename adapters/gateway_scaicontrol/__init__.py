@@ -11,9 +11,9 @@ from gateway_scaicontrol.faults import fault
 from gateway_scaicontrol.openapi import DESCRIPTION, OPERATIONS
 from gateway_scaicontrol.routes import ScaiControl
 from gateway_scaicontrol.wire import Slug
-from registry_gateway import web_url
 from registry_gateway.adapter import Adapter, Core, Mount
-from registry_gateway.lease import EXPIRED, Health, LeasePolicy, Stage
+from registry_gateway.core import web_url
+from registry_gateway.core.lease import EXPIRED, Health, LeasePolicy, Stage
 from registry_gateway.settings import Settings, SettingsError
 
 INTERNAL_SERVICES = (

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from registry_gateway.accounts import SUPER_ADMIN, Accounts
-from registry_gateway.exchange import Call
+from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
+from registry_gateway.http.exchange import Call
 
 MANAGE = "registry:manage"
 """The scope that every endpoint of the registry asks for."""

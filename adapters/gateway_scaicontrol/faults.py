@@ -7,9 +7,7 @@ from starlette.types import Scope
 
 from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
-from registry_gateway.body import BodyTooLarge
-from registry_gateway.detail import UNAVAILABLE, UNKNOWN
-from registry_gateway.errors import (
+from registry_gateway.core.errors import (
     REFUSES,
     AlreadyRegistered,
     NotOwner,
@@ -21,8 +19,10 @@ from registry_gateway.errors import (
     StoreUnavailable,
     TooMany,
 )
-from registry_gateway.exchange import Answer, json_answer, request_id
-from registry_gateway.validation import REFUSED, unprocessable
+from registry_gateway.http.body import BodyTooLarge
+from registry_gateway.http.decode_errors import REFUSED, unprocessable
+from registry_gateway.http.exchange import Answer, json_answer, request_id
+from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
 
 CODES = {
     400: "bad_request",

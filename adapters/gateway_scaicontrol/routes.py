@@ -10,10 +10,10 @@ from gateway_scaicontrol import translate
 from gateway_scaicontrol.auth import Verifier, authorize
 from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
 from registry_gateway.adapter import Core
-from registry_gateway.commands import Renewed
-from registry_gateway.errors import NotRegistered
-from registry_gateway.exchange import Answer, Call, json_answer
-from registry_gateway.routing import resource
+from registry_gateway.core.commands import Renewed
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.routing import resource
 
 
 class ScaiControl:

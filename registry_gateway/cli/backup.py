@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from registry_gateway import migrate
+from registry_gateway.cli.output import moment, say
 from registry_gateway.cli.session import configured, database_url_option, require_file, upgrade_command
-from registry_gateway.cli.text import moment, say
 from registry_gateway.store import backup as copies
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 from registry_gateway.store.sqlite_file import SqliteFile
 

@@ -4,19 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from registry_gateway import adapter, migrate, settings
+from registry_gateway import adapter, settings
 from registry_gateway.adapter import Adapter, Core
 from registry_gateway.app import open_core
 from registry_gateway.cli.resolving import unresolved
 from registry_gateway.cli.session import require_file, require_known
+from registry_gateway.core.model import Event, Registration
 from registry_gateway.doctor import addresses, diagnose, installation
 from registry_gateway.doctor.finding import Finding
 from registry_gateway.doctor.history import WINDOW
-from registry_gateway.model import Event, Registration
 from registry_gateway.settings import Configuration
-from registry_gateway.store import clock, events, presence, size
+from registry_gateway.store import database_size, migrate
 from registry_gateway.store.engine import Store
-from registry_gateway.store.keys import Key
+from registry_gateway.store.statements import events, lease_clock, presence
+from registry_gateway.store.statements.key_batch import Key
 
 MOST_EVENTS = 200_000
 """Most events of the last hour that are read."""
@@ -63,7 +64,7 @@ async def check(configuration: Configuration, adapters: Sequence[Adapter], remed
             found.append(installation.behind(problem, remedy))
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))
         found += await _of_clocks(core, store)
-        room = await size.measured(store)
+        room = await database_size.measured(store)
         found += installation.of_disk(room.taken, room.free)
         registered, diagnoses = await _of_services(core, store)
     finally:
@@ -80,7 +81,9 @@ async def check(configuration: Configuration, adapters: Sequence[Adapter], remed
 
 async def _of_clocks(core: Core, store: Store) -> list[Finding]:
     before = core.clock.now()
-    theirs, present_at, steps = await store.read(lambda c: (clock.now(c), presence.last(c), events.clock_steps(c)))
+    theirs, present_at, steps = await store.read(
+        lambda c: (lease_clock.now(c), presence.last(c), events.clock_steps(c))
+    )
     after = core.clock.now()
     now = after if theirs is None else theirs
     found = installation.of_presence(present_at, now)

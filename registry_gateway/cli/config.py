@@ -5,8 +5,8 @@ import os
 import click
 
 from registry_gateway import settings
+from registry_gateway.cli.output import print_json, print_table, setting
 from registry_gateway.cli.session import configured, database_url_option
-from registry_gateway.cli.text import print_json, print_table, setting
 
 
 @click.command(

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import click
 
-from registry_gateway import migrate, transfer
 from registry_gateway.cli.backup import backup, restore
+from registry_gateway.cli.output import say
 from registry_gateway.cli.session import (
     configured,
     database_url_option,
@@ -17,7 +17,7 @@ from registry_gateway.cli.session import (
     require_rights,
     upgrade_command,
 )
-from registry_gateway.cli.text import say
+from registry_gateway.store import copy, migrate
 from registry_gateway.store.engine import Store
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ def copy_rows(source: str, target: str) -> None:
         require_file(store, upgrade_command(source))
         destination = Store(_checked(target))
         try:
-            return await transfer.copy(store, destination)
+            return await copy.copy(store, destination)
         finally:
             await destination.close()
 

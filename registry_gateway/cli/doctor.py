@@ -7,10 +7,10 @@ import msgspec
 
 from registry_gateway import adapter
 from registry_gateway.cli.checkup import Diagnosis, Report, check
-from registry_gateway.cli.findings import print_finding
-from registry_gateway.cli.remote import check_secret, check_url
+from registry_gateway.cli.finding_lines import print_finding
+from registry_gateway.cli.gateway_client import check_secret, check_url
+from registry_gateway.cli.output import counted, print_json, say
 from registry_gateway.cli.session import configured, database_url_option, json_option, upgrade_command
-from registry_gateway.cli.text import counted, print_json, say
 from registry_gateway.cli.visit import visit
 from registry_gateway.doctor.finding import Finding
 

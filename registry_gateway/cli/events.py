@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import click
 
 from registry_gateway.adapter import Core
+from registry_gateway.cli.output import details, moment, print_json_line, say
 from registry_gateway.cli.session import database_url_option, dialect_option, run
-from registry_gateway.cli.text import details, moment, print_json_line, say
-from registry_gateway.errors import NotInLog
-from registry_gateway.model import Event
-from registry_gateway.printable import printable
+from registry_gateway.core.errors import NotInLog
+from registry_gateway.core.model import Event
+from registry_gateway.observability.printable import printable
 
 POLL_SECONDS = 1.0
 """Time between two looks for new events."""

@@ -11,9 +11,9 @@ from typing import IO
 import click
 
 from registry_gateway.app import open_core
+from registry_gateway.bulk.exporting import lines
+from registry_gateway.cli.output import json_line
 from registry_gateway.cli.session import configured, database_url_option, dialect_option, require_level, upgrade_command
-from registry_gateway.cli.text import json_line
-from registry_gateway.exporting import lines
 
 
 @click.command(

@@ -8,11 +8,11 @@ import click
 
 from registry_gateway import adapter
 from registry_gateway.adapter import Core
-from registry_gateway.cli.remote import Remote, Unreachable, brief, check_secret, check_url, shown
+from registry_gateway.bulk.importing import Imported, Importer, Listing, NotAListing, take_over
+from registry_gateway.cli.gateway_client import Remote, Unreachable, brief, check_secret, check_url, shown
+from registry_gateway.cli.output import print_json, say
 from registry_gateway.cli.session import actor, configured, database_url_option, json_option, run
-from registry_gateway.cli.text import print_json, say
-from registry_gateway.importing import Imported, Importer, Listing, NotAListing, take_over
-from registry_gateway.model import Actor
+from registry_gateway.core.model import Actor
 
 LIST_BYTES = 256 * 2**20
 """Largest list that is read: some hundred thousand services."""

@@ -4,9 +4,9 @@ import click
 
 from registry_gateway import adapter
 from registry_gateway.adapter import Core
-from registry_gateway.errors import Ambiguous, NotRegistered
-from registry_gateway.lookup import lookup as lookup_in
-from registry_gateway.model import Entry
+from registry_gateway.core.errors import Ambiguous, NotRegistered
+from registry_gateway.core.model import Entry
+from registry_gateway.registry.lookup import lookup as lookup_in
 
 
 class NoSuchService(click.ClickException):

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 import click
 from alembic.util import CommandError
 
-from registry_gateway.cli.text import say
-from registry_gateway.errors import RegistryError
-from registry_gateway.log import TextFormatter
-from registry_gateway.masking import masked
+from registry_gateway.cli.output import say
+from registry_gateway.core.errors import RegistryError
+from registry_gateway.observability.log import TextFormatter
+from registry_gateway.observability.masking import masked
 from registry_gateway.settings import SettingsError
 
 NAME = "registry-gateway"

@@ -12,11 +12,11 @@ import click
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.body import parse
 from registry_gateway.cli.checkup import Diagnosis
-from registry_gateway.cli.remote import Remote, Reply, Unreachable, member, shown
-from registry_gateway.cli.text import say
+from registry_gateway.cli.gateway_client import Remote, Reply, Unreachable, member, shown
+from registry_gateway.cli.output import say
 from registry_gateway.doctor.finding import Finding, Severity, warning
+from registry_gateway.http.body import parse
 
 ASKING = 8
 """How many services are asked about at a time."""

@@ -14,18 +14,20 @@ import click
 import uvicorn
 from sqlalchemy import inspect
 
-from registry_gateway import adapter, figures, log, migrate
+from registry_gateway import adapter
 from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
+from registry_gateway.cli.output import say, setting
 from registry_gateway.cli.program import NAME
 from registry_gateway.cli.serving import run
 from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, require_rights, upgrade_command
 from registry_gateway.cli.setting_options import OfSettings, configure
-from registry_gateway.cli.text import say, setting
-from registry_gateway.connection import Connection
-from registry_gateway.deadlines import FINISH_WITHIN
+from registry_gateway.core.deadlines import FINISH_WITHIN
 from registry_gateway.doctor.addresses import is_loopback
+from registry_gateway.http.protocol import Connection
+from registry_gateway.observability import log, shared_counters
 from registry_gateway.settings import PREFIX, Configuration, Settings
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 
 WORKER_START_SECONDS = 30
@@ -176,7 +178,7 @@ def _shared_figures(workers: int) -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryDirectory(prefix=f"{NAME}-") as directory:
-        os.environ[figures.DIRECTORY] = directory
+        os.environ[shared_counters.DIRECTORY] = directory
         yield
 
 

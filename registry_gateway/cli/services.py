@@ -4,14 +4,14 @@ import click
 import msgspec
 
 from registry_gateway.adapter import Core
-from registry_gateway.cli.dossier import Dossier, compile_dossier, print_dossier, standing
 from registry_gateway.cli.lookup import lookup
+from registry_gateway.cli.output import age, print_json, print_table, say
+from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier, standing
 from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
-from registry_gateway.cli.text import age, print_json, print_table, say
-from registry_gateway.commands import Approve, Deregister
-from registry_gateway.errors import StillSubscribed
-from registry_gateway.model import Entry, Registration
-from registry_gateway.queries import Listing
+from registry_gateway.core.commands import Approve, Deregister
+from registry_gateway.core.errors import StillSubscribed
+from registry_gateway.core.model import Entry, Registration
+from registry_gateway.registry.queries import Listing
 
 which_dialect = dialect_option("The dialect of the service, where two have one of that key.")
 

@@ -8,7 +8,7 @@ import click
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from registry_gateway import hangup
+from registry_gateway.auth import sighup
 
 STARTUP_FAILURE = 3  # uvicorn's own exit code for an application that could not start
 
@@ -21,17 +21,17 @@ class Workers(Multiprocess):
 
     def init_processes(self) -> None:
         """Start the workers."""
-        with hangup.held_back():
+        with sighup.held_back():
             super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
         """Start another one for each that has died."""
-        with hangup.held_back():
+        with sighup.held_back():
             super().keep_subprocess_alive()
 
     def handle_ttin(self) -> None:
         """Start one more."""
-        with hangup.held_back():
+        with sighup.held_back():
             super().handle_ttin()
 
     def handle_hup(self) -> None:

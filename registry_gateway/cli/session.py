@@ -9,13 +9,14 @@ from typing import TypeVar
 
 import click
 
-from registry_gateway import __version__, adapter, migrate, settings
+from registry_gateway import __version__, adapter, settings
 from registry_gateway.adapter import Adapter, Core
 from registry_gateway.app import open_core
 from registry_gateway.cli.program import NAME
-from registry_gateway.errors import StoreRefuses
-from registry_gateway.model import Actor
+from registry_gateway.core.errors import StoreRefuses
+from registry_gateway.core.model import Actor
 from registry_gateway.settings import PREFIX, Configuration, Settings
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 
 T = TypeVar("T")

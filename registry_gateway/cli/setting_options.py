@@ -9,7 +9,7 @@ import click
 
 from registry_gateway import adapter, settings
 from registry_gateway.adapter import Adapter
-from registry_gateway.cli.text import setting
+from registry_gateway.cli.output import setting
 from registry_gateway.settings import AROUND, Configuration, SettingsError, Variable
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from registry_gateway.adapter import Adapter
 from registry_gateway.cli.checkup import Report, about_gateway, diagnosed_hosts
-from registry_gateway.cli.remote import Remote, Reply, Unreachable, member, members, same_server, shown
+from registry_gateway.cli.gateway_client import Remote, Reply, Unreachable, member, members, same_server, shown
 from registry_gateway.cli.remote_catalogue import RemoteCatalogue
 from registry_gateway.doctor import installation
 from registry_gateway.doctor.finding import Finding, error, warning

@@ -6,10 +6,10 @@ All of it is pure: facts go in, findings come out. Who looks facts up (a host's 
 
 from collections.abc import Sequence
 
+from registry_gateway.core.model import Event, Registration
 from registry_gateway.doctor.addresses import of_address
 from registry_gateway.doctor.finding import Finding
 from registry_gateway.doctor.history import of_history
-from registry_gateway.model import Event, Registration
 
 RECENT = 200
 """How many of a service's last events are looked at. What goes wrong again and again is among them."""

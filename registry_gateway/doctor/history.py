@@ -5,8 +5,8 @@ from itertools import groupby, zip_longest
 from statistics import median
 from typing import NamedTuple
 
+from registry_gateway.core.model import Event, EventKind
 from registry_gateway.doctor.finding import Finding, error, warning
-from registry_gateway.model import Event, EventKind
 
 WINDOW = 3_600.0
 """How far back events are looked at, in seconds."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from registry_gateway.errors import StoreUnavailable
+from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.store.sqlite_file import SIDES, SqliteFile
 
 _SHARED = (0x4000_0002, 510)

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from registry_gateway.deadlines import (
+from registry_gateway.core.deadlines import (
     ANSWER_WITHIN,
     CLOSE_WITHIN,
     LONG_TRANSACTION_WITHIN,
     READY_WITHIN,
     TRANSACTION_WITHIN,
 )
-from registry_gateway.errors import (
+from registry_gateway.core.errors import (
     INTERRUPTED,
     SLOW,
     OutcomeUnknown,
@@ -29,17 +29,18 @@ from registry_gateway.errors import (
     StoreUnavailable,
     Unstorable,
 )
-from registry_gateway.figures import Figures
-from registry_gateway.meters import Transactions
-from registry_gateway.store import alive, libpq, postgresql, searches, sqlite
-from registry_gateway.store.connection_lane import ConnectionLane
+from registry_gateway.observability.metrics import Transactions
+from registry_gateway.observability.shared_counters import Figures
+from registry_gateway.store import libpq, postgresql, sqlite
 from registry_gateway.store.database_url import async_url
-from registry_gateway.store.lane import Lane
-from registry_gateway.store.meaning import READ_ONLY, LostRace, translated
-from registry_gateway.store.pooled import Waits, pooled
+from registry_gateway.store.driver_errors import READ_ONLY, LostRace, translated
+from registry_gateway.store.lanes import connection_check, expensive_reads
+from registry_gateway.store.lanes.connection_lane import ConnectionLane
+from registry_gateway.store.lanes.lane import Lane
+from registry_gateway.store.lanes.pool import Waits, pooled
+from registry_gateway.store.lanes.thread_lane import ThreadLane
 from registry_gateway.store.sqlite import BUSY_TIMEOUT
 from registry_gateway.store.sqlite_file import FileLost, SqliteFile
-from registry_gateway.store.thread_lane import ThreadLane
 
 log = logging.getLogger("registry_gateway.store")
 
@@ -106,14 +107,14 @@ class Store:
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
-            alive.ping_quickly(self.engine)
-            self._generations = alive.Generations(self.engine)
+            connection_check.ping_quickly(self.engine)
+            self._generations = connection_check.Generations(self.engine)
             self._looker = ConnectionLane(self.engine, by_key=True)
             self._writer = ConnectionLane(self.engine, by_key=True, writing=True, connected=self._reconnect)
             self._plain = None
             self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._lanes = (self._finder, self._scanner, self._looker, self._writer)
-        self._gate = searches.Gate(searches.at_once(sqlite=self.sqlite), pausing=self.sqlite)
+        self._gate = expensive_reads.Gate(expensive_reads.at_once(sqlite=self.sqlite), pausing=self.sqlite)
         self._waits = Waits()
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
@@ -131,13 +132,13 @@ class Store:
         return await self._attempt("read", functools.partial(self._waits.within, pooled, self._snapshots), work, limit)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does for what is expensive: few at once, and each for `searches.SECONDS` at most.
+        """Do what `read` does for what is expensive: few at once, and each for `expensive_reads.SECONDS` at most.
 
         Raises:
             Overloaded: Too many are running, or it took too long.
         """
         async with self._gate.passed():
-            run: _Run[T] = functools.partial(self._waits.within, searches.limited, self._snapshots)
+            run: _Run[T] = functools.partial(self._waits.within, expensive_reads.limited, self._snapshots)
             return await self._attempt("search", run, work, ANSWER_WITHIN)
 
     async def find(self, work: Callable[[Connection], T]) -> T:

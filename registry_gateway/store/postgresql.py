@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection, text
 
-from registry_gateway.deadlines import LONG_TRANSACTION_WITHIN
-from registry_gateway.errors import StoreRefuses
+from registry_gateway.core.deadlines import LONG_TRANSACTION_WITHIN
+from registry_gateway.core.errors import StoreRefuses
 from registry_gateway.store.libpq import Address
 
 MINIMUM = 15

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Select, and_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry_gateway.model import Event
+from registry_gateway.core.model import Event
+from registry_gateway.store.driver_errors import translated
 from registry_gateway.store.engine import Store
-from registry_gateway.store.events import event_of
-from registry_gateway.store.meaning import translated
-from registry_gateway.store.registrations import COLUMNS, Found, registration_of
+from registry_gateway.store.statements.events import event_of
+from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from registry_gateway.deadlines import TRANSACTION_WITHIN
+from registry_gateway.core.deadlines import TRANSACTION_WITHIN
 from registry_gateway.store.sqlite_file import SqliteFile
 
 BUSY_TIMEOUT = TRANSACTION_WITHIN - 0.5

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from registry_gateway.clock import Clock
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.registry import Registry
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, OpenRegistry

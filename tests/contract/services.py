@@ -5,11 +5,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from registry_gateway.clock import Clock
-from registry_gateway.commands import Advertise, Approve, Deregister, Register, Renew
-from registry_gateway.lease import EXPIRED, Health, LeasePolicy, Stage
-from registry_gateway.model import Actor, Entry
-from registry_gateway.registry import Registry
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.commands import Advertise, Approve, Deregister, Register, Renew
+from registry_gateway.core.lease import EXPIRED, Health, LeasePolicy, Stage
+from registry_gateway.core.model import Actor, Entry
+from registry_gateway.registry.registry import Registry
 from tests.conftest import ManualClock
 
 DIALECT = "test"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from registry_gateway.commands import Lapsed, Renewed
-from registry_gateway.errors import StoreUnavailable
-from registry_gateway.registry import Registry
+from registry_gateway.core.commands import Lapsed, Renewed
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.presence import ABSENCE
+from registry_gateway.store.statements.presence import ABSENCE
 from tests.conftest import ManualClock
 from tests.contract.services import (
     DIALECT,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from registry_gateway.accounts import ADMINISTER, CACHE_SECONDS, SUPER_ADMIN, USE_SECONDS, Accounts, Issued
+from registry_gateway.auth.accounts import ADMINISTER, CACHE_SECONDS, SUPER_ADMIN, USE_SECONDS, Accounts, Issued
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import TokenRow
 from tests.conftest import ManualClock
@@ -93,7 +93,7 @@ async def test_a_use_that_cannot_be_written_refuses_nobody(
     def refuse(*_: object) -> None:
         raise OperationalError("UPDATE tokens", None, Exception("disk full"))
 
-    monkeypatch.setattr("registry_gateway.store.accounts.note_use", refuse)
+    monkeypatch.setattr("registry_gateway.store.statements.accounts.note_use", refuse)
     store = Store(database_url)
     accounts = Accounts(store, clock)
     assert await accounts.authenticate((await _create(accounts)).token)

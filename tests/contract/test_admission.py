@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import pytest
 
-from registry_gateway.errors import RateLimited
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.model import ANONYMOUS, Actor
-from registry_gateway.rate import OWN, TIMES, Rate
-from registry_gateway.registry import Registry
+from registry_gateway.core.errors import RateLimited
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import ANONYMOUS, Actor
+from registry_gateway.core.rate_limit import OWN, TIMES, Rate
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
 from tests.contract.services import (

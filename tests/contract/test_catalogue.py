@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, event, select
 
-from registry_gateway.catalogue.cursor import Place
-from registry_gateway.lease import Lease, Policies
-from registry_gateway.model import Registration
-from registry_gateway.status import REGISTERED, Status, status
-from registry_gateway.store import catalogue
+from registry_gateway.core.lease import Lease, Policies
+from registry_gateway.core.model import Registration
+from registry_gateway.core.status import REGISTERED, Status, status
+from registry_gateway.endpoints.catalogue.cursor import Place
 from registry_gateway.store.engine import Store
-from registry_gateway.store.registrations import COLUMNS, registration_of, save
-from registry_gateway.store.search import Page, Wanted
+from registry_gateway.store.statements import catalogue
+from registry_gateway.store.statements.registrations import COLUMNS, registration_of, save
+from registry_gateway.store.statements.search import Page, Wanted
 from tests.contract.services import ENDS, REFUSES, STAYS
 
 pytestmark = pytest.mark.anyio

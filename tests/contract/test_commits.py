@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from registry_gateway.commands import Done, Registered, Renewed, Unknown
-from registry_gateway.errors import NotOwner, NotRegistered, Unstorable
-from registry_gateway.lease import REVOKED
-from registry_gateway.model import Entry
-from registry_gateway.registry import Registry
+from registry_gateway.core.commands import Done, Registered, Renewed, Unknown
+from registry_gateway.core.errors import NotOwner, NotRegistered, Unstorable
+from registry_gateway.core.lease import REVOKED
+from registry_gateway.core.model import Entry
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
 from tests.contract.services import (

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from registry_gateway import batch
-from registry_gateway.model import Event
-from registry_gateway.registry import CHUNK
+from registry_gateway.core.model import Event
+from registry_gateway.registry import write_batch
+from registry_gateway.registry.registry import CHUNK
 from registry_gateway.store.engine import Store
 from tests.conftest import START, ManualClock
 from tests.contract.services import (
@@ -98,7 +98,7 @@ async def test_who_follows_the_log_misses_no_event_of_another_gateway(
     other = Store(database_url)
     async with other.engine.connect() as connection:
         slow = await connection.begin()  # another gateway, in the middle of its transaction
-        await connection.run_sync(batch.apply, [register("slow")], {DIALECT: ENDS}, clock.now())
+        await connection.run_sync(write_batch.apply, [register("slow")], {DIALECT: ENDS}, clock.now())
         fast = asyncio.create_task(registry.register(register("fast")))
         done, _ = await asyncio.wait([fast], timeout=0.2)
         seen: list[Event] = list(await registry.events()) if done else []

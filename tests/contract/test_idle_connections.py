@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from registry_gateway.store import connection_lane
 from registry_gateway.store.engine import Store
+from registry_gateway.store.lanes import connection_lane
 from tests.e2e.relay import Relay
 
 pytestmark = pytest.mark.anyio

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from registry_gateway.commands import Registered, Renewed
-from registry_gateway.registry import Registry
-from registry_gateway.store import registrations
+from registry_gateway.core.commands import Registered, Renewed
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from registry_gateway.store.sqlite import COMMITS
+from registry_gateway.store.statements import registrations
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, register, renew
 from tests.postgresql import SERVERS

@@ -5,10 +5,10 @@ import asyncio
 import msgspec
 import pytest
 
-from registry_gateway.commands import Lapsed, Renewed, Unknown
-from registry_gateway.errors import NotRegistered
-from registry_gateway.lease import Health, LeasePolicy
-from registry_gateway.registry import Registry
+from registry_gateway.core.commands import Lapsed, Renewed, Unknown
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.core.lease import Health, LeasePolicy
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import START, ManualClock
 from tests.contract.services import (

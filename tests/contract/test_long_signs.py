@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from registry_gateway import continuity
-from registry_gateway.continuity import Continuity
-from registry_gateway.deadlines import TRANSACTION_WITHIN
-from registry_gateway.errors import StoreUnavailable
-from registry_gateway.meters import Meters
-from registry_gateway.store import presence
+from registry_gateway.core.deadlines import TRANSACTION_WITHIN
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.observability.metrics import Meters
+from registry_gateway.registry import outages
+from registry_gateway.registry.outages import Continuity
+from registry_gateway.store.statements import presence
 from tests.conftest import ManualClock
 from tests.contract.services import REVIVES, OpenRegistry, found, register
 
@@ -34,7 +34,7 @@ def slow_extension(monkeypatch: pytest.MonkeyPatch) -> None:
         return extend(connection, *arguments)
 
     monkeypatch.setattr(presence, "_extend", slow)
-    monkeypatch.setattr(continuity, "TRANSACTION_WITHIN", SHORT)
+    monkeypatch.setattr(outages, "TRANSACTION_WITHIN", SHORT)
 
 
 @pytest.mark.usefixtures("slow_extension")

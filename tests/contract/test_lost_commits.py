@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 
-from registry_gateway import migrate
-from registry_gateway.commands import Registered, Renewed
-from registry_gateway.errors import OutcomeUnknown, StoreUnavailable
-from registry_gateway.registry import Registry
+from registry_gateway.core.commands import Registered, Renewed
+from registry_gateway.core.errors import OutcomeUnknown, StoreUnavailable
+from registry_gateway.registry.registry import Registry
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
-from registry_gateway.store.thread_lane import ThreadLane
+from registry_gateway.store.lanes.thread_lane import ThreadLane
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, history, register, renew
 from tests.e2e.postgresql_server import own_server

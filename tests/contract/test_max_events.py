@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from registry_gateway.errors import NotInLog
-from registry_gateway.reaper import keep_house
-from registry_gateway.registry import CHUNK, Registry
+from registry_gateway.core.errors import NotInLog
+from registry_gateway.registry.maintenance import keep_house
+from registry_gateway.registry.registry import CHUNK, Registry
 from registry_gateway.settings import Settings
-from registry_gateway.store import sweeps
 from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import sweeps
 from tests.conftest import START, ManualClock
 from tests.contract.services import DIALECT, ENDS, TTL, OpenRegistry, register, renew
 

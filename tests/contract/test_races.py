@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry_gateway import batch
-from registry_gateway.commands import Done, Lapsed, Registered, Renewed, Unknown
-from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.registry import Registry
+from registry_gateway.core.commands import Done, Lapsed, Registered, Renewed, Unknown
+from registry_gateway.core.errors import AlreadyRegistered, NotOwner, NotRegistered
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.registry import write_batch
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
 from tests.contract.services import (
@@ -235,7 +235,7 @@ async def test_a_creation_that_loses_the_race_in_the_database_is_told_so(databas
 
     async with other.engine.connect() as connection:
         winner = await connection.begin()
-        await connection.run_sync(batch.apply, [register(mode="create")], {DIALECT: ENDS}, clock.now())
+        await connection.run_sync(write_batch.apply, [register(mode="create")], {DIALECT: ENDS}, clock.now())
         loser: Awaitable[Registered] = asyncio.create_task(registry.register(register(mode="create")))
         with anyio.fail_after(5):
             await inserting.wait()
@@ -263,7 +263,7 @@ async def test_gateways_that_register_the_same_services_in_another_order_do_not_
     other = Store(database_url)
     async with other.engine.connect() as holder, other.engine.connect() as observer:
         between = await holder.begin()  # makes both wait in the middle of what they insert
-        await holder.run_sync(batch.apply, [register("m")], {DIALECT: ENDS}, clock.now())
+        await holder.run_sync(write_batch.apply, [register("m")], {DIALECT: ENDS}, clock.now())
         keys = "abmyz"
         racing = asyncio.gather(
             *(up.register(register(key)) for key in keys), *(down.register(register(key)) for key in keys[::-1])

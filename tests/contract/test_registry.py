@@ -2,9 +2,9 @@
 
 import pytest
 
-from registry_gateway.commands import Done, Renewed, Unknown
-from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered
-from registry_gateway.lease import Health, LeasePolicy
+from registry_gateway.core.commands import Done, Renewed, Unknown
+from registry_gateway.core.errors import AlreadyRegistered, NotOwner, NotRegistered
+from registry_gateway.core.lease import Health, LeasePolicy
 from tests.conftest import START, ManualClock
 from tests.contract.services import (
     ACTOR,

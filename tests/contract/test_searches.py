@@ -8,9 +8,9 @@ import anyio
 import pytest
 from sqlalchemy import Connection, text
 
-from registry_gateway.errors import Overloaded
-from registry_gateway.store import searches
+from registry_gateway.core.errors import Overloaded
 from registry_gateway.store.engine import Store
+from registry_gateway.store.lanes import expensive_reads
 
 pytestmark = pytest.mark.anyio
 
@@ -38,15 +38,15 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 async def test_a_search_is_given_up_and_its_connection_still_works(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searches, "SECONDS", 0.2)
+    monkeypatch.setattr(expensive_reads, "SECONDS", 0.2)
     with anyio.fail_after(20), pytest.raises(Overloaded, match="given up"):
         await store.search(endless)
-    monkeypatch.setattr(searches, "SECONDS", 60.0)
+    monkeypatch.setattr(expensive_reads, "SECONDS", 60.0)
     assert [await store.search(one), await store.read(one)] == [1, 1]
 
 
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searches, "SECONDS", 5.0)
+    monkeypatch.setattr(expensive_reads, "SECONDS", 5.0)
     running = [asyncio.create_task(store.search(endless)) for _ in range(40)]
     await asyncio.sleep(0.2)
     assert [await store.read(one), await store.find(one), await store.scan(one), await store.write(one)] == [1] * 4
@@ -59,7 +59,7 @@ async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytes
 async def test_a_search_that_nobody_waits_for_any_longer_is_stopped(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searches, "SECONDS", 60.0)
+    monkeypatch.setattr(expensive_reads, "SECONDS", 60.0)
     search = asyncio.create_task(store.search(endless))
     await asyncio.sleep(0.3)
     search.cancel()

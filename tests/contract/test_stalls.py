@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from sqlalchemy import text
 
-from registry_gateway.clock import SystemClock
-from registry_gateway.commands import Lapsed, Renewed, Unknown
-from registry_gateway.errors import StoreUnavailable
-from registry_gateway.registry import Registry
-from registry_gateway.store import presence
+from registry_gateway.core.clock import SystemClock
+from registry_gateway.core.commands import Lapsed, Renewed, Unknown
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.presence import ABSENCE, RESTART
+from registry_gateway.store.statements import presence
+from registry_gateway.store.statements.presence import ABSENCE, RESTART
 from tests.conftest import ManualClock
 from tests.contract.services import (
     DIALECT,

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from registry_gateway.errors import AlreadyExists, NotFound, NotRegistered, StillSubscribed
-from registry_gateway.model import Actor
+from registry_gateway.core.errors import AlreadyExists, NotFound, NotRegistered, StillSubscribed
+from registry_gateway.core.model import Actor
 from tests.conftest import START, ManualClock
 from tests.contract.services import DIALECT, REVIVES, STAYS, OpenRegistry, deregister, found, history, register
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from registry_gateway import migrate
-from registry_gateway.commands import Advertise, Register, Renew, Renewed
-from registry_gateway.errors import AlreadyExists, StoreUnavailable
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.model import Actor
-from registry_gateway.registry import Registry
+from registry_gateway.core.commands import Advertise, Register, Renew, Renewed
+from registry_gateway.core.errors import AlreadyExists, StoreUnavailable
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Actor
+from registry_gateway.registry.registry import Registry
+from registry_gateway.store import migrate
+from registry_gateway.store.copy import copy
 from registry_gateway.store.engine import Store
-from registry_gateway.transfer import copy
 from tests.conftest import ManualClock
 from tests.postgresql import SERVERS
 

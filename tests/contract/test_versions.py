@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from registry_gateway.decide import VERSION_INTERVAL
-from registry_gateway.model import EventKind
-from registry_gateway.registry import Registry
-from registry_gateway.store.versions import KEPT
+from registry_gateway.core.model import EventKind
+from registry_gateway.core.transitions import VERSION_INTERVAL
+from registry_gateway.registry.registry import Registry
+from registry_gateway.store.statements.versions import KEPT
 from tests.conftest import START, ManualClock
 from tests.contract.services import DIALECT, STAYS, OpenRegistry, deregister, found, register, renew
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from registry_gateway.detail import UNAVAILABLE, UNKNOWN
+from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
 from tests.e2e.asking import Answered, Asking, ask, chap, get, runspec
 from tests.e2e.gateway import Gateway
 from tests.e2e.polling import wait_until

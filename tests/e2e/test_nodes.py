@@ -9,9 +9,9 @@ import anyio
 import httpx
 import pytest
 
-from registry_gateway.model import Event
-from registry_gateway.store import events
+from registry_gateway.core.model import Event
 from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import events
 from tests.e2e.gateway import CHAP_TTL, Gateway, running_nodes
 from tests.postgresql import SERVERS
 

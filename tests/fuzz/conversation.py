@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from registry_gateway.registry import Registry
+from registry_gateway.registry.registry import Registry
 from tests.conftest import GatewayFactory, ManualClock
 from tests.fuzz.bodies import MAX_BODY_BYTES
 from tests.fuzz.gateway import FuzzedGateway, fuzzed

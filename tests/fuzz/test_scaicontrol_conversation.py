@@ -7,8 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from registry_gateway.commands import Approve
-from registry_gateway.model import Actor
+from registry_gateway.core.commands import Approve
+from registry_gateway.core.model import Actor
 from tests.conftest import GatewayFactory, ManualClock
 from tests.fuzz.bodies import ANYTHING, FILLED, UNREADABLE, WRONG, encoded
 from tests.fuzz.conversation import EXAMPLES, Conversation, converse

@@ -7,8 +7,8 @@ from registry_gateway import adapter, settings
 from registry_gateway.app import open_core
 from registry_gateway.cli import main
 from registry_gateway.cli.program import NAME
-from registry_gateway.commands import Register
-from registry_gateway.model import Actor
+from registry_gateway.core.commands import Register
+from registry_gateway.core.model import Actor
 
 
 def command(url: str, *arguments: str, **environment: str) -> Result:

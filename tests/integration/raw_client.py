@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from registry_gateway.connection import Connection
+from registry_gateway.http.protocol import Connection
 
 PATIENCE = 0.2
 LIMIT = 60.0

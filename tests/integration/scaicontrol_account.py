@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from registry_gateway.model import Entry, Event
+from registry_gateway.core.model import Entry, Event
 from tests.conftest import core_of
 
 REGISTER = "/api/v1/registry/register"

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from registry_gateway.commands import Register
-from registry_gateway.model import Actor
+from registry_gateway.core.commands import Register
+from registry_gateway.core.model import Actor
 from tests.conftest import GatewayFactory, ManualClock, core_of
 
 pytestmark = pytest.mark.anyio

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from registry_gateway.commands import Approve
-from registry_gateway.model import Actor
+from registry_gateway.core.commands import Approve
+from registry_gateway.core.model import Actor
 from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, keys, listed

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from registry_gateway.registry import Registry
+from registry_gateway.registry.registry import Registry
 from tests.conftest import DAY, START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, keys, listed, problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_gateway import exchange
+from registry_gateway.http import exchange
 from tests.conftest import GatewayFactory
 from tests.integration.chap_service import (
     REGISTER,

@@ -7,8 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from registry_gateway.accounts import Accounts
-from registry_gateway.clock import SystemClock
+from registry_gateway.auth.accounts import Accounts
+from registry_gateway.core.clock import SystemClock
 from registry_gateway.store.engine import Store
 from tests.conftest import DAY
 from tests.integration.command_line import command, complaint, output

@@ -7,7 +7,7 @@ import click
 
 from registry_gateway import adapter, settings
 from registry_gateway.cli import main
-from registry_gateway.cli.text import setting
+from registry_gateway.cli.output import setting
 from registry_gateway.settings import Variable
 from registry_gateway.store import libpq
 

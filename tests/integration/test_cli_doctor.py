@@ -6,8 +6,9 @@ import anyio
 import pytest
 
 from registry_gateway.cli import resolving
-from registry_gateway.store import presence, size
+from registry_gateway.store import database_size
 from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import presence
 from tests.integration.command_line import command, complaint, output, register
 
 LOOPBACK = {"REGISTRY_GATEWAY_HOST": "127.0.0.1"}
@@ -105,7 +106,7 @@ def test_hosts_are_looked_up_as_long_as_there_is_time(seconds: float) -> None:
 
 
 def test_a_disk_that_is_nearly_full(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(size, "_of_file", lambda _path: size.Size(300 << 20, 100 << 20))
+    monkeypatch.setattr(database_size, "_of_file", lambda _path: database_size.Size(300 << 20, 100 << 20))
     assert doctor(sqlite_url) == (1, [(None, "disk_nearly_full")])
     said = command(sqlite_url, "doctor", **LOOPBACK).stdout
     assert "has 100 MiB left, and the database takes 300 MiB" in said

@@ -7,7 +7,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from registry_gateway import exporting
+from registry_gateway.bulk import exporting
 from registry_gateway.store import snapshot
 from tests.conftest import START, GatewayFactory
 from tests.integration import chap_service, runspec_agent

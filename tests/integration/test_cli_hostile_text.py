@@ -12,8 +12,8 @@ import registry_gateway.cli
 from registry_gateway import adapter, settings
 from registry_gateway.app import open_core
 from registry_gateway.cli.program import show_defect
-from registry_gateway.commands import Register
-from registry_gateway.model import Actor
+from registry_gateway.core.commands import Register
+from registry_gateway.core.model import Actor
 from tests.integration.command_line import command, complaint, output
 
 EVIL = "k\x1b[2J\x9b2J\x85\u2028\u202e\x7f\U000e0001"

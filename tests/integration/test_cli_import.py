@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from registry_gateway import importing
+from registry_gateway.bulk import importing
 from registry_gateway.cli import imports
 from tests import loopback
 from tests.integration.command_line import command, complaint, output

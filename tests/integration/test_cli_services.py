@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from registry_gateway.cli.text import age, details
-from registry_gateway.printable import printable
+from registry_gateway.cli.output import age, details
+from registry_gateway.observability.printable import printable
 from tests.integration.command_line import complaint, output, register
 
 

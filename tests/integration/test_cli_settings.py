@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from registry_gateway.accounts import Accounts
-from registry_gateway.clock import SystemClock
-from registry_gateway.model import Account
+from registry_gateway.auth.accounts import Accounts
+from registry_gateway.core.clock import SystemClock
+from registry_gateway.core.model import Account
 from registry_gateway.store.engine import Store
 from tests.integration.command_line import command, complaint, output
 

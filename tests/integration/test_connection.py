@@ -12,9 +12,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from registry_gateway import connection
-from registry_gateway.connection import MAX_HEAD_BYTES, Connection
-from registry_gateway.exchange import Answer, Call
+from registry_gateway.http import protocol
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.protocol import MAX_HEAD_BYTES, Connection
 from registry_gateway.settings import Settings
 from tests.integration.raw_client import PATIENCE, Client, Connect, Server
 
@@ -335,7 +335,7 @@ async def test_a_client_that_asks_first_whether_to_send_is_told(connect: Connect
 
 def test_the_limits_leave_room_for_the_longest_token() -> None:
     assert MAX_HEAD_BYTES >= 2 * 16_384
-    assert connection.PATIENCE_SECONDS > 15
+    assert protocol.PATIENCE_SECONDS > 15
 
 
 async def test_tls_on_a_plain_port_is_called_by_its_name(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:

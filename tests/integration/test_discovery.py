@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_gateway.prometheus.discovery import PAGE
+from registry_gateway.endpoints.prometheus.discovery import PAGE
 from tests.conftest import GatewayFactory, ManualClock
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.catalogue_reader import problem

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from registry_gateway.answering import ABANDONED
-from registry_gateway.body import BodyCutShort
-from registry_gateway.connection import MAX_TRAILER_BYTES
-from registry_gateway.exchange import Answer, Call
+from registry_gateway.http.body import BodyCutShort
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.protocol import MAX_TRAILER_BYTES
+from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.settings import Settings
 from tests.integration.raw_client import Server
 

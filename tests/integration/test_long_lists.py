@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from registry_gateway import pacing, rendered
-from registry_gateway.rendered import Rendered
+from registry_gateway.http import pacing, rendered
+from registry_gateway.http.rendered import Rendered
 from tests.conftest import GatewayFactory
 from tests.integration import chap_service, runspec_agent
 from tests.integration.watcher import listening

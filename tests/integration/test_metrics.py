@@ -14,15 +14,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from registry_gateway import openapi
 from registry_gateway.adapter import Mount, Mounted
-from registry_gateway.exchange import Answer
-from registry_gateway.meters import Meters
-from registry_gateway.prometheus import collector
-from registry_gateway.prometheus.collector import FRESH, MEASURED
-from registry_gateway.store import size
+from registry_gateway.endpoints import openapi
+from registry_gateway.endpoints.prometheus import collector
+from registry_gateway.endpoints.prometheus.collector import FRESH, MEASURED
+from registry_gateway.http.exchange import Answer
+from registry_gateway.observability.metrics import Meters
+from registry_gateway.store import database_size
+from registry_gateway.store.database_size import Size
 from registry_gateway.store.engine import Store
-from registry_gateway.store.size import Size
 from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.catalogue_reader import problem
@@ -330,7 +330,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nothing(
         answered.wait(10)
         return Size(1, 1)
 
-    monkeypatch.setattr(size, "_of_file", hang)
+    monkeypatch.setattr(database_size, "_of_file", hang)
     monkeypatch.setattr(collector, "PATIENCE", 0.2)
     async with start_gateway(sqlite_url) as client:
         try:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from registry_gateway import app
-from registry_gateway.store.search import Wanted
+from registry_gateway.store.statements.search import Wanted
 from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
 from tests.contract.services import listen
 from tests.integration import catalogue_reader, chap_service, prometheus_reader, runspec_agent, scaicontrol_account

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from registry_gateway import openapi
 from registry_gateway.adapter import Mount
-from registry_gateway.exchange import Answer, Call
-from registry_gateway.operation import Operation
-from registry_gateway.routing import resource
+from registry_gateway.endpoints import openapi
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.operation import Operation
+from registry_gateway.http.routing import resource
 from tests.conftest import GatewayFactory, gateway_of
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from tests.conftest import GatewayFactory
 
 pytestmark = pytest.mark.anyio
 
-FILES = sorted(file.name for file in files("registry_gateway.page").joinpath("files").iterdir())
+FILES = sorted(file.name for file in files("registry_gateway.endpoints.page").joinpath("files").iterdir())
 SERVED = [name for name in FILES if not name.endswith(".html")]
 PAGES = ["/", "/services/chap/malaria", "/services/runspec/web/01"]
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -83,7 +83,7 @@ async def test_files_have_their_types_and_there_are_no_others(start_gateway: Gat
 
 async def test_no_script_makes_markup_of_text() -> None:
     for name in SERVED:
-        text = files("registry_gateway.page").joinpath("files", name).read_text("utf-8")
+        text = files("registry_gateway.endpoints.page").joinpath("files", name).read_text("utf-8")
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|localStorage", text), name
 
 

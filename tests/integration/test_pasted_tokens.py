@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from registry_gateway.log import JsonFormatter, TextFormatter
+from registry_gateway.observability.log import JsonFormatter, TextFormatter
 from tests.conftest import GatewayFactory, core_of
 from tests.integration.scaicontrol_account import REGISTER
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from registry_gateway import migrate
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 from tests.conftest import GatewayFactory
 from tests.integration import chap_service

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from registry_gateway.rate import OWN
+from registry_gateway.core.rate_limit import OWN
 from tests.conftest import GatewayFactory, ManualClock, gateway_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.scaicontrol_account import data, refused, service, state

@@ -5,8 +5,8 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from registry_gateway.commands import Approve
-from registry_gateway.model import Actor, EventKind
+from registry_gateway.core.commands import Approve
+from registry_gateway.core.model import Actor, EventKind
 from tests.conftest import GatewayFactory, ManualClock, core_of
 from tests.integration.scaicontrol_account import HEARTBEAT, REGISTER, data, events, found, refused, service
 

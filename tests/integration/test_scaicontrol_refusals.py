@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from registry_gateway.accounts import CACHE_SECONDS
+from registry_gateway.auth.accounts import CACHE_SECONDS
 from tests.conftest import GatewayFactory, ManualClock, core_of
 from tests.integration.scaicontrol_account import (
     ENDPOINTS,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from registry_gateway.lease import Health
-from registry_gateway.model import EventKind
+from registry_gateway.core.lease import Health
+from registry_gateway.core.model import EventKind
 from registry_gateway.settings import SettingsError
 from tests.conftest import GatewayFactory, ManualClock, core_of
 from tests.integration.scaicontrol_account import data, events, found, service

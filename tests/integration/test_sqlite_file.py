@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from registry_gateway.errors import StoreUnavailable
-from registry_gateway.store import presence
+from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import presence
 from tests.conftest import START, GatewayFactory
 from tests.integration.command_line import complaint, output, register
 from tests.integration.runspec_agent import AGENT

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from registry_gateway.catalogue import reader, seats, tail, watch
+from registry_gateway.endpoints.catalogue import reader, seats, tail, watch
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow
 from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of

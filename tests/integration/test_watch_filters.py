@@ -8,9 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from registry_gateway.catalogue import watch
-from registry_gateway.catalogue.access import READ
-from registry_gateway.catalogue.query import Watching, decode
+from registry_gateway.auth.bearer import READ
+from registry_gateway.endpoints.catalogue import watch
+from registry_gateway.endpoints.catalogue.query import Watching, decode
 from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import keys, problem

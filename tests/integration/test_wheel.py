@@ -30,12 +30,12 @@ def test_an_installed_wheel_carries_its_migrations_and_its_page(tmp_path: Path) 
         archive.extractall(installed)
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"registry_gateway", "gateway_chap", "gateway_runspec", "gateway_scaicontrol"}
-    page = ROOT / "registry_gateway" / "page" / "files"
-    assert {f"registry_gateway/page/files/{file.name}" for file in page.iterdir()} <= set(names)
+    page = ROOT / "registry_gateway" / "endpoints" / "page" / "files"
+    assert {f"registry_gateway/endpoints/page/files/{file.name}" for file in page.iterdir()} <= set(names)
 
     empty = tmp_path / "empty"
     empty.mkdir()
-    found = run(empty, "-c", "from registry_gateway import migrate; print(migrate.SCRIPTS)", path=installed)
+    found = run(empty, "-c", "from registry_gateway.store import migrate; print(migrate.SCRIPTS)", path=installed)
     assert Path(found.strip()) == installed / "registry_gateway" / "migrations"
     assert "is at migration 0" in run(empty, "-m", "registry_gateway", "db", "upgrade", path=installed)
     assert [file.name for file in empty.iterdir()] == ["registry.db"]

@@ -11,7 +11,7 @@ import uvicorn
 from httpx_sse import EventSource, ServerSentEvent
 from uvicorn.server import ServerState
 
-from registry_gateway.connection import Connection
+from registry_gateway.http.protocol import Connection
 from tests.conftest import gateway_of
 
 EVENTS = "/catalog/v1/events"

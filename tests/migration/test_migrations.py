@@ -15,13 +15,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from registry_gateway import migrate
-from registry_gateway.accounts import Accounts
-from registry_gateway.commands import Advertise, Deregister, Register, Renew, Renewed
-from registry_gateway.errors import StoreUnavailable
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.model import Actor
-from registry_gateway.registry import Registry
+from registry_gateway.auth.accounts import Accounts
+from registry_gateway.core.commands import Advertise, Deregister, Register, Renew, Renewed
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Actor
+from registry_gateway.registry.registry import Registry
+from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
 from tests.conftest import ManualClock

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert
 
-from registry_gateway.model import EventKind
+from registry_gateway.core.model import EventKind
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow
 from tests.e2e.child import Child

@@ -3,8 +3,8 @@
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from registry_gateway.address import unmapped
-from registry_gateway.forwarded import Forwarded
+from registry_gateway.core.address import unmapped
+from registry_gateway.http.forwarded import Forwarded
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from registry_gateway.batching import apart
-from registry_gateway.errors import OutcomeUnknown, RegistryError, StoreUnavailable, Unstorable
+from registry_gateway.core.errors import OutcomeUnknown, RegistryError, StoreUnavailable, Unstorable
+from registry_gateway.registry.group_commit import apart
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from registry_gateway import batching as batching_module
-from registry_gateway.batching import Batching, Shared
-from registry_gateway.errors import (
+from registry_gateway.core.errors import (
     INTERRUPTED,
     NotOwner,
     OutcomeUnknown,
@@ -17,6 +15,8 @@ from registry_gateway.errors import (
     RegistryError,
     StoreUnavailable,
 )
+from registry_gateway.registry import group_commit as batching_module
+from registry_gateway.registry.group_commit import Batching, Shared
 
 pytestmark = pytest.mark.anyio
 

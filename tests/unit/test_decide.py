@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from registry_gateway.commands import (
+from registry_gateway.core.commands import (
     Advertise,
     Approve,
     Command,
@@ -19,10 +19,10 @@ from registry_gateway.commands import (
     Renewed,
     Unknown,
 )
-from registry_gateway.decide import Decision, decide
-from registry_gateway.errors import AlreadyRegistered, NotOwner, NotRegistered, RegistryError, StillSubscribed
-from registry_gateway.lease import REVOKED, LeasePolicy, grant, revoked
-from registry_gateway.model import GATEWAY, Actor, Registration
+from registry_gateway.core.errors import AlreadyRegistered, NotOwner, NotRegistered, RegistryError, StillSubscribed
+from registry_gateway.core.lease import REVOKED, LeasePolicy, grant, revoked
+from registry_gateway.core.model import GATEWAY, Actor, Registration
+from registry_gateway.core.transitions import Decision, decide
 
 NOW = 1000.0
 TTL = 30.0

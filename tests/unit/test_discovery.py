@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_gateway.prometheus.discovery import place
+from registry_gateway.endpoints.prometheus.discovery import place
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry_gateway.commands import Command, Deregister, Register, Renew
-from registry_gateway.decide import decide
+from registry_gateway.core.commands import Command, Deregister, Register, Renew
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Actor, Event, Registration
+from registry_gateway.core.transitions import decide
 from registry_gateway.doctor import diagnose, installation
 from registry_gateway.doctor.addresses import host_of, is_loopback, of_address, unresolved
 from registry_gateway.doctor.finding import Finding, Severity
-from registry_gateway.lease import LeasePolicy
-from registry_gateway.model import Actor, Event, Registration
 from registry_gateway.settings import Settings
 
 NOW = 1_800_000_000.0

@@ -7,8 +7,8 @@ import pytest
 
 from registry_gateway import adapter, settings
 from registry_gateway.app import create_app
-from registry_gateway.errors import StoreRefuses, StoreUnavailable, Unstorable
-from registry_gateway.store.meaning import LostRace
+from registry_gateway.core.errors import StoreRefuses, StoreUnavailable, Unstorable
+from registry_gateway.store.driver_errors import LostRace
 
 DRIVER = 'could not connect to db7.internal port 5432: password authentication failed for user "registry"'
 

@@ -10,14 +10,14 @@ from starlette.types import Message, Scope
 import gateway_chap.faults
 import gateway_runspec.faults
 import gateway_scaicontrol.faults
-from registry_gateway import problem
 from registry_gateway.adapter import Mount, Mounted
-from registry_gateway.detail import UNAVAILABLE, UNKNOWN
-from registry_gateway.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable, Unstorable
-from registry_gateway.exchange import Answer, Call
-from registry_gateway.figures import Figures
-from registry_gateway.meters import Requests
-from registry_gateway.routing import resource
+from registry_gateway.core.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable, Unstorable
+from registry_gateway.http import problem_details
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
+from registry_gateway.http.routing import resource
+from registry_gateway.observability.metrics import Requests
+from registry_gateway.observability.shared_counters import Figures
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "request_id": "req_1"}
 FLAW = {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}
@@ -32,7 +32,7 @@ def test_what_can_not_be_stored_is_a_422_that_repeats_nothing(fault: Callable[[E
 
 
 def test_what_can_not_be_stored_is_a_422_of_the_gateways_own_endpoints_too() -> None:
-    answer = problem.fault(Unstorable("the database takes no such values: s3cret"), SCOPE)
+    answer = problem_details.fault(Unstorable("the database takes no such values: s3cret"), SCOPE)
     assert answer.status == 422
     assert b"s3cret" not in answer.body
 
@@ -41,7 +41,7 @@ FAULTS = [
     gateway_chap.faults.fault,
     gateway_runspec.faults.fault,
     gateway_scaicontrol.faults.fault,
-    problem.fault,
+    problem_details.fault,
 ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import anyio
 
-from registry_gateway.figures import RECENT, Figures, Histogram
+from registry_gateway.observability.shared_counters import RECENT, Figures, Histogram
 from tests.conftest import START, ManualClock
 
 BOUNDS = (1.0, 2.0)

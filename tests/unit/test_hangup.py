@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from registry_gateway.hangup import on_hangup
+from registry_gateway.auth.sighup import on_hangup
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_gateway.keys import Keyring, Keyrings, check
+from registry_gateway.auth.service_keys import Keyring, Keyrings, check
 from registry_gateway.settings import SettingsError
 
 CURRENT = "current-key-0123456789"

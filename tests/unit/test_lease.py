@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from registry_gateway.lease import EXPIRED, REVOKED, Health, Lease, LeasePolicy, Stage, grant, renewed, revoked
+from registry_gateway.core.lease import EXPIRED, REVOKED, Health, Lease, LeasePolicy, Stage, grant, renewed, revoked
 
 STAGES = (EXPIRED, Stage(30.0, Health.DEGRADED, "degraded"), Stage(90.0, Health.UNREACHABLE, "unreachable"))
 PATIENT = LeasePolicy(late_renewal="revive", retention=None, stages=STAGES)

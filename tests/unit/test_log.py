@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry_gateway.log import JsonFormatter, Occurrences, TextFormatter, configuration
+from registry_gateway.observability.log import JsonFormatter, Occurrences, TextFormatter, configuration
 
 
 def record(message: str, *args: object, **fields: Any) -> logging.LogRecord:

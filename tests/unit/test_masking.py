@@ -4,8 +4,8 @@ import secrets
 
 import pytest
 
-from registry_gateway.accounts import _Made
-from registry_gateway.masking import masked
+from registry_gateway.auth.accounts import _Made
+from registry_gateway.observability.masking import masked
 
 JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.eyJpc3MiOiJodHRwczovL3gifQ.c2lnbmF0dXJl"
 

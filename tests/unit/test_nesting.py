@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_gateway.body import MAX_NESTING, decode, nested_deeper
+from registry_gateway.http.body import MAX_NESTING, decode, nested_deeper
 
 ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 RAW: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])

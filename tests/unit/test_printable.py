@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from registry_gateway.printable import escaped, printable, quoted
+from registry_gateway.observability.printable import escaped, printable, quoted
 
 HOSTILE = {
     "escape": "\x1b[2J",

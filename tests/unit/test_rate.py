@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_gateway.commands import Advertise, Deregister, Register
-from registry_gateway.model import ANONYMOUS, Actor
-from registry_gateway.rate import OWN, Buckets, Limit, Newcomers, Rate, caller, parse, retry_after
+from registry_gateway.core.commands import Advertise, Deregister, Register
+from registry_gateway.core.model import ANONYMOUS, Actor
+from registry_gateway.core.rate_limit import OWN, Buckets, Limit, Newcomers, Rate, caller, parse, retry_after
 
 NOW = 1_800_000_000.0
 SHARED = Actor("key:plain:1")

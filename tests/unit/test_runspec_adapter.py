@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_runspec import RunspecSettings, adapter, policy, welcome
-from registry_gateway.lease import LeasePolicy
+from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.settings import Settings, SettingsError, load, variables
 
 

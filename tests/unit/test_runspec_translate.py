@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway_runspec import offered, translate
-from registry_gateway.lease import Health, grant
-from registry_gateway.model import Actor, Entry, Registration
+from registry_gateway.core.lease import Health, grant
+from registry_gateway.core.model import Actor, Entry, Registration
 
 ACTOR = Actor("test")
 

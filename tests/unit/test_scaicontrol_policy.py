@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from gateway_scaicontrol import ScaiControlSettings, adapter, policy, translate
 from gateway_scaicontrol.faults import fault
-from registry_gateway.lease import Health, grant
-from registry_gateway.model import Registration
+from registry_gateway.core.lease import Health, grant
+from registry_gateway.core.model import Registration
 from registry_gateway.settings import Settings
 
 REGISTRATION = Registration(

@@ -5,8 +5,8 @@ import asyncio
 import anyio
 import pytest
 
-from registry_gateway.errors import Overloaded
-from registry_gateway.store.searches import Gate
+from registry_gateway.core.errors import Overloaded
+from registry_gateway.store.lanes.expensive_reads import Gate
 
 pytestmark = pytest.mark.anyio
 

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from registry_gateway.catalogue import changes, seats
-from registry_gateway.catalogue.changes import Changes
-from registry_gateway.catalogue.seats import FILTERS, Seats
-from registry_gateway.model import Event, EventKind
-from registry_gateway.problem import Refused
-from registry_gateway.store.search import Wanted
+from registry_gateway.core.model import Event, EventKind
+from registry_gateway.endpoints.catalogue import changes, seats
+from registry_gateway.endpoints.catalogue.changes import Changes
+from registry_gateway.endpoints.catalogue.seats import FILTERS, Seats
+from registry_gateway.http.problem_details import Refused
+from registry_gateway.store.statements.search import Wanted
 
 EVERYTHING = Wanted()
 

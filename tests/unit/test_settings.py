@@ -9,8 +9,8 @@ import pytest
 from msgspec import Meta
 
 from registry_gateway import settings
-from registry_gateway.masking import MASK
-from registry_gateway.rate import Rate
+from registry_gateway.core.rate_limit import Rate
+from registry_gateway.observability.masking import MASK
 from registry_gateway.settings import Seconds, SettingsError
 
 

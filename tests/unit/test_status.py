@@ -2,9 +2,9 @@
 
 import pytest
 
-from registry_gateway.lease import EXPIRED, REVOKED, Health, Lease, LeasePolicy, Stage
-from registry_gateway.model import Registration
-from registry_gateway.status import Status, status
+from registry_gateway.core.lease import EXPIRED, REVOKED, Health, Lease, LeasePolicy, Stage
+from registry_gateway.core.model import Registration
+from registry_gateway.core.status import Status, status
 
 NOW = 1000.0
 ENDS = LeasePolicy(late_renewal="refuse", retention=0)

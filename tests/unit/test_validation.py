@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from registry_gateway.body import EmptyBody, decode
-from registry_gateway.validation import REFUSED, SLUG, Invalid, Text, detail, unprocessable
+from registry_gateway.http.body import EmptyBody, decode
+from registry_gateway.http.decode_errors import REFUSED, SLUG, Invalid, Text, detail, unprocessable
 
 
 class Inner(msgspec.Struct):

@@ -1,0 +1,1 @@
+"""Many registrations at once: import from another registry, and export."""

@@ -1,0 +1,81 @@
+"""The registry as lines of JSON: for archives, spreadsheets, and programs that are to see everything once."""
+
+from collections.abc import AsyncGenerator
+from typing import Literal
+
+import msgspec
+
+from registry_gateway.core.lease import Policies
+from registry_gateway.core.model import Event
+from registry_gateway.core.status import Status, status
+from registry_gateway.endpoints.catalogue.render import lease_view, spliced
+from registry_gateway.endpoints.catalogue.wire import LeaseView
+from registry_gateway.registry.queries import Queries
+from registry_gateway.store import snapshot
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements.registrations import Found
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a registration. Times are seconds since the epoch, spans are seconds.
+
+    `status` is as it was when the line was made. `document` and `capabilities` are what the dialect stores: JSON as
+    it is, other text as a string; `capabilities` is null where none were posted apart.
+    """
+
+    type: Literal["registration"] = "registration"
+    dialect: str
+    key: str
+    name: str
+    version: str
+    address: str | None
+    owner: str | None
+    status: Status
+    reported: str | None
+    approved_at: float | None
+    registered_at: float
+    updated_at: float
+    lease: LeaseView
+    document: msgspec.Raw
+    capabilities: msgspec.Raw | None
+
+
+async def lines(store: Store, queries: Queries, *, dialect: str | None, events: bool) -> AsyncGenerator[bytes]:
+    """Yield a JSON object for each registration, and with `events` one for each event after them, all of one instant.
+
+    Raises:
+        StoreUnavailable: The database can't be reached, or has gone.
+    """
+    async with snapshot.snapshot(store) as connection:
+        now = await snapshot.read(connection, queries.time)
+        async for found in snapshot.registrations(connection, dialect):
+            yield _encode(_line(found, queries.policies, now))
+        if events:
+            async for event in snapshot.events(connection, dialect):
+                yield _encode(_event(event))
+
+
+def _line(found: Found, policies: Policies, now: float) -> Registration:
+    registration, document, capabilities = found
+    return Registration(
+        dialect=registration.dialect,
+        key=registration.key,
+        name=registration.name,
+        version=registration.version,
+        address=registration.address,
+        owner=registration.owner,
+        status=status(registration, policies.of(registration.dialect), now),
+        reported=registration.reported,
+        approved_at=registration.approved_at,
+        registered_at=registration.registered_at,
+        updated_at=registration.updated_at,
+        lease=lease_view(registration.lease, now),
+        document=spliced(document),
+        capabilities=None if capabilities is None else spliced(capabilities),
+    )
+
+
+def _event(event: Event) -> dict[str, object]:
+    return {"type": "event", **msgspec.structs.asdict(event)}

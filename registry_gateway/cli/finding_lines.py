@@ -1,0 +1,38 @@
+"""Findings as people read them: how bad, what, and below it what to do."""
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from registry_gateway.cli.output import say
+from registry_gateway.doctor.finding import Finding, Severity
+from registry_gateway.observability.printable import printable
+
+WIDTH = 100
+"""Columns before a line is broken."""
+
+NAMED = 5
+"""How many of many services with the same finding are named."""
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print each with its advice."""
+    for finding in findings:
+        print_finding(finding)
+
+
+def print_finding(finding: Finding, subjects: Sequence[str] = ()) -> None:
+    """Print a finding; with `subjects`, whose it is. Of many, the summary is the first one's, and they are named."""
+    whose = ""
+    if len(subjects) == 1:
+        whose = f"{subjects[0]}: "
+    elif subjects:
+        rest = len(subjects) - NAMED
+        others = f" and {rest} more" if rest > 0 else ""
+        whose = f"{len(subjects)} services ({', '.join(subjects[:NAMED])}{others}), such as {subjects[0]}: "
+    color = "red" if finding.severity is Severity.ERROR else "yellow"
+    say(f" {finding.code}", mark=f"{finding.severity.value:<8}", color=color)
+    for text, first in ((f"{whose}{finding.summary}", "  "), (finding.advice, "  -> ")):
+        later = " " * len(first)
+        for line in click.wrap_text(printable(text), WIDTH, first, later).split("\n"):
+            say(line)

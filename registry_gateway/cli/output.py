@@ -1,0 +1,126 @@
+"""What commands print: aligned columns and local times for people, JSON for programs."""
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+
+from registry_gateway.observability.printable import escaped, printable
+
+UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+"""Units of time with their seconds."""
+
+LONGEST = 10**9
+"""Longest time one may ask for, in seconds: some thirty years."""
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print `rows` in columns as wide as what they hold; the last one is as long as it likes."""
+    lines = [header, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    widths[-1] = 0
+    for line in lines:
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def say(text: str = "", *, mark: str = "", color: str | None = None, err: bool = False) -> None:
+    """Print one line for people, whatever is in `text`: services and other servers choose much of it.
+
+    All that the commands print for people goes through here. `mark` is a word of our own before it, in `color`.
+    """
+    click.echo(click.style(mark, fg=color) + printable(text) if mark else printable(text), err=err)
+
+
+def print_json(content: object) -> None:
+    """Print `content` as indented JSON."""
+    click.echo(indented(msgspec.json.encode(content)))
+
+
+def print_json_line(content: object) -> None:
+    """Print `content` as one line of JSON."""
+    click.echo(json_line(msgspec.json.encode(content)))
+
+
+def indented(json: bytes) -> str:
+    """Return JSON indented, with what is not printable escaped."""
+    return escaped(msgspec.json.format(json, indent=2).decode())
+
+
+def json_line(json: bytes) -> str:
+    """Return JSON in one line, with what is not printable escaped. Documents may have line feeds between tokens."""
+    return escaped(json.decode()).replace("\n", " ")
+
+
+def moment(at: float) -> str:
+    """Return a time as the operator's clock has it: local, with its offset."""
+    return datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def age(seconds: float) -> str:
+    """Return a length of time in its largest unit, and the next smaller one: `3h 20m`."""
+    left = max(0, math.floor(seconds))
+    parts: list[str] = []
+    for unit, size in UNITS:
+        count, left = divmod(left, size)
+        if count or parts or unit == "s":
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2])
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are in words: `1 finding`, `2 findings`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def setting(value: object) -> str:
+    """Return the value of a setting as it is written in the environment; empty if it has none."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case tuple() | list():
+            return ",".join(value)
+        case _:
+            return str(value)
+
+
+def span(text: str) -> float:
+    """Return the seconds in a length of time as it is written on the command line: `90d`, `24h`, `30m` or `45s`.
+
+    Raises:
+        click.BadParameter: It is none, nothing at all, or more than `LONGEST`.
+    """
+    match = re.fullmatch(r"([0-9]{1,10})([dhms])", text)
+    seconds = int(match[1]) * dict(UNITS)[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST:
+        raise click.BadParameter(f"{text} is no length of time (such as 90d, 24h, 30m or 45s)")
+    return float(seconds)
+
+
+def span_or_zero(text: str) -> float:
+    """Return what `span` does, or zero for `0`."""
+    return 0.0 if text == "0" else span(text)
+
+
+def details(detail: dict[str, Any]) -> str:
+    """Return the details of an event: `name=value`, and `name: old -> new` for what has changed."""
+    words = []
+    for name, value in detail.items():
+        kind = name.partition("_")[2]
+        if name == "old" or name.startswith("old_"):
+            new = detail.get("new" + name.removeprefix("old"))
+            words.append(f"{kind or 'version'}: {_word(value)} -> {_word(new)}")
+        elif value is not None and name != "new" and not name.startswith("new_"):
+            words.append(f"{name}={moment(value)}" if name.endswith("_at") else f"{name}={_word(value)}")
+    return "  ".join(words)
+
+
+def _word(value: object) -> str:
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,137 @@
+"""Everything the registry knows of one service, gone or not: what `services show` answers with."""
+
+import msgspec
+
+from registry_gateway.adapter import Core
+from registry_gateway.cli.events import print_events
+from registry_gateway.cli.finding_lines import print_findings
+from registry_gateway.cli.lookup import NoSuchService, lookup
+from registry_gateway.cli.output import age, indented, moment, print_table, say
+from registry_gateway.cli.subscriptions import print_subscriptions
+from registry_gateway.core.lease import REVOKED
+from registry_gateway.core.model import Entry, Event, Registration, Subscription, Version
+from registry_gateway.doctor import RECENT, diagnose
+from registry_gateway.doctor.finding import Finding
+
+EVENTS = 20
+"""How many of the last events are shown."""
+
+
+class Dossier(msgspec.Struct, kw_only=True):
+    """A service with its history; without a registration, the history of one that is gone."""
+
+    key: str
+    registered: bool
+    now: float
+    status: str | None = None
+    health: str | None = None
+    registration: Registration | None = None
+    versions: list[Version] = []
+    subscriptions: list[Subscription] = []
+    findings: list[Finding] = []
+    document: msgspec.Raw | None = None
+    capabilities: msgspec.Raw | None = None
+    events: list[Event] = []
+
+
+def standing(entry: Entry) -> str:
+    """Return the administrative state of a registration: pending, active or deregistered."""
+    if entry.registration.lease.stage == REVOKED:
+        return "deregistered"
+    return "pending" if entry.registration.approved_at is None else "active"
+
+
+async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
+    """Gather what is known of the service `key`.
+
+    Raises:
+        NoSuchService: Nothing is: it isn't registered, and there are no events of it.
+        click.ClickException: It is registered in several dialects.
+    """
+    now = (await core.registry.moment()).now
+    try:
+        entry = await lookup(core, key, dialect)
+    except NoSuchService:
+        past = await core.registry.events(dialect=dialect, key=key, limit=RECENT)
+        if not past:
+            raise NoSuchService(
+                f"{key} is not registered, and there are no events of it (registry-gateway services list shows "
+                "what is registered)"
+            ) from None
+        findings = diagnose(None, past, now)
+        return Dossier(key=key, registered=False, now=now, findings=findings, events=list(past[-EVENTS:]))
+    found = entry.registration
+    recent = await core.registry.events(dialect=found.dialect, key=key, limit=RECENT)
+    return Dossier(
+        key=key,
+        registered=True,
+        now=now,
+        status=standing(entry),
+        health=entry.health.value,
+        registration=found,
+        versions=list(await core.registry.versions(found.dialect, key)),
+        subscriptions=list(await core.registry.subscriptions(found.dialect, key)),
+        document=msgspec.Raw(entry.document),
+        capabilities=None if entry.capabilities is None else msgspec.Raw(entry.capabilities),
+        findings=diagnose(None if found.lease.stage == REVOKED else found, recent, now),
+        events=list(recent[-EVENTS:]),
+    )
+
+
+def print_dossier(dossier: Dossier) -> None:
+    """Print it for people."""
+    if dossier.registration is None:
+        say(f"{dossier.key} is not registered any more. Its last events:")
+        say()
+        print_events(dossier.events)
+        _print_findings(dossier)
+        return
+    for name, value in _facts(dossier, dossier.registration):
+        say(f"{name:<14}{value}")
+    _print_findings(dossier)
+    _heading("Versions")
+    print_table(("VERSION", "SINCE"), [(v.version, moment(v.since)) for v in dossier.versions])
+    if dossier.subscriptions:
+        _heading("Subscriptions")
+        print_subscriptions(dossier.subscriptions)
+    for heading, raw in (("Document", dossier.document), ("Capabilities", dossier.capabilities)):
+        if raw is not None:
+            _heading(heading)
+            for line in indented(bytes(raw)).split("\n"):
+                say(line)
+    _heading(f"Last events (registry-gateway events --service {dossier.key} has all)")
+    print_events(dossier.events, whose=False)
+
+
+def _print_findings(dossier: Dossier) -> None:
+    if dossier.findings:
+        _heading("Findings")
+        print_findings(dossier.findings)
+
+
+def _heading(text: str) -> None:
+    say()
+    say(text)
+
+
+def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]]:
+    lease, now = registration.lease, dossier.now
+    if lease.alive(now):
+        ends = f"ends in {age(lease.expires_at - now)} unless renewed"
+    else:
+        ends = f"ended {age(now - lease.expires_at)} ago"
+    reported = "" if registration.reported is None else f" (it says of itself: {registration.reported})"
+    return [
+        ("Key", registration.key),
+        ("Dialect", registration.dialect),
+        ("Name", registration.name),
+        ("Version", registration.version),
+        ("Address", registration.address or "-"),
+        ("Account", registration.owner or "-"),
+        ("Status", str(dossier.status)),
+        ("Health", f"{dossier.health}{reported}"),
+        ("Lease", f"{lease.ttl:g} s, {ends} ({moment(lease.expires_at)})"),
+        ("Last seen", f"{age(now - lease.last_seen)} ago ({moment(lease.last_seen)})"),
+        ("Registered", moment(registration.registered_at)),
+        ("Updated", moment(registration.updated_at)),
+    ]

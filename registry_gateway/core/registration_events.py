@@ -1,0 +1,90 @@
+"""Events of what commands and time do to a registration. Pure: states and times go in."""
+
+from registry_gateway.core.lease import REVOKED
+from registry_gateway.core.model import GATEWAY, Actor, Event, EventKind, Registration
+
+REASON = 1024
+"""Characters of a reason that an event holds."""
+
+
+def happened(
+    kind: EventKind,
+    registration: Registration,
+    actor: Actor,
+    now: float,
+    reason: str | None = None,
+    **detail: str | float | None,
+) -> Event:
+    """Return an event about `registration`; its id is given by the database."""
+    return Event(
+        id=0,
+        at=now,
+        kind=kind,
+        dialect=registration.dialect,
+        key=registration.key,
+        actor=actor.name,
+        address=actor.address,
+        request_id=actor.request_id,
+        reason=reason,
+        detail=detail,
+        name=registration.name,
+        version=registration.version,
+        location=registration.address,
+    )
+
+
+def lapse(registration: Registration, now: float) -> Event:
+    """Return the event that tells of the lapse of a lease, with when and why."""
+    held = registration.lease
+    reason = f"not heard of for {now - held.last_seen:.1f} s, with a lease of {held.ttl:g} s"
+    return happened(
+        EventKind.EXPIRED,
+        registration,
+        GATEWAY,
+        now,
+        reason,
+        last_seen=held.last_seen,
+        expires_at=held.expires_at,
+    )
+
+
+def unrecorded_lapse(before: Registration, now: float) -> list[Event]:
+    """Return the event of a lapse that no sweep has recorded. It belongs into the log before what follows it."""
+    if before.lease.alive(now) or before.lease.stage != 0:
+        return []
+    return [lapse(before, now)]
+
+
+def differences(before: Registration, after: Registration) -> dict[str, str | None]:
+    """Return what a re-registration changed of what people look for, as old and new."""
+    changed: dict[str, str | None] = {}
+    for field in ("name", "address"):
+        old, new = getattr(before, field), getattr(after, field)
+        if old != new:
+            changed |= {f"old_{field}": old, f"new_{field}": new}
+    return changed
+
+
+def version_change(old: str | None, after: Registration, actor: Actor, now: float) -> Event:
+    """Return the event of a change of version."""
+    return happened(EventKind.VERSION_CHANGED, after, actor, now, old=old, new=after.version)
+
+
+def revival(before: Registration, actor: Actor, now: float) -> list[Event]:
+    """Return the events of a sign of life after the deadline (none if it came in time)."""
+    if before.lease.alive(now):
+        return []
+    late = max(0.0, now - before.lease.expires_at)
+    was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease had lapsed"
+    reason = f"heard of {late:.1f} s {was}"
+    return [
+        *unrecorded_lapse(before, now),
+        happened(EventKind.RECOVERED, before, actor, now, reason),
+    ]
+
+
+def shortened(reason: str | None) -> str | None:
+    """Return a reason as it is recorded: what is too long is cut and says so."""
+    if reason is None or len(reason) <= REASON:
+        return reason
+    return f"{reason[:REASON]}… ({len(reason)} characters)"

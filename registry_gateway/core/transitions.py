@@ -1,0 +1,249 @@
+"""What a command does to a registration. Pure: the state before, the command, the policy and the time go in;
+the state after, the events and the outcome come out. The caller holds the row locked and writes the result.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from registry_gateway.core import lease as leases
+from registry_gateway.core.commands import (
+    Advertise,
+    Approve,
+    Command,
+    Deregister,
+    Done,
+    Lapsed,
+    Outcome,
+    Register,
+    Registered,
+    Renew,
+    Renewed,
+    Unknown,
+)
+from registry_gateway.core.errors import AlreadyRegistered, NotOwner, NotRegistered, StillSubscribed
+from registry_gateway.core.lease import REVOKED, LeasePolicy
+from registry_gateway.core.model import Event, EventKind, Registration, Version
+from registry_gateway.core.registration_events import (
+    differences,
+    happened,
+    revival,
+    shortened,
+    unrecorded_lapse,
+    version_change,
+)
+
+replace = msgspec.structs.replace
+
+VERSION_INTERVAL = 10.0
+"""Seconds in which heartbeats cause at most one event `version_changed` for a registration."""
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """Documents to write; None leaves the one that is there. A new `document` empties the capabilities.
+
+    `offers` are the names of all that is offered from then on; None leaves them.
+    """
+
+    document: bytes | None = None
+    capabilities: bytes | None = None
+    offers: tuple[str, ...] | None = None
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The state after a command (None: removed), what to write beside it, and what to answer.
+
+    `anew`: the registration before had ended at its lapse; this is another one, and what hung on the old one
+    (documents, version history, subscriptions) goes with it, as it would have in a sweep. `recorded` is the version
+    that goes into the history with this command.
+    """
+
+    after: Registration | None
+    anew: bool = False
+    outcome: Outcome
+    documents: Documents | None = None
+    events: Sequence[Event] = ()
+    recorded: Version | None = None
+
+
+def _own(before: Registration, owner: str | None) -> None:
+    if before.owner is not None and before.owner != owner:
+        raise NotOwner(f"{before.key} was registered by another account")
+
+
+def standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
+    """Return the registration if it counts as registered at `now`."""
+    if before is None or (policy.ends_at_lapse and not before.lease.alive(now)):
+        raise NotRegistered(f"{key} is not registered")
+    return before
+
+
+def register(
+    before: Registration | None, command: Register, policy: LeasePolicy, now: float, history: Sequence[Version]
+) -> Decision:
+    """Register, update or revive, as the command's mode and the state allow."""
+    events: list[Event] = []
+    anew = before is not None and policy.ends_at_lapse and not before.lease.alive(now)
+    if before is not None and anew:
+        events, before = unrecorded_lapse(before, now), None
+    if command.mode == "update" and (before is None or before.lease.stage == REVOKED):
+        raise NotRegistered(f"{command.key} is not registered")
+    if before is not None:
+        _own(before, command.owner)
+        if command.mode == "create" and before.lease.alive(now):
+            raise AlreadyRegistered(f"{command.key} is already registered")
+    created = before is None or before.lease.stage == REVOKED
+    old = None if before is None else _last_version(before, history)
+    approved_at = before.approved_at if before is not None else None
+    after = Registration(
+        dialect=command.dialect,
+        key=command.key,
+        name=command.name,
+        version=command.version,
+        address=command.address,
+        owner=command.owner,
+        approved_at=now if approved_at is None and command.approved else approved_at,
+        reported=None,
+        advertised=False,
+        registered_at=now if before is None else before.registered_at,
+        updated_at=now,
+        lease=leases.grant(command.ttl, now),
+    )
+    if created:
+        events.append(
+            happened(
+                EventKind.REGISTERED,
+                after,
+                command.actor,
+                now,
+                version=after.version,
+                service=after.name,
+                service_address=after.address,
+                **({"approval": "pending"} if after.approved_at is None else {}),
+            )
+        )
+    elif before is not None:
+        events += revival(before, command.actor, now)
+        events.append(happened(EventKind.UPDATED, after, command.actor, now, **differences(before, after)))
+        if old != after.version:
+            events.append(version_change(old, after, command.actor, now))
+    return Decision(
+        after=after,
+        recorded=None if old == after.version else Version(after.version, now),
+        anew=anew,
+        outcome=Registered(after, created),
+        documents=Documents(command.document, offers=command.offers),
+        events=events,
+    )
+
+
+def _last_version(before: Registration, history: Sequence[Version]) -> str:
+    return history[-1].version if history else before.version
+
+
+def _version_due(history: Sequence[Version], now: float) -> float | None:
+    """Return when the next version change may be recorded; None if now.
+
+    The first version is no change. A clock that was set back delays nothing.
+    """
+    if len(history) < 2:
+        return None
+    last = history[-1].since
+    return last + VERSION_INTERVAL if abs(now - last) < VERSION_INTERVAL else None
+
+
+def renew(
+    before: Registration | None, command: Renew, policy: LeasePolicy, now: float, history: Sequence[Version]
+) -> Decision:
+    """Renew a lease that the fast path left over: late, unknown, foreign, or with something to record.
+
+    The registration always has the version of the last heartbeat. What is recorded of quick changes is the first one
+    and, with the first heartbeat after `VERSION_INTERVAL`, what has become of them.
+    """
+    if before is None:
+        return Decision(after=None, outcome=Unknown())
+    _own(before, command.owner)
+    if not before.lease.alive(now) and policy.late_renewal == "refuse":
+        return Decision(after=before, outcome=Lapsed(before))
+    events = revival(before, command.actor, now)
+    after = replace(before, lease=leases.renewed(before.lease, now), version_due=None)
+    if command.version is not None and command.version != before.version:
+        after = replace(after, version=command.version, updated_at=now)
+    old, news = _last_version(before, history), None
+    if after.version != old:
+        due = _version_due(history, now)
+        if due is None:
+            news = Version(after.version, now)
+            events.append(version_change(old, after, command.actor, now))
+        after = replace(after, version_due=due)
+    if command.reported is not None and command.reported != before.reported:
+        after = replace(after, reported=command.reported)
+    return Decision(after=after, outcome=Renewed(after), events=events, recorded=news)
+
+
+def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
+    """Replace the capabilities. Not a sign of life by itself."""
+    held = standing(before, policy, now, command.key)
+    after = replace(held, advertised=True, updated_at=now)
+    return Decision(
+        after=after,
+        outcome=Done(after),
+        documents=Documents(capabilities=command.capabilities, offers=command.offers),
+        events=[happened(EventKind.UPDATED, after, command.actor, now, "capabilities posted")],
+    )
+
+
+def deregister(
+    before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
+) -> Decision:
+    """End a registration, unless somebody depends on it."""
+    held = standing(before, policy, now, command.key)
+    if held.lease.stage == REVOKED:
+        raise NotRegistered(f"{command.key} is not registered")
+    if not command.forced:
+        _own(held, command.owner)
+    if subscribers:
+        raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
+    event = happened(EventKind.DEREGISTERED, held, command.actor, now, shortened(command.reason))
+    recorded = [*unrecorded_lapse(held, now), event]
+    after = replace(held, updated_at=now, lease=leases.revoked(held.lease, now)) if policy.keeps_deregistered else None
+    return Decision(after=after, outcome=Done(held), events=recorded)
+
+
+def approve(before: Registration | None, command: Approve, policy: LeasePolicy, now: float) -> Decision:
+    """Approve a pending registration."""
+    held = standing(before, policy, now, command.key)
+    if held.approved_at is not None:
+        return Decision(after=held, outcome=Done(held))
+    after = replace(held, approved_at=now, updated_at=now)
+    return Decision(
+        after=after,
+        outcome=Done(after),
+        events=[happened(EventKind.APPROVED, after, command.actor, now)],
+    )
+
+
+def decide(
+    before: Registration | None,
+    command: Command,
+    policy: LeasePolicy,
+    now: float,
+    subscribers: int,
+    history: Sequence[Version] = (),
+) -> Decision:
+    """Say what `command` does. Raises a RegistryError where it can't be done; nothing changes then.
+
+    `subscribers` is how many active subscriptions the registration has; only a deregistration asks. `history` are
+    the versions on record, oldest first; it may be empty where the command brings no other version and none is due.
+    """
+    match command:
+        case Register():
+            return register(before, command, policy, now, history)
+        case Renew():
+            return renew(before, command, policy, now, history)
+        case Advertise():
+            return advertise(before, command, policy, now)
+        case Deregister():
+            return deregister(before, command, policy, now, subscribers)
+        case Approve():
+            return approve(before, command, policy, now)

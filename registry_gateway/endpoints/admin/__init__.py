@@ -1,0 +1,19 @@
+"""Administration over HTTP, under `/admin/v1`: what the command line does to change things, by the same operations.
+
+It is off, and answers 404, unless there is a valid token with the scope `admin:registry`.
+"""
+
+from collections.abc import Sequence
+
+from registry_gateway.adapter import Core, Mount
+from registry_gateway.endpoints.admin.operations import DESCRIPTION, OPERATIONS
+from registry_gateway.endpoints.admin.routes import Admin
+from registry_gateway.http.problem_details import fault
+
+SEGMENT = "admin"
+"""The first path segment."""
+
+
+def mount(core: Core, dialects: Sequence[str]) -> Mount:
+    """Build the routes for a gateway that speaks `dialects`."""
+    return Mount(Admin(core, dialects).routes(), fault, OPERATIONS, DESCRIPTION)

@@ -1,0 +1,137 @@
+"""What /openapi.json says of `/admin/v1`. docs/wire/admin.md says it in prose."""
+
+from typing import Any
+
+from registry_gateway.core.model import Subscription
+from registry_gateway.endpoints.admin.wire import (
+    AccountView,
+    Cancellation,
+    Data,
+    IssuedView,
+    Named,
+    NewAccount,
+    NewSubscription,
+    Removal,
+    Rotation,
+    Service,
+    ServiceView,
+)
+from registry_gateway.http import problem_details
+from registry_gateway.http.operation import Operation, Response, Security, secured
+
+DESCRIPTION = (
+    "Administration: what the command line does to change things. Answers 404 throughout unless there is a valid "
+    "token with the scope `admin:registry`."
+)
+
+TOKEN = Security(
+    "AdministratorToken",
+    {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of an account with the scope `admin:registry` (or `super_admin`): "
+        "`registry-gateway accounts create NAME --scope admin:registry`.",
+    },
+)
+
+_ALWAYS = {
+    401: problem_details.response("The token is missing, or is no valid one."),
+    403: problem_details.response("The token is not an administrator's."),
+    404: problem_details.response("There is no such thing, or no administration."),
+    500: problem_details.response("A defect of the gateway."),
+    503: problem_details.response("The database is out of reach; nothing was changed."),
+}
+_CHANGING = {
+    **_ALWAYS,
+    409: problem_details.response("As things are, it can't be done; `code` says why."),
+    413: problem_details.response("The body is too large."),
+    422: problem_details.response("The body makes no sense; `at` says where."),
+}
+
+
+def _read(path: str, name: str, summary: str, body: Any) -> Operation:
+    responses = {200: Response("All of them.", body), **_ALWAYS}
+    return Operation(method="GET", path=f"/admin/v1/{path}", name=name, summary=summary, responses=responses)
+
+
+def _change(path: str, name: str, summary: str, request: Any, example: object, status: int, body: Any) -> Operation:
+    return Operation(
+        method="POST",
+        path=f"/admin/v1/{path}",
+        name=name,
+        summary=summary,
+        request=request,
+        example=example,
+        responses={status: Response("It is done.", body), **_CHANGING},
+    )
+
+
+_SERVICE = {"key": "invoices", "dialect": "scaicontrol"}
+
+OPERATIONS = secured(
+    [
+        _change("services/approve", "approve", "Approve a pending service", Service, _SERVICE, 200, Data[ServiceView]),
+        _change(
+            "services/remove",
+            "remove",
+            "Deregister a service, whoever registered it",
+            Removal,
+            {**_SERVICE, "reason": "moved to another cluster"},
+            200,
+            Data[ServiceView],
+        ),
+        _read("accounts", "listAccounts", "List the accounts, revoked ones included", Data[list[AccountView]]),
+        _change(
+            "accounts",
+            "createAccount",
+            "Create an account with a token",
+            NewAccount,
+            {"name": "scaiflow", "scopes": ["registry:manage"], "slugs": ["scaiflow"], "expires_in": 7_776_000},
+            201,
+            Data[IssuedView],
+        ),
+        _change(
+            "accounts/rotate",
+            "rotateAccount",
+            "Give an account a new token",
+            Rotation,
+            {"name": "scaiflow", "overlap": 86_400},
+            201,
+            Data[IssuedView],
+        ),
+        _change(
+            "accounts/revoke",
+            "revokeAccount",
+            "Make an account's tokens worthless",
+            Named,
+            {"name": "scaiflow"},
+            200,
+            Data[AccountView],
+        ),
+        _read(
+            "subscriptions",
+            "listSubscriptions",
+            "List the subscriptions, ended ones included",
+            Data[list[Subscription]],
+        ),
+        _change(
+            "subscriptions",
+            "subscribe",
+            "Record that somebody depends on a service",
+            NewSubscription,
+            {**_SERVICE, "subscriber": "tenant-42"},
+            201,
+            Data[Subscription],
+        ),
+        _change(
+            "subscriptions/cancel",
+            "cancelSubscription",
+            "Cancel a subscription",
+            Cancellation,
+            {"id": 1},
+            200,
+            Data[Subscription],
+        ),
+    ],
+    TOKEN,
+)

@@ -1,0 +1,167 @@
+"""The endpoints of `/admin/v1`: who calls, decode, one core call, encode.
+
+Keys and names travel in bodies, not in paths: they may hold slashes, and a path that ends with one is another path
+to most proxies.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from registry_gateway.adapter import Core
+from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN, Issued
+from registry_gateway.core.commands import Approve, Deregister
+from registry_gateway.core.errors import NotRegistered
+from registry_gateway.core.model import Account, Actor, Registration
+from registry_gateway.endpoints.admin import wire
+from registry_gateway.http.body import decode
+from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.problem_details import Refused
+from registry_gateway.http.routing import resource
+from registry_gateway.registry.lookup import lookup
+
+SECRET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Headers of every answer: none of it belongs in anybody's cache."""
+
+_service = msgspec.json.Decoder(wire.Service)
+_removal = msgspec.json.Decoder(wire.Removal)
+_new_account = msgspec.json.Decoder(wire.NewAccount)
+_rotation = msgspec.json.Decoder(wire.Rotation)
+_named = msgspec.json.Decoder(wire.Named)
+_new_subscription = msgspec.json.Decoder(wire.NewSubscription)
+_cancellation = msgspec.json.Decoder(wire.Cancellation)
+
+
+class Admin:
+    """The administration of a gateway."""
+
+    def __init__(self, core: Core, dialects: Sequence[str]) -> None:
+        """Take the core, and the dialects in which services are looked for."""
+        self._registry = core.registry
+        self._accounts = core.accounts
+        self._dialects = dialects
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        return [
+            resource("/admin/v1/services/approve", POST=self.approve),
+            resource("/admin/v1/services/remove", POST=self.remove),
+            resource("/admin/v1/accounts", GET=self.accounts, POST=self.create),
+            resource("/admin/v1/accounts/rotate", POST=self.rotate),
+            resource("/admin/v1/accounts/revoke", POST=self.revoke),
+            resource("/admin/v1/subscriptions", GET=self.subscriptions, POST=self.subscribe),
+            resource("/admin/v1/subscriptions/cancel", POST=self.cancel),
+        ]
+
+    # --- services
+
+    async def approve(self, call: Call) -> Answer:
+        """POST services/approve: 200; approving twice changes nothing."""
+        actor = await self._authorize(call)
+        found = await self._find(decode(await call.body(), _service))
+        done = await self._registry.approve(Approve(found.dialect, found.key, actor))
+        return _answer(200, _service_view(done.registration, "active"))
+
+    async def remove(self, call: Call) -> Answer:
+        """POST services/remove: 200, or 409 while somebody depends on it."""
+        actor = await self._authorize(call)
+        body: wire.Removal = decode(await call.body(), _removal)
+        found = await self._find(body)
+        command = Deregister(dialect=found.dialect, key=found.key, actor=actor, reason=body.reason, forced=True)
+        done = await self._registry.deregister(command)
+        return _answer(200, _service_view(done.registration, "deregistered"))
+
+    # --- accounts
+
+    async def accounts(self, call: Call) -> Answer:
+        """GET accounts: all, revoked ones included."""
+        await self._authorize(call)
+        return _answer(200, [_account_view(account) for account in await self._accounts.list()])
+
+    async def create(self, call: Call) -> Answer:
+        """POST accounts: 201 with the token, or 409 if the name is taken."""
+        actor = await self._authorize(call)
+        body: wire.NewAccount = decode(await call.body(), _new_account)
+        issued = await self._accounts.create(body.name, body.scopes, body.slugs, actor, expires_in=body.expires_in)
+        return _answer(201, _issued_view(issued))
+
+    async def rotate(self, call: Call) -> Answer:
+        """POST accounts/rotate: 201 with the new token, 404, or 409 if the account is revoked."""
+        actor = await self._authorize(call)
+        body: wire.Rotation = decode(await call.body(), _rotation)
+        issued = await self._accounts.rotate(body.name, body.overlap, actor, expires_in=body.expires_in)
+        return _answer(201, _issued_view(issued))
+
+    async def revoke(self, call: Call) -> Answer:
+        """POST accounts/revoke: 200 or 404; revoking twice changes nothing."""
+        actor = await self._authorize(call)
+        body: wire.Named = decode(await call.body(), _named)
+        return _answer(200, _account_view(await self._accounts.revoke(body.name, actor)))
+
+    # --- subscriptions
+
+    async def subscriptions(self, call: Call) -> Answer:
+        """GET subscriptions: all, ended ones included."""
+        await self._authorize(call)
+        return _answer(200, await self._registry.subscriptions())
+
+    async def subscribe(self, call: Call) -> Answer:
+        """POST subscriptions: 201, 404, or 409 if there is that one already."""
+        actor = await self._authorize(call)
+        body: wire.NewSubscription = decode(await call.body(), _new_subscription)
+        found = await self._find(body)
+        return _answer(201, await self._registry.subscribe(found.dialect, found.key, body.subscriber, actor))
+
+    async def cancel(self, call: Call) -> Answer:
+        """POST subscriptions/cancel: 200, or 404 if there is no such active one."""
+        actor = await self._authorize(call)
+        body: wire.Cancellation = decode(await call.body(), _cancellation)
+        return _answer(200, await self._registry.unsubscribe(body.id, actor))
+
+    # ---
+
+    async def _authorize(self, call: Call) -> Actor:
+        """Return who calls, if that is an administrator. Reads nothing of the body.
+
+        Raises:
+            HTTPException: 404, there is no administrator at all.
+            Refused: The token is missing or no good (401), or not an administrator's (403).
+        """
+        if not await self._accounts.granted(ADMINISTER, SUPER_ADMIN):
+            raise HTTPException(404)
+        token = call.bearer()
+        account = await self._accounts.authenticate(token) if token else None
+        if account is None:
+            detail = "A valid bearer token is needed: Authorization: Bearer TOKEN"
+            raise Refused(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+        if not {ADMINISTER, SUPER_ADMIN}.intersection(account.scopes):
+            raise Refused(403, "Forbidden", f"The token lacks the scope {ADMINISTER}")
+        return call.actor(f"account:{account.name}")
+
+    async def _find(self, asked: wire.Service) -> Registration:
+        if asked.dialect is not None and asked.dialect not in self._dialects:
+            raise NotRegistered("the gateway does not speak that dialect")
+        dialects = self._dialects if asked.dialect is None else [asked.dialect]
+        return (await lookup(self._registry, asked.key, dialects)).registration
+
+
+def _answer(status: int, data: Any) -> Answer:
+    return json_answer(status, wire.Data(data), SECRET)
+
+
+def _service_view(registration: Registration, status: str) -> wire.ServiceView:
+    r = registration
+    return wire.ServiceView(
+        r.dialect, r.key, r.name, r.version, r.address, r.owner, status, r.registered_at, r.approved_at
+    )
+
+
+def _account_view(account: Account) -> wire.AccountView:
+    return wire.AccountView(**msgspec.structs.asdict(account))
+
+
+def _issued_view(issued: Issued) -> wire.IssuedView:
+    return wire.IssuedView(**msgspec.structs.asdict(issued.account), token=issued.token)

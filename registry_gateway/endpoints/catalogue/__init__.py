@@ -1,0 +1,32 @@
+"""The catalogue over HTTP, under `/catalog/v1`: services of all dialects in one list, with one status and a history,
+and a stream of what changes.
+
+It reads through the pool of connections, not the lanes, so what people look up never waits in front of a heartbeat; and
+what is expensive takes few of those, so neither readiness nor administration waits behind it.
+"""
+
+from registry_gateway.adapter import Core, Mount
+from registry_gateway.endpoints.catalogue.operations import operations
+from registry_gateway.endpoints.catalogue.reader import Reader
+from registry_gateway.endpoints.catalogue.routes import Catalogue
+from registry_gateway.endpoints.catalogue.seats import Seats
+from registry_gateway.endpoints.catalogue.tail import Tail
+from registry_gateway.endpoints.catalogue.watch import Watch
+from registry_gateway.http.problem_details import fault
+from registry_gateway.store.engine import Store
+
+SEGMENT = "catalog"
+"""The first path segment."""
+
+
+def mount(core: Core, store: Store, *, protected: bool) -> tuple[Mount, Watch]:
+    """Build the routes, and the watch behind one of them, to be closed before the database is.
+
+    `protected` asks readers for a token.
+    """
+    own = core.settings
+    reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
+    watch = Watch(reader, Tail(store, core.registry, reader), Seats(own.watchers_per_address))
+    routes = Catalogue(core, reader, watch, protected=protected).routes()
+    description = "What is registered in all dialects, what was, and what changes."
+    return Mount(routes, fault, operations(protected=protected), description), watch

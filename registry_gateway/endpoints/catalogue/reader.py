@@ -1,0 +1,221 @@
+"""What the catalogue asks the database: one snapshot and one judging time for each question.
+
+What is asked for in many ways is a `search` of the store. The figures and the end of the log are not: each of those is
+read once at a time for all who wait for it, and goes on being read however many search.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from registry_gateway.core.model import Registration
+from registry_gateway.core.status import REGISTERED
+from registry_gateway.doctor import RECENT
+from registry_gateway.endpoints.catalogue import cursor, render
+from registry_gateway.endpoints.catalogue.changes import Changes
+from registry_gateway.endpoints.catalogue.query import Events, Services
+from registry_gateway.endpoints.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
+from registry_gateway.http.problem_details import Refused, bad_parameter
+from registry_gateway.registry.queries import Queries
+from registry_gateway.store.statements import catalogue as present
+from registry_gateway.store.statements import events, past
+from registry_gateway.store.statements.search import Page, Wanted
+
+HOUR = 3_600.0
+
+PART = 200
+"""Services or events that are read, and sent to a watcher, at once."""
+
+_PAST_ORDERS = ("key", "name")
+_PAST_MEMBERS = ("dialect", "key", "name", "version", "address", "since")
+
+
+class Log(NamedTuple):
+    """The ids of the first and the last event that are kept."""
+
+    first: int
+    last: int
+
+    def check(self, after: int) -> None:
+        """Return if all events behind the id `after` are kept.
+
+        Raises:
+            Refused: With 410, they are not, or no event of this log ever had that id.
+        """
+        if self.first - 1 <= after <= self.last:
+            return
+        kept = f"{self.first} to {self.last}" if self.last else "none"
+        raise Refused(
+            410,
+            "Not in the log",
+            f"What followed event {after} is not known (events kept: {kept}); start without an id, from a snapshot",
+            last_event_id=after,
+            first=self.first,
+            last=self.last,
+        )
+
+
+class Reader:
+    """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
+
+    def __init__(self, queries: Queries, retention: float, *, most_events: int | None = None) -> None:
+        """Read with the limits of the log of events.
+
+        Args:
+            queries: The reads of the registry.
+            retention: Seconds for which events are kept.
+            most_events: How many are kept; None if there is no limit.
+        """
+        self._queries = queries
+        self._policies = queries.policies
+        self._retention = retention
+        self._most_events = most_events
+
+    async def services(self, query: Services) -> ServiceList:
+        """Return a page of services, of the present or, with `at`, of the past.
+
+        Raises:
+            Refused: The parameters don't go together (400), or the log doesn't reach back so far (410).
+        """
+        if isinstance(query.at, datetime):
+            return await self._past(query, query.at.timestamp())
+        kind, order, wanted = query.sort, query.sort.removeprefix("-"), query.wanted()
+        page = _page(query, order, cursor.decode(kind, order, query.cursor))
+
+        def work(connection: Connection, now: float) -> ServiceList:
+            found, last = present.search(connection, wanted, page, self._policies, now)
+            listed = self._listed(connection, found, now, tools="tools" in (query.fields or ("tools",)))
+            total = present.count(connection, wanted, self._policies, now)
+            return _list(query, listed, total, cursor.encode(kind, last))
+
+        return await self._queries.search(work)
+
+    def _listed(
+        self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True
+    ) -> list[Service]:
+        offered = present.offered(connection, [(r.dialect, r.key) for r in found] if tools else [])
+        return [render.service(r, offered.get((r.dialect, r.key), ()), self._policies, now) for r in found]
+
+    async def _past(self, query: Services, at: float) -> ServiceList:
+        kind, order = f"at:{query.sort}", query.sort.removeprefix("-")
+        _check_sort(query, order)
+        wanted = query.wanted()
+        page = _page(query, order, cursor.decode(kind, order, query.cursor))
+
+        def work(connection: Connection, now: float) -> ServiceList:
+            self._check_past(at, self._queries.now(connection))
+            found, last, total = past.search(connection, at, wanted, page, now)
+            self._check_kept(connection, at)  # afterwards: what is removed in between is missed otherwise
+            return _list(query, [render.past_service(p) for p in found], total, cursor.encode(kind, last))
+
+        return await self._queries.search(work)
+
+    def _check_past(self, at: float, now: float) -> None:
+        if at > now:
+            raise bad_parameter("at", "It is in the future")
+        if at < now - self._retention:
+            raise _before_the_log(now - self._retention)
+
+    def _check_kept(self, connection: Connection, at: float) -> None:
+        """Return unless events since `at` were removed because there were more than may be kept."""
+        if self._most_events is None:
+            return
+        began = events.began(connection)
+        if began is not None and began[0] > 1 and at < began[1]:
+            raise _before_the_log(began[1])
+
+    async def service(self, dialect: str, key: str) -> ServiceDetail | None:
+        """Return all there is on a service, registered or gone; None if there never was one."""
+        known, now = await self._queries.search(lambda c, now: (present.dossier(c, dialect, key, RECENT), now))
+        return render.dossier(known, self._policies.of(dialect), now)
+
+    async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
+        """Return a page of a service's events; None if there never was such a service.
+
+        Raises:
+            Refused: With 400, the cursor is not one; with 410, events that follow it are not kept any longer.
+        """
+        after = cursor.decode(query.order, "id", query.cursor)
+        page = Page(order="id", descending=query.order == "newest", limit=query.limit, after=after)
+
+        def work(connection: Connection, _now: float) -> EventList | None:
+            if not present.known(connection, dialect, key):
+                return None
+            found, last = present.events(connection, dialect, key, page)
+            first, _ = events.span(connection)  # afterwards: what is removed in between is missed otherwise
+            if after is not None and not page.descending and int(after[-1]) < first - 1:
+                text = "Events that follow the cursor are not kept any longer; start without one"
+                raise Refused(410, "Not in the log", text, parameter="cursor", first=first)
+            return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
+
+        return await self._queries.search(work)
+
+    async def log(self) -> Log:
+        """Return which events are kept."""
+        return Log(*await self._queries.read(lambda connection, _now: events.span(connection)))
+
+    async def snapshot(self, wanted: Wanted, after: cursor.Place | None) -> tuple[list[Service], cursor.Place | None]:
+        """Return the next services behind the place `after`, and the last one's place if more follow."""
+        page = Page(order="key", descending=False, limit=PART, after=after)
+
+        def work(connection: Connection, now: float) -> tuple[list[Service], cursor.Place | None]:
+            found, last = present.search(connection, wanted, page, self._policies, now)
+            return self._listed(connection, found, now), last
+
+        return await self._queries.search(work)
+
+    async def changes(self, after: int) -> Changes:
+        """Return the next events behind the id `after`, with the services they are about as they are now.
+
+        For one reader at a time; any caller may ask for `missed`.
+
+        Raises:
+            Refused: With 410, events behind that id are not kept any longer, or the log never was so long.
+        """
+        return await self._queries.read(self._changes, after)
+
+    async def missed(self, after: int) -> Changes:
+        """Do what `changes` does for one of many who are further back in the log, each somewhere else."""
+        return await self._queries.search(self._changes, after)
+
+    def _changes(self, connection: Connection, now: float, after: int) -> Changes:
+        happened = events.read(connection, after=after, limit=PART)
+        Log(*events.span(connection)).check(after)  # afterwards: what is removed in between is missed otherwise
+        found = present.registered(connection, {(e.dialect, e.key) for e in happened})
+        services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
+        return Changes(after, happened, services, limit=PART)
+
+    async def stats(self) -> Stats:
+        """Return the registry in figures."""
+        counts, happenings = await self._queries.read(
+            lambda c, now: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
+        )
+        return render.stats(counts, happenings, list(self._policies.known))
+
+
+def _before_the_log(since: float) -> Refused:
+    began = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+    return Refused(410, "Before the log", f"Events are kept since {began}", parameter="at", since=since)
+
+
+def _check_sort(query: Services, order: str) -> None:
+    unknown = {
+        "status": query.status != REGISTERED,
+        "tool": query.tool is not None,
+        "fields": not set(query.fields) <= set(_PAST_MEMBERS),
+    }
+    for name, given in unknown.items():
+        if given:
+            raise bad_parameter(name, "The log of events doesn't know it: not together with `at`")
+    if order not in _PAST_ORDERS:
+        raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
+
+
+def _page(query: Services, order: str, after: cursor.Place | None) -> Page:
+    return Page(order=order, descending=query.sort.startswith("-"), limit=query.limit, after=after)
+
+
+def _list(query: Services, services: list[Service], total: int, following: str | None) -> ServiceList:
+    return ServiceList(total=total, next=following, services=[render.picked(s, query.fields) for s in services])

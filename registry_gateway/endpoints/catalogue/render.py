@@ -1,0 +1,166 @@
+"""The core's words to the catalogue's. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from registry_gateway.core.lease import Health, Lease, LeasePolicy, Policies
+from registry_gateway.core.model import Event, Registration
+from registry_gateway.core.registration_events import lapse
+from registry_gateway.core.status import Status, status
+from registry_gateway.doctor import diagnose
+from registry_gateway.doctor.finding import Finding
+from registry_gateway.endpoints.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, ServiceList, Stats
+from registry_gateway.http.body import EmptyBody, decode
+from registry_gateway.store.statements import catalogue as found
+from registry_gateway.store.statements.past import Past
+
+_raw: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
+_NULL = msgspec.Raw(b"null")
+
+
+def service(registration: Registration, tools: Sequence[str], policies: Policies, now: float) -> Service:
+    """Return a registration as it stands in a list."""
+    policy, lease = policies.of(registration.dialect), registration.lease
+    return Service(
+        dialect=registration.dialect,
+        key=registration.key,
+        name=registration.name,
+        version=registration.version,
+        address=registration.address,
+        status=status(registration, policy, now),
+        health=lease.health(policy, now),
+        reported=registration.reported,
+        registered_at=registration.registered_at,
+        updated_at=registration.updated_at,
+        last_seen=lease.last_seen,
+        expires_at=lease.expires_at,
+        ttl=lease.ttl,
+        tools=list(tools),
+    )
+
+
+def past_service(past: Past) -> Service:
+    """Return a service that was alive as it stands in a list."""
+    return Service(
+        dialect=past.dialect,
+        key=past.key,
+        name=past.name,
+        version=past.version,
+        address=past.address,
+        since=past.since,
+    )
+
+
+def listed(page: ServiceList) -> Iterator[bytes]:
+    """Yield a page in JSON in parts: a thousand services may have many tools each."""
+    services = page.services
+    yield msgspec.json.encode(msgspec.structs.replace(page, services=[]))[:-2]
+    for number, service in enumerate(services):
+        yield b"," + msgspec.json.encode(service) if number else msgspec.json.encode(service)
+    yield b"]}"
+
+
+def picked(service: Service, members: Sequence[str]) -> Service:
+    """Return a service with these members alone; with all it has, if none are named."""
+    return Service(**{name: getattr(service, name) for name in members}) if members else service
+
+
+def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetail | None:
+    """Return all there is on a service; None if there never was one, as far as is known."""
+    if known.found is None:
+        return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
+    registration, document, capabilities = known.found
+    lease, stands = registration.lease, status(registration, policy, now)
+    return ServiceDetail(
+        dialect=registration.dialect,
+        key=registration.key,
+        name=registration.name,
+        version=registration.version,
+        address=registration.address,
+        status=stands,
+        health=lease.health(policy, now),
+        reported=registration.reported,
+        owner=registration.owner,
+        registered_at=registration.registered_at,
+        updated_at=registration.updated_at,
+        approved_at=registration.approved_at,
+        lease=lease_view(lease, now),
+        ended=_ended(registration, known.ended, now),
+        tools=list(known.offers),
+        versions=list(known.versions),
+        subscriptions=list(known.subscriptions),
+        findings=diagnose(None if stands is Status.GONE else registration, known.recent, now),
+        document=spliced(document),
+        capabilities=_NULL if capabilities is None else spliced(capabilities),
+    )
+
+
+def lease_view(lease: Lease, now: float) -> LeaseView:
+    """Return a lease as it stands at `now`."""
+    return LeaseView(
+        alive=lease.alive(now),
+        ttl=lease.ttl,
+        granted_at=lease.granted_at,
+        heartbeat_at=lease.heartbeat_at,
+        last_seen=lease.last_seen,
+        expires_at=lease.expires_at,
+    )
+
+
+def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> ServiceDetail:
+    return ServiceDetail(
+        dialect=last.dialect,
+        key=last.key,
+        name=last.name,
+        version=last.version,
+        address=last.location,
+        status=Status.GONE,
+        health=Health.GONE,
+        ended=None if ended is None else _ending(ended),
+        findings=findings,
+        document=_NULL,
+        capabilities=_NULL,
+    )
+
+
+def _ended(registration: Registration, recorded: Event | None, now: float) -> Ending | None:
+    """Return how the lease of a registration ended, also while no gateway has written it down yet."""
+    if registration.lease.alive(now):
+        return None
+    if registration.lease.stage == 0:
+        return _ending(lapse(registration, now))
+    return None if recorded is None else _ending(recorded)
+
+
+def _ending(event: Event) -> Ending:
+    return Ending(at=event.at, kind=event.kind.value, actor=event.actor, reason=event.reason)
+
+
+def spliced(stored: bytes) -> msgspec.Raw:
+    """Return stored bytes as JSON in one line: as they are, or, from a dialect that stores something else, as a string.
+
+    A line break in JSON stands between tokens, so it can go.
+    """
+    try:
+        decode(stored, _raw)
+    except (msgspec.DecodeError, EmptyBody):
+        return msgspec.Raw(msgspec.json.encode(stored.decode(errors="replace")))
+    return msgspec.Raw(stored.replace(b"\n", b""))
+
+
+def stats(counts: Sequence[found.Count], happenings: dict[str, int], dialects: Sequence[str]) -> Stats:
+    """Return the figures, zeros included for every status and for the dialects that are spoken."""
+    zeros = {status.value: 0 for status in Status}
+    by_dialect = {dialect: dict(zeros) for dialect in dialects}
+    for count in counts:
+        by_dialect.setdefault(count.dialect, dict(zeros))[count.status.value] = count.services
+    there = [count for count in counts if count.status is not Status.GONE]
+    return Stats(
+        services=sum(count.services for count in there),
+        by_status={name: sum(of[name] for of in by_dialect.values()) for name in zeros},
+        by_dialect=by_dialect,
+        events_last_hour=happenings,
+        oldest_heartbeat=min((count.oldest for count in there), default=None),
+        newest_heartbeat=max((count.newest for count in there), default=None),
+    )

@@ -1,0 +1,108 @@
+"""The catalogue's endpoints: may the caller read, decode the query, one question, encode."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from starlette.routing import Route
+
+from registry_gateway.adapter import Core
+from registry_gateway.auth.bearer import authorize
+from registry_gateway.endpoints.catalogue.query import EventId, Events, Nothing, Services, Watching, decode
+from registry_gateway.endpoints.catalogue.reader import Reader
+from registry_gateway.endpoints.catalogue.render import listed
+from registry_gateway.endpoints.catalogue.watch import Stream, Watch
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.problem_details import Refused, bad_parameter
+from registry_gateway.http.rendered import Rendered, render
+from registry_gateway.http.routing import resource
+from registry_gateway.registry.group_commit import Shared
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+
+class Catalogue:
+    """The endpoints over what can be read."""
+
+    def __init__(self, core: Core, reader: Reader, watch: Watch, *, protected: bool) -> None:
+        """Take the core, for its accounts and settings, the catalogue, and its watch."""
+        self._accounts = core.accounts
+        self._protected = protected
+        self._reader = reader
+        self._watch = watch
+        self._lists = Shared(self._render_list)
+        self._stats = Shared(self._render_stats)
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        return [
+            resource("/catalog/v1/services", GET=self.services),
+            resource("/catalog/v1/stats", GET=self.stats),
+            resource("/catalog/v1/events", GET=self.watch),
+            resource("/catalog/v1/services/{dialect}/{key:anything}/events", GET=self.events),
+            resource("/catalog/v1/services/{dialect}/{key:anything}", GET=self.service),
+        ]
+
+    async def services(self, call: Call) -> Answer:
+        """GET /catalog/v1/services: a page of what is registered, or with `?at=` of what was."""
+        query = await self._query(call, Services)
+        return call.answer(await self._lists.submit(query))
+
+    async def stats(self, call: Call) -> Answer:
+        """GET /catalog/v1/stats: the registry in figures."""
+        await self._query(call, Nothing)
+        return call.answer(await self._stats.submit(None))
+
+    async def watch(self, call: Call) -> Answer:
+        """GET /catalog/v1/events: what is registered, then each change, for as long as the caller listens."""
+        query = await self._query(call, Watching)
+        allowed = partial(authorize, call, self._accounts) if self._protected else None
+        return Stream(call, self._watch, query.wanted(), _resumed(call, query), allowed)
+
+    async def service(self, call: Call) -> Answer:
+        """GET /catalog/v1/services/{dialect}/{key}: all there is on a service, or 404 if there never was one."""
+        await self._query(call, Nothing)
+        dialect, key = call.param("dialect"), call.param("key")
+        found = await self._reader.service(dialect, key)
+        if found is None:
+            raise _never_was(dialect, key)
+        return call.answer(Rendered(msgspec.json.encode(found)))
+
+    async def events(self, call: Call) -> Answer:
+        """GET /catalog/v1/services/{dialect}/{key}/events: what happened to a service, or 404."""
+        query = await self._query(call, Events)
+        dialect, key = call.param("dialect"), call.param("key")
+        found = await self._reader.events(dialect, key, query)
+        if found is None:
+            raise _never_was(dialect, key)
+        return call.answer(Rendered(msgspec.json.encode(found)))
+
+    async def _query(self, call: Call, query: type[Q]) -> Q:
+        """Return the parameters of a request, once the caller may read."""
+        if self._protected:
+            await authorize(call, self._accounts)
+        return decode(call.scope.get("query_string", b""), query)
+
+    async def _render_list(self, query: Services) -> Rendered:
+        return await render(listed(await self._reader.services(query)))
+
+    async def _render_stats(self, _nothing: None) -> Rendered:
+        return Rendered(msgspec.json.encode(await self._reader.stats()))
+
+
+def _resumed(call: Call, query: Watching) -> int | None:
+    """Return the id to go on behind. The header wins: a browser that comes back asks for the same URL again."""
+    sent = call.header(b"last-event-id")
+    if not sent:
+        return query.last_event_id
+    try:
+        number: int = msgspec.convert(sent, EventId, strict=False)
+    except msgspec.ValidationError:
+        raise bad_parameter("Last-Event-ID", "It is not the `id` of a message of this stream") from None
+    return number
+
+
+def _never_was(dialect: str, key: str) -> Refused:
+    detail = f"There is no service {key} in the dialect {dialect}, and the log of events knows of none"
+    return Refused(404, "Not Found", detail)

@@ -1,0 +1,68 @@
+"""The seats of watchers: how many there are in a process, for each address, and with how many different filters."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from registry_gateway.http.problem_details import Refused
+from registry_gateway.store.statements.search import Wanted
+
+MOST = 2_000
+"""Watchers of one process."""
+
+FILTERS = 200
+"""Different filters that the watchers of one process may have. Each is looked at for every event."""
+
+_LATER = {"Retry-After": "10"}
+
+T = TypeVar("T")
+
+
+class Seats:
+    """The seats of a process. `taken` is how many watchers there are now."""
+
+    def __init__(self, per_address: int | None) -> None:
+        """Take how many seats one address may have; None: all of them."""
+        self._per_address = per_address
+        self._by_address: Counter[str] = Counter()
+        self._by_filters: Counter[Wanted] = Counter()
+        self.taken = 0
+
+    @contextmanager
+    def seat(self, address: str, wanted: Wanted) -> Iterator[None]:
+        """Hold a seat while the context is open.
+
+        Raises:
+            Refused: With 503, no seat is left, or too many different filters are watched; with 429, the address has as
+                many as it may.
+        """
+        self._check(address, wanted)
+        self.taken += 1
+        try:
+            with _counted(self._by_address, address), _counted(self._by_filters, wanted):
+                yield
+        finally:
+            self.taken -= 1
+
+    def _check(self, address: str, wanted: Wanted) -> None:
+        if self.taken >= MOST:
+            detail = f"This gateway has {MOST} watchers, which is all it takes; try another one, or again later"
+            raise Refused(503, "Too many watchers", detail, _LATER)
+        if self._per_address is not None and self._by_address[address] >= self._per_address:
+            detail = f"Your address has {self._per_address} watchers, which is all it may have; close one first"
+            raise Refused(429, "Too many watchers", detail, _LATER)
+        if len(self._by_filters) >= FILTERS and wanted not in self._by_filters:
+            detail = f"{FILTERS} different filters are watched, which is all this gateway takes; try later"
+            raise Refused(503, "Too many filters", detail, _LATER)
+
+
+@contextmanager
+def _counted(counts: Counter[T], what: T) -> Iterator[None]:
+    counts[what] += 1
+    try:
+        yield
+    finally:
+        counts[what] -= 1
+        if not counts[what]:
+            del counts[what]

@@ -1,0 +1,194 @@
+"""The watch: what there is, then each change to it, as server-sent events.
+
+The format is of the HTML standard (https://html.spec.whatwg.org/multipage/server-sent-events.html); sse-starlette
+frames and sends it, keeps it alive with comments, and notices when the client or the server goes.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Scope, Send
+
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.model import ANONYMOUS
+from registry_gateway.core.rate_limit import caller
+from registry_gateway.endpoints.catalogue.changes import Changes, message
+from registry_gateway.endpoints.catalogue.cursor import Place
+from registry_gateway.endpoints.catalogue.reader import Log, Reader
+from registry_gateway.endpoints.catalogue.seats import Seats
+from registry_gateway.endpoints.catalogue.tail import Behind, Tail
+from registry_gateway.endpoints.catalogue.wire import Ready
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.problem_details import Refused
+from registry_gateway.registry.group_commit import Shared
+from registry_gateway.store.statements.search import Wanted
+
+RETRY = 2_000
+"""Milliseconds after which a client that lost its stream comes back."""
+
+PING_SECONDS = 15
+"""Time between two comments, which keep proxies from taking a quiet stream for a dead one."""
+
+RECHECK_SECONDS = 15.0
+"""How long a watcher that was allowed to read is taken to be."""
+
+SKIPPED = 1_000
+"""Ids that may go by without concerning a watcher before it is told to resume behind them."""
+
+_PATIENCE = 1.0
+
+T = TypeVar("T")
+Part = tuple[bytes, int, Place | None]
+"""Messages of a snapshot, how many, and the place of the last if there are more."""
+
+Allowed = Callable[[], Awaitable[None]]
+"""Raises `Refused` if the watcher may not read, or may not any longer."""
+
+log = logging.getLogger("registry_gateway.catalogue")
+
+
+class Watch:
+    """The streams of this process."""
+
+    def __init__(self, reader: Reader, tail: Tail, seats: Seats) -> None:
+        """Take what reads the catalogue, the end of its log, and the seats there are."""
+        self.reader = reader
+        self.tail = tail
+        self.seats = seats
+        self._parts: Shared[tuple[Wanted, Place | None], Part] = Shared(self._part)
+        self._logs: Shared[None, Log] = Shared(self._log)
+
+    async def part(self, wanted: Wanted, after: Place | None) -> Part:
+        """Return the next part of a snapshot. A thousand who come at once, after a restart, share it."""
+        return await self._parts.submit((wanted, after))
+
+    async def _part(self, asked: tuple[Wanted, Place | None]) -> Part:
+        services, last = await self.reader.snapshot(*asked)
+        return b"".join([message("service", service) for service in services]), len(services), last
+
+    async def log(self) -> Log:
+        """Return which events are kept; shared as well."""
+        return await self._logs.submit(None)
+
+    async def _log(self, _asked: None) -> Log:
+        return await self.reader.log()
+
+    async def close(self) -> None:
+        """Stop looking at the log."""
+        await self.tail.close()
+
+
+class Stream(Answer):
+    """The answer to one watcher, which goes on until either side leaves."""
+
+    def __init__(self, call: Call, watch: Watch, wanted: Wanted, resumed: int | None, allowed: Allowed | None) -> None:
+        """Take the request, what the watcher looks for, and the id it goes on behind (None: it gets a snapshot).
+
+        `allowed` is asked again and again; None: anybody may read.
+        """
+        super().__init__(200)
+        self._call = call
+        self._watch = watch
+        self._wanted = wanted
+        self._resumed = resumed
+        self._allowed = allowed
+        self._recheck_at = asyncio.get_running_loop().time() + RECHECK_SECONDS
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send it.
+
+        Raises:
+            Refused: Before anything is sent: the id is not in the log (410), or there are too many watchers (503, 429).
+            StoreUnavailable: Before anything is sent: the database can't be reached.
+        """
+        with self._watch.seats.seat(caller(self._call.actor(ANONYMOUS)), self._wanted):
+            known = await self._watch.log()
+            if self._resumed is not None:
+                known.check(self._resumed)
+            with self._watch.tail.followed(known.last) as behind:
+                response = EventSourceResponse(
+                    self._messages(behind, known.last if self._resumed is None else self._resumed),
+                    headers={"X-Content-Type-Options": "nosniff"},
+                    ping=PING_SECONDS,
+                    ping_message_factory=lambda: _PING,
+                    sep="\n",
+                )
+                scope["lasting"] = True  # how long it is watched is not how long an answer takes
+                await response(scope, self._call.receive, send)
+                if response.active and scope["method"] != "HEAD":
+                    # The server stops, which cut the stream off: it is ended in order.
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _messages(self, behind: Behind, position: int) -> AsyncIterator[bytes]:
+        """Yield all that is sent but the comments in between, in pieces of whole messages."""
+        yield _BEGIN
+        try:
+            services = 0
+            if self._resumed is None:
+                async for part, count in self._snapshot():
+                    services += count
+                    yield part
+            yield message("ready", Ready(services=services), position)
+            async for part in self._changes(behind, position):
+                yield part
+        except Refused as refusal:  # the token is worthless by now, or the client so slow that the log has gone on
+            yield ServerSentEvent(comment=str(refusal), sep="\n").encode()
+        except Exception:
+            log.exception("a defect ended a stream", extra={"request_id": self._call.request_id})
+
+    async def _snapshot(self) -> AsyncIterator[tuple[bytes, int]]:
+        """Yield what there is. Each part is of its own moment, none before the position that is resumed from."""
+        place: Place | None = None
+        more = True
+        while more:
+            part, count, place = await _patiently(partial(self._watch.part, self._wanted, place))
+            more = place is not None
+            yield part, count
+
+    async def _changes(self, behind: Behind, position: int) -> AsyncIterator[bytes]:
+        told = position
+        while True:
+            changes = await self._next(behind, position)
+            await self._recheck()
+            if changes is None:
+                continue
+            position = changes.last
+            sent = changes.messages(self._wanted)
+            if not sent and position - told >= SKIPPED:
+                sent = ServerSentEvent(id=str(position), sep="\n").encode()
+            if sent:
+                told = position
+                yield sent
+
+    async def _next(self, behind: Behind, position: int) -> Changes | None:
+        """Return what comes next; None if it is time to look at the token before anything does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if self._allowed is None else RECHECK_SECONDS):
+                return await _patiently(partial(behind, position))
+        return None
+
+    async def _recheck(self) -> None:
+        now = asyncio.get_running_loop().time()
+        allowed = self._allowed
+        if allowed is not None and now >= self._recheck_at:
+            # Asked on a connection that all look-ups share, and that would be lost if the client left meanwhile.
+            await _patiently(lambda: asyncio.shield(allowed()))
+            self._recheck_at = now + RECHECK_SECONDS
+
+
+async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """Read, as soon as the database is there: a stream that has begun outlives an outage."""
+    while True:
+        try:
+            return await read()
+        except StoreUnavailable:
+            await asyncio.sleep(_PATIENCE)
+
+
+_BEGIN = ServerSentEvent(retry=RETRY, sep="\n").encode()
+_PING = ServerSentEvent(comment="still here", sep="\n")

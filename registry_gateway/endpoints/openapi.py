@@ -1,0 +1,171 @@
+"""The OpenAPI document: what every mount says of its operations, put together once at start.
+
+OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1): its schemas are JSON Schema 2020-12, which is what msgspec
+makes of types.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.routing import BaseRoute, Route
+
+import registry_gateway
+from registry_gateway.adapter import Mount
+from registry_gateway.http.operation import Operation, Parameter, Response
+from registry_gateway.http.routing import methods
+
+VERSION = "3.1.1"
+
+_DESCRIPTION = """\
+One durable service registry that speaks several dialects. Each is a section of its own here, with its own
+credentials and its own shape of errors, as its clients expect them.
+
+Every path works with and without a slash at its end, nothing is ever redirected, `HEAD` is answered like `GET`, and
+every error carries an `X-Request-ID` under which the log has more.
+"""
+
+_CONVERTOR = re.compile(r"\{(\w+):\w+\}")
+
+
+def endpoints(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """Yield the path and method of every endpoint. HEAD goes without saying where there is GET."""
+    for route in routes:
+        if isinstance(route, Route):
+            path = _CONVERTOR.sub(r"{\1}", route.path)
+            answered = route.methods or methods(route)
+            yield from ((path, method) for method in sorted(answered) if method != "HEAD" or "GET" not in answered)
+
+
+def names(mount: Mount) -> dict[tuple[object, str], str]:
+    """Return what the endpoints of a mount are called, by endpoint and method: as their operation, else `GET /path`."""
+    described: dict[tuple[str, str], str] = {(o.path, o.method): o.name for o in mount.operations}
+    found: dict[tuple[object, str], str] = {}
+    for route in mount.routes:
+        for path, method in endpoints([route]):
+            assert isinstance(route, Route)  # noqa: S101 - nothing else has endpoints
+            name = described.get((path, method), f"{method} {path}")
+            found |= {(route.endpoint, alike): name for alike in ((method, "HEAD") if method == "GET" else (method,))}
+    return found
+
+
+def document(mounts: Mapping[str, Mount], root_path: str = "") -> bytes:
+    """Return the document for what is mounted, by name.
+
+    Endpoints of a mount that nobody describes appear with their path and method alone.
+    """
+    paths: dict[str, dict[str, object]] = {}
+    schemas: dict[str, object] = {}
+    schemes: dict[str, object] = {}
+    for name, mount in mounts.items():
+        rendered = _Bodies(name, mount.operations)
+        schemas |= rendered.components
+        for operation in mount.operations:
+            paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(name, operation, rendered)
+            if operation.security is not None:
+                schemes[operation.security.name] = operation.security.scheme
+        for path, method in endpoints(mount.routes):
+            paths.setdefault(path, {}).setdefault(method.lower(), _undescribed(name, path, method))
+    return msgspec.json.encode(
+        {
+            "openapi": VERSION,
+            "info": {
+                "title": "registry-gateway",
+                "version": registry_gateway.__version__,
+                "description": _DESCRIPTION,
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": root_path or "/"}],
+            "tags": [{"name": name, "description": mount.description} for name, mount in mounts.items()],
+            "paths": paths,
+            "components": {"schemas": schemas, "securitySchemes": schemes},
+        }
+    )
+
+
+class _Bodies:
+    """The schemas of one mount's bodies. Its name goes before theirs: dialects use the same names for their own."""
+
+    def __init__(self, mount: str, operations: Sequence[Operation]) -> None:
+        types = [o.request for o in operations if o.request is not None]
+        types += [r.body for o in operations for r in o.responses.values() if r.body is not None]
+        made, components = msgspec.json.schema_components(types, ref_template=f"#/components/schemas/{mount}.{{name}}")
+        self._types = types
+        self._made = [_portable(schema) for schema in made]
+        self.components = {f"{mount}.{name}": _portable(schema) for name, schema in components.items()}
+
+    def schema(self, kind: Any) -> Any:
+        """Return the schema of a body's type, for the most part a reference."""
+        return self._made[self._types.index(kind)]
+
+
+def _operation(mount: str, operation: Operation, bodies: _Bodies) -> dict[str, object]:
+    described: dict[str, object] = {
+        "operationId": f"{mount}_{operation.name}",
+        "tags": [mount],
+        "summary": operation.summary,
+        "parameters": [_parameter(parameter) for parameter in operation.parameters],
+        "responses": {str(status): _response(status, r, bodies) for status, r in operation.responses.items()},
+        "security": [] if operation.security is None else [{operation.security.name: []}],
+    }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.request is not None:
+        content = {"schema": bodies.schema(operation.request), "example": operation.example}
+        described["requestBody"] = {"required": not operation.optional, "content": {"application/json": content}}
+    if operation.deprecated:
+        described["deprecated"] = True
+    return described
+
+
+def _undescribed(mount: str, path: str, method: str) -> dict[str, object]:
+    parameters = [_parameter(Parameter(name, "")) for name in re.findall(r"\{(\w+)\}", path)]
+    return {
+        "operationId": re.sub(r"\W+", "_", f"{mount}_{method.lower()}_{path}").rstrip("_"),
+        "tags": [mount],
+        "summary": f"{method} {path}",
+        "parameters": parameters,
+        "responses": {"default": {"description": "Its adapter does not describe it."}},
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, object]:
+    described: dict[str, object] = {
+        "name": parameter.name,
+        "in": parameter.where,
+        "required": parameter.where == "path",
+        "description": parameter.description,
+        "schema": _portable(msgspec.json.schema(parameter.kind)),
+    }
+    if parameter.example is not None:
+        described["example"] = parameter.example
+    return described
+
+
+def _response(status: int, response: Response, bodies: _Bodies) -> dict[str, object]:
+    headers = dict(response.headers or {})
+    if status >= HTTPStatus.BAD_REQUEST:
+        headers["X-Request-ID"] = "The id under which the gateway's log has more."
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "Seconds after which trying again may help."
+    described: dict[str, object] = {"description": response.description}
+    if headers:
+        described["headers"] = {
+            name: {"description": text, "required": True, "schema": {"type": "string"}}
+            for name, text in headers.items()
+        }
+    if response.body is not None:
+        described["content"] = {response.media: {"schema": bodies.schema(response.body)}}
+    return described
+
+
+def _portable(schema: Any) -> Any:
+    """Return a schema with its patterns in ECMA 262, as JSON Schema has them: there `\\Z` is written `$`."""
+    match schema:
+        case dict():
+            return {k: v.replace(r"\Z", "$") if k == "pattern" else _portable(v) for k, v in schema.items()}
+        case list():
+            return [_portable(item) for item in schema]
+    return schema

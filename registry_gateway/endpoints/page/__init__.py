@@ -1,0 +1,119 @@
+"""The page at `/`: what is registered, for people. It has no data of its own; its scripts ask the catalogue.
+
+The server fills in where the gateway is and how to register a first service, nothing else, so whoever reaches the
+page learns no more from it than from `/docs`. docs/decisions/0010-the-page.md says why it is built like this.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Scope
+
+from registry_gateway import __version__
+from registry_gateway.http.browser_headers import for_browsers
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.rendered import Rendered
+from registry_gateway.http.routing import resource
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""Nothing inline, nothing from elsewhere, no frame; and no script may make markup of text (trusted types)."""
+
+HTML = b"text/html; charset=utf-8"
+
+_MEDIA = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
+
+Welcome = Callable[[str], Sequence[Sequence[str]]]
+"""From the gateway's URL, for each dialect: where it is, and then the commands that register something."""
+
+
+class Page:
+    """The page for the list, the page for a service, and their files."""
+
+    def __init__(self, root_path: str, welcome: Welcome) -> None:
+        """Take the path prefix the gateway is reached under, and how a first service is registered."""
+        self._root_path = root_path
+        self._welcome = welcome
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        return [
+            resource("/", GET=self.services),
+            resource("/services/{dialect}/{key:anything}", GET=self.service),
+            resource("/page/{file}", GET=self.file),
+        ]
+
+    async def services(self, call: Call) -> Answer:
+        """GET /: the list."""
+        url = call.base_url()
+        first = "".join(_dialect(lines) for lines in self._welcome(url))
+        return _page(call, self._shell("services", "Services", first=first, url=escape(url)))
+
+    async def service(self, call: Call) -> Answer:
+        """GET /services/{dialect}/{key}: the same for each service, also for one that never was."""
+        return _page(call, self._shell("service", "Service", url=escape(call.base_url())))
+
+    async def file(self, call: Call) -> Answer:
+        """GET /page/{file}: 200 or 404."""
+        name = call.param("file")
+        media = _MEDIA.get("." + name.rpartition(".")[2])
+        if media is None or name not in _names():
+            raise HTTPException(404)
+        return for_browsers(call.answer(_file(name)), media, HEADERS)
+
+    def missing(self, scope: Scope) -> Answer | None:
+        """Return the answer for a path that leads nowhere, to who would like to see a page; None to any other."""
+        accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        if b"text/html" not in accepted or scope["method"] not in ("GET", "HEAD"):
+            return None
+        answer = Answer(404, self._shell("missing", "Not found").pieces[0], headers={"Vary": "Accept"})
+        return for_browsers(answer, HTML, HEADERS)
+
+    def _shell(self, name: str, title: str, **values: str) -> Rendered:
+        """Return a page. All of `values` is markup already."""
+        root = escape(self._root_path)
+        script = f'<script type="module" src="{root}/page/{name}.js"></script>\n' if f"{name}.js" in _names() else ""
+        common = {"root": root, "version": escape(__version__), "page": name, "title": title, "script": script}
+        main = _template(name).substitute(values, **common)
+        return Rendered(_template("shell").substitute(common, main=main).encode())
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(file.name for file in files(__name__).joinpath("files").iterdir())
+
+
+@cache
+def _file(name: str) -> Rendered:
+    return Rendered(files(__name__).joinpath("files", name).read_bytes())
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template(files(__name__).joinpath("files", f"{name}.html").read_text("utf-8"))
+
+
+def _dialect(lines: Sequence[str]) -> str:
+    """Return how to register with a dialect, as markup: its name, its address, and the commands."""
+    name, _, place = lines[0].partition(" ")
+    commands = "\n".join(line.strip() for line in lines[1:])
+    return (
+        f"<section>\n<h3>{escape(name)}</h3>\n<p>at <code>{escape(place.strip())}</code></p>\n"
+        f'<pre tabindex="0" role="group" aria-label="Commands for {escape(name)}">'
+        f"<code>{escape(commands)}</code></pre>\n</section>\n"
+    )
+
+
+def _page(call: Call, shell: Rendered) -> Answer:
+    return for_browsers(call.answer(shell), HTML, HEADERS)

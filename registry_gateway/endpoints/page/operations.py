@@ -1,0 +1,38 @@
+"""What /openapi.json says of the page."""
+
+from registry_gateway.endpoints.catalogue.operations import SERVICE
+from registry_gateway.http.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
+
+_PAGE = {200: Response("The page.", str, "text/html", ETAG), **NOT_MODIFIED}
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/",
+        name="page",
+        summary="What is registered, as a page",
+        description="It takes the filters and `sort` of `/catalog/v1/services`, and gets its data from there.",
+        parameters=(IF_NONE_MATCH,),
+        responses=_PAGE,
+    ),
+    Operation(
+        method="GET",
+        path="/services/{dialect}/{key}",
+        name="page_service",
+        summary="One service, as a page",
+        parameters=(*SERVICE, IF_NONE_MATCH),
+        responses=_PAGE,
+    ),
+    Operation(
+        method="GET",
+        path="/page/{file}",
+        name="page_file",
+        summary="A file of these pages",
+        parameters=(Parameter("file", "Its name.", example="services.js"), IF_NONE_MATCH),
+        responses={
+            200: Response("A script.", str, "text/javascript", ETAG),
+            **NOT_MODIFIED,
+            404: Response("No such file.", Detail),
+        },
+    ),
+)

@@ -1,0 +1,30 @@
+"""What Prometheus asks for: the gateway's figures at `/metrics`, and services as targets at `/sd/prometheus`.
+
+Both are read as the catalogue is, through the pool of connections and under the same rule of access.
+"""
+
+from registry_gateway.adapter import Core, Mount
+from registry_gateway.endpoints.catalogue.operations import guarded
+from registry_gateway.endpoints.prometheus.collector import Collector
+from registry_gateway.endpoints.prometheus.discovery import Discovery
+from registry_gateway.endpoints.prometheus.operations import OPERATIONS
+from registry_gateway.endpoints.prometheus.routes import Prometheus
+from registry_gateway.http.problem_details import fault
+from registry_gateway.registry.readiness import Readiness
+from registry_gateway.store.engine import Store
+
+SEGMENTS = ("metrics", "sd")
+"""The first path segments."""
+
+
+def mount(core: Core, store: Store, readiness: Readiness, *, protected: bool) -> Mount:
+    """Build the routes; `protected` asks readers for a token."""
+    queries = core.registry.queries
+    routes = Prometheus(
+        core.accounts,
+        Collector(core.registry.meters, store, readiness, queries, core.clock),
+        Discovery(queries),
+        protected=protected,
+    ).routes()
+    operations = guarded(OPERATIONS) if protected else OPERATIONS
+    return Mount(routes, fault, operations, "The gateway's figures, and services as targets, for Prometheus.")

@@ -1,0 +1,236 @@
+"""The figures as families of metrics. Names, labels and texts are the ones of docs/operations.md."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from math import inf
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector as Collecting
+from prometheus_client.utils import floatToGoString
+
+import registry_gateway
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.status import Status
+from registry_gateway.observability.metrics import KINDS, OUTCOMES, Meters
+from registry_gateway.observability.shared_counters import Histogram, Reading
+from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.queries import Queries
+from registry_gateway.registry.readiness import Readiness
+from registry_gateway.store.database_size import Size, measured
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import catalogue
+from registry_gateway.store.statements.catalogue import Count
+
+FRESH = 5.0
+"""Seconds for which a count of the registrations is good enough, however many ask."""
+
+MEASURED = 15.0
+"""Seconds for which the size of the database is: PostgreSQL looks at every file of it."""
+
+PATIENCE = 5.0
+"""Seconds a scrape waits for the database. It has other things to tell, and Prometheus waits no more than ten."""
+
+_PREFIX = "registry_gateway_"
+_CLASSES = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
+
+class Collector(Collecting):
+    """What is measured, and what is registered, in a registry of the library's.
+
+    What is known of the process as such (`process_…`, `python_…`) is left out where there are several: it would be
+    of whichever process was asked.
+    """
+
+    def __init__(self, meters: Meters, store: Store, readiness: Readiness, queries: Queries, clock: Clock) -> None:
+        """Take what measures, the database for its size, whether it works, the registry's reads, and the clock."""
+        self._meters = meters
+        self._store = store
+        self._readiness = readiness
+        self._ready = False
+        self._queries = queries
+        self._policies = queries.policies
+        self._clock = clock
+        self._counting = Shared(self._count)
+        self._counts: Sequence[Count] | None = None
+        self._counted_at = -inf
+        self._measuring = Shared(self._measure)
+        self._size: Size | None = None
+        self._measured_at = -inf
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        if not meters.figures.shared:
+            for kind in (ProcessCollector, PlatformCollector, GCCollector):
+                kind(registry=self.registry)
+
+    def describe(self) -> Sequence[Metric]:
+        """Return nothing: names are known when they are collected."""
+        return ()
+
+    async def look(self) -> None:
+        """Count the registrations as of now, and look whether the database works and how large it is, for the `collect`
+        that follows.
+        """
+        await asyncio.gather(self._look_at_registrations(), self._look_at_size(), self._look_whether_ready())
+
+    async def _look_whether_ready(self) -> None:
+        self._ready = await self._readiness.problem() is None
+
+    async def _look_at_registrations(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._counting.submit(None)
+        except (StoreUnavailable, TimeoutError):
+            self._counts = None
+
+    async def _look_at_size(self) -> None:
+        """Look how large the database is. A disk that does not answer holds one thread, however many ask."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._measuring.submit(None)
+        except (StoreUnavailable, TimeoutError):
+            self._size = None
+
+    async def _count(self, _asked: None) -> None:
+        asked_at = self._clock.monotonic()
+        if self._counts is None or asked_at >= self._counted_at + FRESH:
+            self._counts = await self._queries.read(lambda c, now: catalogue.counts(c, self._policies, now))
+            self._counted_at = asked_at
+
+    async def _measure(self, _asked: None) -> None:
+        asked_at = self._clock.monotonic()
+        if self._size is None or asked_at >= self._measured_at + MEASURED:
+            self._size = await measured(self._store)
+            self._measured_at = asked_at
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family there is."""
+        meters, reading = self._meters, self._meters.figures.read(self._clock.now())
+        yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
+        yield from self._registrations()
+        yield from self._room()
+        yield from _life(meters, reading)
+        yield from _requests(meters, reading)
+        yield from _queues(meters, reading)
+        yield from _database(meters, reading)
+        yield from _clock(meters, reading)
+        watchers = GaugeMetricFamily(_PREFIX + "watchers", "Clients that are sent changes as they happen.")
+        watchers.add_metric([], reading[meters.watchers][0])
+        yield watchers
+
+    def _registrations(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            _PREFIX + "database_up", "Whether the database can be read and written, as /health/ready."
+        )
+        up.add_metric([], self._ready and self._counts is not None)
+        yield up
+        if self._counts is None:
+            return
+        found = {(c.dialect, c.status): c.services for c in self._counts}
+        dialects = dict.fromkeys((*self._policies.known, *(c.dialect for c in self._counts)))
+        family = GaugeMetricFamily(
+            _PREFIX + "registrations",
+            "Services in the database by their status now, the same on every gateway.",
+            labels=["dialect", "status"],
+        )
+        for dialect in dialects:
+            for status in Status:
+                family.add_metric([dialect, status.value], found.get((dialect, status), 0))
+        yield family
+
+    def _room(self) -> Iterator[Metric]:
+        if self._size is None:
+            return
+        taken = GaugeMetricFamily(_PREFIX + "database_size_bytes", "Bytes the database takes.")
+        taken.add_metric([], self._size.taken)
+        yield taken
+        if self._size.free is not None:
+            free = GaugeMetricFamily(_PREFIX + "database_disk_free_bytes", "Bytes that are free on SQLite's disk.")
+            free.add_metric([], self._size.free)
+            yield free
+
+
+def _life(meters: Meters, reading: Reading) -> Iterator[Metric]:
+    heartbeats = _counter("heartbeats", "Heartbeats by what became of them.", "dialect", "outcome")
+    for dialect, row in meters.heartbeats.items():
+        for outcome, number in zip(OUTCOMES, reading[row], strict=True):
+            heartbeats.add_metric([dialect, outcome], number)
+    yield heartbeats
+    events = _counter("events", "Events of services this gateway recorded; lapses are expired.", "dialect", "kind")
+    for dialect, row in meters.events.items():
+        for kind, number in zip(KINDS, reading[row], strict=True):
+            events.add_metric([dialect, kind.value], number)
+    yield events
+
+
+def _requests(meters: Meters, reading: Reading) -> Iterator[Metric]:
+    requests = _counter("requests", "Requests by the class of status they got.", "dialect", "operation", "status")
+    seconds = _histogram("request_duration_seconds", "From a request's head to its answer.", "dialect", "operation")
+    for mount in meters.requests:
+        for operation in mount.operations:
+            labels = [mount.mount, operation.name]
+            if not any(reading[operation.statuses]):
+                continue  # there are some fifty, and most gateways are asked for ten
+            for index, name in _CLASSES.items():
+                requests.add_metric([*labels, name], reading[operation.statuses][index])
+            _observed(seconds, labels, operation.seconds, reading)
+    yield requests
+    yield seconds
+    abandoned = _counter("requests_abandoned", "Requests whose client left before the end of the answer.")
+    abandoned.add_metric([], reading[meters.abandoned][0])
+    yield abandoned
+
+
+def _queues(meters: Meters, reading: Reading) -> Iterator[Metric]:
+    sizes = _histogram("batch_size", "Requests that shared a transaction.", "queue")
+    for queue, histogram in meters.batches.items():
+        _observed(sizes, [queue], histogram, reading)
+    yield sizes
+    waiting = GaugeMetricFamily(_PREFIX + "queue_length", "Requests waiting for a transaction.", labels=["queue"])
+    for queue, row in meters.waiting.items():
+        waiting.add_metric([queue], reading[row][0])
+    yield waiting
+
+
+def _database(meters: Meters, reading: Reading) -> Iterator[Metric]:
+    seconds = _histogram("transaction_duration_seconds", "Transactions that ended well, waiting included.", "lane")
+    failures = _counter("transaction_failures", "Transactions the database failed.", "lane")
+    for lane, histogram in meters.transactions.seconds.items():
+        _observed(seconds, [lane], histogram, reading)
+        failures.add_metric([lane], reading[meters.transactions.failures[lane]][0])
+    yield seconds
+    yield failures
+
+
+def _clock(meters: Meters, reading: Reading) -> Iterator[Metric]:
+    ahead = GaugeMetricFamily(
+        _PREFIX + "clock_offset_seconds",
+        "How far this machine's clock is ahead of the one leases are judged by: the database server's.",
+    )
+    ahead.add_metric([], meters.clock.offset(reading))
+    yield ahead
+    steps = _counter("clock_steps", "How often the clock that leases are judged by was seen to be set.")
+    steps.add_metric([], reading[meters.clock.steps][0])
+    yield steps
+
+
+def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(_PREFIX + name, text, labels=labels)
+
+
+def _histogram(name: str, text: str, *labels: str) -> HistogramMetricFamily:
+    return HistogramMetricFamily(_PREFIX + name, text, labels=labels)
+
+
+def _observed(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histogram, reading: Reading) -> None:
+    *counts, total = reading[histogram.row]
+    bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
+    family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), total)

@@ -1,0 +1,27 @@
+"""What Prometheus asks for, as /openapi.json has it."""
+
+from registry_gateway.endpoints.catalogue.operations import answers
+from registry_gateway.endpoints.catalogue.query import parameters
+from registry_gateway.endpoints.prometheus.discovery import Group, Targets
+from registry_gateway.http.operation import IF_NONE_MATCH, Operation, Response
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        summary="The gateway's figures",
+        description="In Prometheus' text format, or as OpenMetrics where `Accept` asks for it. docs/operations.md has "
+        "a table of them.",
+        responses={200: Response("They.", str, "text/plain")},
+    ),
+    Operation(
+        method="GET",
+        path="/sd/prometheus",
+        name="targets",
+        summary="Services as targets for Prometheus",
+        description="HTTP service discovery: every service that matches and has an address to connect to, never some.",
+        parameters=(*parameters(Targets), IF_NONE_MATCH),
+        responses=answers("All of them.", list[Group]),
+    ),
+)

@@ -1,0 +1,262 @@
+"""One request and its answer, as an adapter's handlers see them: see `routing`.
+
+Of a request only what is asked for is read. Starlette's own Request and Response cost more than a heartbeat does. An
+adapter is free to use those instead.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import count
+from secrets import token_hex
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from registry_gateway.core.address import is_authority
+from registry_gateway.core.model import Actor
+from registry_gateway.http.body import BodyCutShort, BodyTooLarge, utf8
+from registry_gateway.http.pacing import paced
+from registry_gateway.http.rendered import Rendered
+from registry_gateway.observability.masking import masked
+from registry_gateway.settings import PREFIX, Settings
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""Header of what a browser may be shown: whatever a service has registered, the answer is what its type says."""
+
+WHOLE = "registry_gateway.whole"
+"""ASGI extension: a function (scope, status, headers, body) -> bool that writes an answer at once and ends the
+request, or returns False and does nothing. Our `connection.Connection` offers it. A server that takes an answer in two
+messages looks at each header of each for what it may mean, and a short answer costs two system calls and two packets.
+"""
+
+log = logging.getLogger("registry_gateway.requests")
+
+_encode = msgspec.json.encode
+_PROCESS = token_hex(8)
+_numbers = count()  # with the part above as unique as a UUID, and made without asking the kernel each time
+
+
+class Answer:
+    """A whole response: status, body and headers."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes = b"",
+        media_type: bytes = b"application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the body as bytes; an empty one has no media type, and no length where HTTP forbids one."""
+        self.status = status
+        self.body = body
+        self.headers = [] if status in (204, 304) else [(b"content-length", b"%d" % len(body))]
+        if body:
+            self.headers.append((b"content-type", media_type))
+        if headers:
+            for name, value in headers.items():
+                if not value.isprintable():
+                    raise ValueError(f"the value of the header {name} has control characters")
+                self.headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send it: whole, where the server takes that, else in ASGI's two messages."""
+        write_whole = scope.get("extensions", {}).get(WHOLE)
+        if write_whole is not None and write_whole(scope, self.status, self.headers, self.body):
+            return
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+    def mask(self) -> None:
+        """Mask the tokens in the body: an error may repeat a path or a name that a token was sent as."""
+        body = masked(self.body.decode("latin-1")).encode("latin-1")
+        if body != self.body:
+            self.body = body
+            length = (b"content-length", b"%d" % len(body))
+            self.headers = [length if name == length[0] else (name, value) for name, value in self.headers]
+
+
+def json_answer(status: int, content: object, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return `content` as a JSON answer."""
+    return Answer(status, _encode(content), headers=headers)
+
+
+class Long(Answer):
+    """A response whose body leaves in pieces, as fast as the client reads: others are answered meanwhile, and a slow
+    client costs no memory.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(
+        self, pieces: Sequence[bytes], media_type: bytes = b"application/json", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Take the pieces; the status is 200."""
+        super().__init__(200, headers=headers)
+        length = b"%d" % sum(map(len, pieces))
+        self.headers[:1] = [(b"content-length", length), (b"content-type", media_type)]
+        self._pieces = pieces
+
+    async def send(self, scope: Scope, send: Send) -> None:  # noqa: ARG002 - as `Answer` has it
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        async for piece in paced(self._pieces):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def body_answer(
+    rendered: Rendered, media_type: bytes = b"application/json", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Return 200 with a body, whole or in pieces."""
+    if len(rendered.pieces) > 1:
+        return Long(rendered.pieces, media_type, headers)
+    return Answer(200, rendered.pieces[0], media_type, headers)
+
+
+class Call:
+    """A request: its headers, path parameters, query and body, read when asked for."""
+
+    __slots__ = ("receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        """Take the ASGI scope and the channel the body comes by."""
+        self.scope = scope
+        self.receive = receive
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of that (lower case) name, or None."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    def bearer(self) -> str | None:
+        """Return the token of `Authorization: Bearer TOKEN`, or None."""
+        scheme, _, token = (self.header(b"authorization") or "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+
+    def param(self, name: str) -> str:
+        """Return a path parameter, percent-decoded."""
+        value: str = self.scope["path_params"][name]
+        return value
+
+    def query(self, name: str) -> str | None:
+        """Return the last query parameter of that name, or None."""
+        raw: bytes = self.scope.get("query_string", b"")
+        if not raw:
+            return None
+        values = parse_qs(raw.decode("latin-1"), keep_blank_values=True).get(name)
+        return values[-1] if values else None
+
+    async def body(self) -> bytes:
+        """Return the whole body. JSON is in UTF-8 then, whichever Unicode encoding it came in.
+
+        Raises:
+            BodyTooLarge: It is larger than the configured limit; the rest is not read.
+            BodyCutShort: The client has gone, or was dropped, before its end: part of a body is none.
+        """
+        limit = self._settings.max_body_bytes
+        if int(self.header(b"content-length") or 0) > limit:
+            raise BodyTooLarge(limit)
+        message = await self.receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            message = await self.receive()
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise BodyTooLarge(limit)
+        if message["type"] == "http.disconnect":
+            raise BodyCutShort
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+        return utf8(body)
+
+    def answer(self, rendered: Rendered) -> Answer:
+        """Return 200 with the body and its ETag, or 304 without if the client says that it has just that."""
+        known = self.header(b"if-none-match")
+        headers = {"ETag": rendered.etag}
+        if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
+            return Answer(304, headers=headers)
+        answer = body_answer(rendered, headers=headers)
+        answer.headers.append(NOSNIFF)
+        return answer
+
+    @property
+    def request_id(self) -> str:
+        """The id under which this request is found in the log."""
+        return request_id(self.scope)
+
+    def actor(self, name: str) -> Actor:
+        """Return who does what this request asks for, with its address and request id."""
+        client = self.scope.get("client")
+        return Actor(name, client[0] if client else None, self.request_id)
+
+    def base_url(self) -> str:
+        """Return the URL this gateway is reached under, without a slash at the end.
+
+        The configured public URL, else the scheme and `Host` of the request: uvicorn has applied the
+        `X-Forwarded-Proto` of trusted proxies by now. `X-Forwarded-Host` is ignored. A `Host` may hold anything:
+        see `check_host`.
+        """
+        settings = self._settings
+        if settings.public_url is not None:
+            return settings.public_url.rstrip("/")
+        if self.scope["scheme"] == "http" and self.header(b"x-forwarded-proto") == "https":
+            _warn_of_proxy(self.scope.get("client"))
+        host = self.header(b"host") or f"localhost:{settings.port}"  # HTTP/1.0 needs to send none
+        return f"{self.scope['scheme']}://{host}{settings.root_path}"
+
+    def check_host(self) -> None:
+        """Check the `Host` that `base_url` is made of, before it is handed out.
+
+        Raises:
+            HTTPException: With 400, there are two, or it is not a host with an optional port (RFC 3986, 3.2).
+        """
+        if self._settings.public_url is not None:
+            return
+        hosts = [str(value, "latin-1") for name, value in self.scope["headers"] if name == b"host"]
+        if len(hosts) > 1:
+            raise HTTPException(400, "The request has more than one Host header")
+        if hosts and hosts[0] and not is_authority(hosts[0]):
+            raise HTTPException(400, "The Host header is not a host name or address with an optional port")
+
+    @property
+    def _settings(self) -> Settings:
+        settings: Settings = self.scope["settings"]
+        return settings
+
+
+_MOST_PROXIES = 100
+_untrusted: set[str] = set()
+
+
+def _warn_of_proxy(client: tuple[str, int] | None) -> None:
+    """Say that a proxy offers HTTPS and is not believed: once for each address, as anybody can send that header."""
+    address = client[0] if client else "-"
+    if address in _untrusted or len(_untrusted) >= _MOST_PROXIES:
+        return
+    _untrusted.add(address)
+    log.warning(
+        "a proxy says that clients come by https, and is not trusted: the URLs handed out begin with http; "
+        "set %sPUBLIC_URL, or name the proxy in %sFORWARDED_ALLOW_IPS",
+        PREFIX,
+        PREFIX,
+        extra={"client": address},
+    )
+
+
+def _tags(if_none_match: str) -> set[str]:
+    """Return the tags of an If-None-Match; it compares weakly (RFC 9110, 13.1.2), so `W/` says nothing."""
+    return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+
+
+def request_id(scope: Scope) -> str:
+    """Return the id of a request: given by the server, stable while the request lasts."""
+    known: str | None = scope.get("request_id")
+    if known is None:
+        known = scope["request_id"] = f"req_{_PROCESS}{next(_numbers):08x}"
+    return known

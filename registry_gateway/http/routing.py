@@ -1,0 +1,78 @@
+"""Paths and their handlers: `resource` makes a `starlette.routing.Route` of `async def handler(call) -> Answer`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from registry_gateway.http.exchange import Answer, Call
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class _Endpoint:
+    """An ASGI callable around a path's handlers. Not a function: Starlette takes those for Request handlers."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self.handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self.handlers.get(scope["method"])
+        if handler is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.handlers))})
+        answer = await handler(Call(scope, receive))
+        scope["status"] = answer.status  # for what is measured
+        await answer.send(scope, send)
+
+
+class _Resource(Route):
+    """A path whose handlers know their methods, below no prefix, and whose parameters are all text.
+
+    Starlette's own looks for a prefix that the gateway has taken off already, converts each parameter and looks at the
+    method, for each route that a request passes by.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether it is this path."""
+        found = self.path_regex.fullmatch(scope["path"])  # a `$` lets a line break pass at the end
+        if found is None:
+            return Match.NONE, {}
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}
+
+
+class Anything(Convertor[str]):
+    """Path parameter of any text, slashes and line breaks included: `{key:anything}`.
+
+    Starlette's own `path` stops at a line break, and `/instances/a%0A` would be `/instances/a`.
+    """
+
+    regex: ClassVar[str] = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+
+register_url_convertor("anything", Anything())  # Starlette keeps these for the process
+
+
+def resource(path: str, **handlers: Handler) -> Route:
+    """Return the route of a path, with a handler for each of its methods: `resource("/x/{key:anything}", GET=show)`.
+
+    HEAD is answered as GET. Any other method raises Starlette's HTTPException 405 with the `Allow` header.
+    """
+    if "GET" in handlers:
+        handlers.setdefault("HEAD", handlers["GET"])
+    return _Resource(path, _Endpoint(handlers), name=path)
+
+
+def methods(route: Route) -> frozenset[str]:
+    """Return the methods that a route made by `resource` answers; none, if it wasn't."""
+    return frozenset(route.endpoint.handlers) if isinstance(route.endpoint, _Endpoint) else frozenset()

@@ -1,0 +1,61 @@
+"""Whether a change is let in where a rate limit is set. Only what is beyond its caller's rate asks the database."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.commands import Advertise, Deregister, Register
+from registry_gateway.core.errors import RateLimited
+from registry_gateway.core.rate_limit import Change, Limit, Rate, caller, retry_after
+from registry_gateway.registry.group_commit import Batching, Shared, apart
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import first_registrations
+from registry_gateway.store.statements.key_batch import Key
+
+Holder = tuple[str, str | None]
+"""A dialect, and the account in it; None where the dialect has no accounts: all of its registrations."""
+
+
+class Admission:
+    """Lets changes in by a `Limit`, and tells first registrations from others."""
+
+    def __init__(self, rate: Rate, store: Store, clock: Clock) -> None:
+        """Limit each caller to `rate`; `store` counts what it has registered, `clock` tells the time."""
+        self._limit = Limit(rate)
+        self._store = store
+        self._clock = clock
+        self._known: Batching[Key, bool] = Batching(partial(apart, self._look_up))
+        self._held: Shared[Holder, int] = Shared(self._count)
+
+    async def admit(self, command: Change) -> None:
+        """Return if `command` may be done now. Administrators always may.
+
+        Raises:
+            RateLimited: It may not, and has changed nothing.
+            StoreUnavailable: The database has to be asked and can't be reached.
+        """
+        if isinstance(command, Deregister) and command.forced:
+            return
+        now = self._clock.now()
+        wait = self._limit.wait(command, now)
+        if wait is None:
+            wait = await self._beyond(command, now)
+        if wait:
+            raise RateLimited(retry_after(wait))
+
+    async def _beyond(self, command: Change, now: float) -> float:
+        """Return the seconds to wait for a change beyond its caller's rate; 0 unless it is a first registration."""
+        allowance, who = self._limit.newcomers, (caller(command.actor), command.dialect)
+        if not allowance.counted(who, now):
+            owner = None if isinstance(command, Advertise) else command.owner
+            allowance.count(who, await self._held.submit((command.dialect, owner)), now)
+        if not isinstance(command, Register) or await self._known.submit((command.dialect, command.key)):
+            return 0.0
+        return allowance.take(who, now)
+
+    async def _look_up(self, keys: Sequence[Key]) -> Sequence[bool]:
+        known = await self._store.find(lambda c: first_registrations.known(c, keys))
+        return [key in known for key in keys]
+
+    async def _count(self, holder: Holder) -> int:
+        return await self._store.read(lambda c: first_registrations.held(c, *holder))

@@ -1,0 +1,74 @@
+"""The transactions of commands: many share one, and each gets its own outcome."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import cast
+
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.commands import Command, Outcome
+from registry_gateway.core.errors import RegistryError, StoreUnavailable
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Event
+from registry_gateway.observability.metrics import Meters
+from registry_gateway.registry.group_commit import apart
+from registry_gateway.registry.outages import Continuity
+from registry_gateway.registry.write_batch import apply
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import lease_clock
+
+Applied = Sequence[Outcome | RegistryError | None]
+"""The outcomes of commands. None stands for a command that was not decided: it found a lease past its deadline."""
+
+
+class Commits:
+    """Does commands in a database."""
+
+    def __init__(
+        self,
+        store: Store,
+        policies: Mapping[str, LeasePolicy],
+        clock: Clock,
+        continuity: Continuity,
+        meters: Meters,
+        report: Callable[[Sequence[Event]], None],
+    ) -> None:
+        """Take where commands are done, where they are counted, and what is called with the events of each transaction
+        once it is committed.
+        """
+        self._store = store
+        self._policies = policies
+        self._clock = clock
+        self._continuity = continuity
+        self._meters = meters
+        self._report = report
+
+    async def commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
+        """Do commands in one transaction; those that find a lease past its deadline in another one, which judges it.
+
+        Raises:
+            StoreUnavailable: The first transaction failed.
+        """
+        outcomes = await apart(self._write, commands)
+        left = [i for i, outcome in enumerate(outcomes) if outcome is None]
+        if left:
+            try:
+                judged = await apart(self._judge, [commands[i] for i in left])
+            except StoreUnavailable as error:  # the others are done all the same
+                judged = [copy(error) for _ in left]
+            outcomes = list(outcomes)
+            for i, outcome in zip(left, judged, strict=True):
+                outcomes[i] = outcome
+        return cast("Sequence[Outcome | RegistryError]", outcomes)
+
+    async def _write(self, commands: Sequence[Command]) -> Applied:
+        done = await self._store.write(lambda c: apply(c, commands, self._policies, lease_clock.given(c, self._clock)))
+        return self._done(commands, *done)
+
+    async def _judge(self, commands: Sequence[Command]) -> Applied:
+        done = await self._continuity.judge(apply, commands, self._policies, judging=True)
+        return self._done(commands, *done)
+
+    def _done(self, commands: Sequence[Command], outcomes: Applied, recorded: Sequence[Event]) -> Applied:
+        self._meters.committed(commands, outcomes)
+        self._report(recorded)
+        return outcomes

@@ -1,0 +1,117 @@
+"""Every read of registrations: one transaction, one snapshot and one judging time for each question.
+
+So all who ask at the same moment get the same answer, in an outage as well; see `outages.judging_time`.
+"""
+
+import builtins
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.errors import RegistryError
+from registry_gateway.core.lease import Policies
+from registry_gateway.core.model import Entry
+from registry_gateway.registry.group_commit import apart
+from registry_gateway.registry.outages import judging_time
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import events, lease_clock, presence, registrations
+from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.registrations import Found
+
+PAGE = 250
+"""Registrations of a list that are read at once: others wait for no more than these."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Moment(NamedTuple):
+    """A point in the life of the registry: the last event's id, and the judging time in epoch seconds."""
+
+    event: int
+    now: float
+
+
+class Listing(NamedTuple):
+    """Registrations by key, and the time they were judged at, in epoch seconds."""
+
+    entries: Sequence[Entry]
+    now: float
+
+
+class Queries:
+    """The reads of a registry. All of them raise `StoreUnavailable` if the database can't be reached."""
+
+    def __init__(self, store: Store, policies: Policies, clock: Clock) -> None:
+        """Take the database, the dialects' lease policies, and the clock."""
+        self._store = store
+        self.policies = policies
+        self._clock = clock
+
+    async def read(self, work: Callable[Concatenate[Connection, float, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in a transaction that reads. It gets the connection, the judging time, and the arguments."""
+        return await self._store.read(lambda connection: work(connection, self.time(connection), *args, **kwargs))
+
+    async def search(
+        self, work: Callable[Concatenate[Connection, float, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `read` does for what is expensive. Raises `Overloaded` if too much of that is running."""
+        return await self._store.search(lambda connection: work(connection, self.time(connection), *args, **kwargs))
+
+    def time(self, connection: Connection) -> float:
+        """Return the judging time. What is read on the connection after it is at least as new."""
+        return judging_time(*presence.seen(connection, self._given(connection)))
+
+    def now(self, connection: Connection) -> float:
+        """Return the time, which in an outage is later than the judging time."""
+        return lease_clock.read(connection, self._clock)
+
+    async def list(self, dialect: str | None = None, *, alive: bool = False) -> Listing:
+        """Return the registrations of a dialect (None: of all); with `alive`, those that are.
+
+        They are read page by page: each as it stands when its page is read, and judged at the time of the first.
+        """
+        page = partial(self._page, dialect=dialect, alive=alive)
+        now, rows = await self._store.scan(partial(page, at=None, after=("", "")))
+        found = self._judged_all(rows, now)
+        while len(rows) == PAGE:
+            last = rows[-1][0]
+            _, rows = await self._store.scan(partial(page, at=now, after=(last.dialect, last.key)))
+            found += self._judged_all(rows, now)
+        return Listing(found, now)
+
+    def _page(
+        self, connection: Connection, *, at: float | None, dialect: str | None, alive: bool, after: Key
+    ) -> tuple[float, Sequence[Found]]:
+        now = self.time(connection) if at is None else at
+        return now, registrations.find_next(connection, dialect, now if alive else None, after, PAGE)
+
+    def _judged_all(self, rows: Sequence[Found], now: float) -> builtins.list[Entry]:
+        return [entry for row in rows if (entry := self._judged(row, now)) is not None]
+
+    async def find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
+        """Return what is registered under each key: None where nothing is, or is any longer."""
+        return await apart(self._find, keys)
+
+    async def _find(self, keys: Sequence[Key]) -> Sequence[Entry | None]:
+        rows, seen = await self._store.find(lambda c: registrations.find(c, keys, self._given(c)))
+        now = judging_time(*seen)
+        return [self._judged(rows[key], now) if key in rows else None for key in keys]
+
+    async def moment(self) -> Moment:
+        """Return where the log of changes stands, and the judging time."""
+        last, seen = await self._store.find(lambda c: events.moment(c, self._given(c)))
+        return Moment(last, judging_time(*seen))
+
+    def _given(self, connection: Connection) -> float | None:
+        return lease_clock.given(connection, self._clock)
+
+    def _judged(self, row: Found, now: float) -> Entry | None:
+        registration, document, capabilities = row
+        policy = self.policies.of(registration.dialect)
+        if policy.ends_at_lapse and not registration.lease.alive(now):
+            return None
+        return Entry(registration, document, capabilities, registration.lease.health(policy, now))

@@ -1,0 +1,284 @@
+"""The registry: every operation one transaction, and the only place that asks the clock."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from sqlalchemy import Connection
+
+from registry_gateway.core import rate_limit
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.commands import (
+    Advertise,
+    Approve,
+    Command,
+    Deregister,
+    Done,
+    Outcome,
+    Register,
+    Registered,
+    Renew,
+    Renewal,
+)
+from registry_gateway.core.deadlines import CLOSE_WITHIN
+from registry_gateway.core.lease import LeasePolicy, Policies
+from registry_gateway.core.model import Actor, Entry, Event, Subscription, Version
+from registry_gateway.observability import event_log
+from registry_gateway.observability.metrics import Meters
+from registry_gateway.registry import subscriptions
+from registry_gateway.registry.admission import Admission
+from registry_gateway.registry.commits import Commits
+from registry_gateway.registry.group_commit import Batching, Shared
+from registry_gateway.registry.outages import Continuity
+from registry_gateway.registry.queries import Listing, Moment, Queries
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import events, lease_clock, sweeps
+from registry_gateway.store.statements import subscriptions as subscription_rows
+from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.versions import history
+
+CHUNK = 500
+"""Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
+
+log = logging.getLogger("registry_gateway.events")
+
+
+class Registry:
+    """Registrations, leases and their history in one SQL database.
+
+    Every operation is one transaction. All of them raise `StoreUnavailable` if the database can't be reached,
+    and have changed nothing then. What services change (`register`, `advertise`, `deregister`) raises `RateLimited`
+    if there is a limit to how often, and they have reached it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policies: Mapping[str, LeasePolicy],
+        clock: Clock,
+        limit: rate_limit.Rate | None = None,
+        meters: Meters | None = None,
+    ) -> None:
+        """Take the database, the lease policy of each dialect, the clock, how often a caller may change things (None:
+        as often as it likes), and meters (None: some of its own).
+        """
+        self._store = store
+        self._policies = policies
+        self.policies = Policies(policies)
+        self._clock = clock
+        self.meters = meters or Meters(policies)
+        self._continuity = Continuity(store, clock, self.meters)
+        self.queries = Queries(store, self.policies, clock)
+        commits = Commits(store, policies, clock, self._continuity, self.meters, self._report)
+        batches = self.meters.batches
+        self._writer: Batching[Command, Outcome] = Batching(
+            commits.commit, observe=batches["write"].observe, writing=True
+        )
+        find = self.queries.find
+        self._finder: Batching[Key, Entry | None] = Batching(find, observe=batches["find"].observe)
+        self.meters.queue("write", lambda: self._writer.waiting)
+        self.meters.queue("find", lambda: self._finder.waiting)
+        self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
+        self._admission = None if limit is None else Admission(limit, store, clock)
+        self._heeders: list[Callable[[], None]] = []
+
+    def heed(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever events of this registry have been committed. It must not block.
+
+        Other processes on the same database record events as well: this only tells of one's own sooner.
+        """
+        self._heeders.append(call)
+
+    # --- what services ask for
+
+    async def register(self, command: Register) -> Registered:
+        """Register a service or update it.
+
+        Raises:
+            AlreadyRegistered: In mode `create`, and the key is alive.
+            NotRegistered: In mode `update`, and there is none.
+            NotOwner: The key belongs to another account.
+            TooMany: There are as many, of the account or at all, as the policy allows, and this would be another one.
+        """
+        return cast("Registered", await self._change(command))
+
+    async def renew(self, command: Renew) -> Renewal:
+        """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses such) or `Unknown`.
+
+        Raises:
+            NotOwner: The key belongs to another account.
+        """
+        return cast("Renewal", await self._writer.submit(command))
+
+    async def advertise(self, command: Advertise) -> Done:
+        """Replace the capabilities of a registration.
+
+        Raises:
+            NotRegistered: There is none.
+        """
+        return cast("Done", await self._change(command))
+
+    async def deregister(self, command: Deregister) -> Done:
+        """End a registration; the outcome holds it as it was.
+
+        Raises:
+            NotRegistered: There is none.
+            NotOwner: It belongs to another account.
+            StillSubscribed: Somebody depends on it.
+        """
+        return cast("Done", await self._change(command))
+
+    async def approve(self, command: Approve) -> Done:
+        """Approve a pending registration; approving twice is no error.
+
+        Raises:
+            NotRegistered: There is none.
+        """
+        return cast("Done", await self._writer.submit(command))
+
+    async def _change(self, command: rate_limit.Change) -> Outcome:
+        if self._admission is not None:
+            await self._admission.admit(command)
+        return await self._writer.submit(command)
+
+    # --- what readers ask for
+
+    async def find(self, dialect: str, key: str) -> Entry | None:
+        """Return what is registered under `key`, with its health now; None if nothing is, or is any longer."""
+        return await self._finder.submit((dialect, key))
+
+    async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
+        """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are.
+
+        They are read page by page: each as it stands when its page is read, and once. Those that are there
+        throughout are all in the list.
+        """
+        return (await self.queries.list(dialect, alive=alive)).entries
+
+    async def listing(self, dialect: str | None = None, *, alive: bool = False) -> Listing:
+        """Return what `list` does, with the time it was judged at."""
+        return await self.queries.list(dialect, alive=alive)
+
+    async def moment(self) -> Moment:
+        """Return where the log of changes stands, and the time. One small read, shared by all who wait for it."""
+        return await self._moments.submit(None)
+
+    async def versions(self, dialect: str, key: str) -> Sequence[Version]:
+        """Return the versions a registration has had, oldest first."""
+        return await self._store.read(lambda c: history(c, dialect, key))
+
+    async def events(
+        self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
+    ) -> Sequence[Event]:
+        """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it.
+
+        Raises:
+            NotInLog: Some of those after `after` are not kept any longer.
+        """
+        if after is None:
+            return await self._store.read(lambda c: events.read(c, dialect=dialect, key=key, limit=limit))
+        # What is new is asked for often, and is little.
+        return await self._store.find(lambda c: events.follow(c, after=after, dialect=dialect, key=key, limit=limit))
+
+    # --- subscriptions
+
+    async def subscribe(self, dialect: str, key: str, subscriber: str, actor: Actor) -> Subscription:
+        """Record that `subscriber` depends on a registration, which can't be deregistered until it ends.
+
+        Raises:
+            NotRegistered: There is no such registration.
+            AlreadyExists: It has an active subscription of that subscriber.
+        """
+        policy = self.policies.of(dialect)
+        asked = policy, dialect, key, subscriber, actor
+        done = await self._store.write(lambda c: subscriptions.subscribe(c, *asked, now=self._given(c)))
+        if done is None:
+            done = await self._continuity.judge(subscriptions.judge_and_subscribe, *asked)
+        added, event = done
+        self._report([event])
+        return added
+
+    async def unsubscribe(self, number: int, actor: Actor) -> Subscription:
+        """Cancel a subscription by its number.
+
+        Raises:
+            NotFound: There is none of that number, or it has ended.
+        """
+        ended, event = await self._store.write(
+            lambda c: subscriptions.unsubscribe(c, number, actor, lease_clock.read(c, self._clock))
+        )
+        self._report([event])
+        return ended
+
+    async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
+        """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
+        return await self._store.read(lambda c: subscription_rows.read(c, dialect, key))
+
+    # --- keeping house
+
+    async def start(self) -> None:
+        """Say that this gateway begins to listen, and make up for all of the time since the last one did."""
+        await self._continuity.start()
+
+    async def resume(self) -> None:
+        """Say that this gateway listens, and make up for an absence of all gateways."""
+        await self._continuity.resume()
+
+    async def leave(self) -> None:
+        """Say that this gateway stops to listen. Best done last; if the database does not take it, nothing is lost."""
+        await self._continuity.leave()
+
+    async def expire(self) -> int:
+        """Record the lapses that have come to pass, each exactly once; return how many.
+
+        Liveness doesn't wait for this: it is judged when read.
+        """
+        return await self._sweep(sweeps.expire)
+
+    async def purge(self, events_before: float | None = None, most_events: int | None = None) -> int:
+        """Remove registrations whose retention is over; return how many.
+
+        Also removes events: those older than `events_before` (epoch seconds), and the oldest beyond `most_events`. The
+        newest event is kept, however old.
+        """
+        purged = await self._sweep(sweeps.purge)
+        if events_before is not None:
+            while await self._store.write(lambda c: events.prune(c, events_before, CHUNK)) == CHUNK:
+                pass
+        if most_events is not None:
+            while await self._store.write(lambda c: events.prune_beyond(c, most_events, CHUNK)) == CHUNK:
+                pass
+        return purged
+
+    async def checkpoint(self) -> None:
+        """Have the database work its log of writes in, where nobody else does."""
+        await self._store.checkpoint()
+
+    async def close(self) -> None:
+        """Finish what has been taken, then close the database. What is not done in time is given up."""
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN / 2):
+                await self._writer.drain()
+        except TimeoutError:
+            self._store.cut()
+            await self._writer.stop()
+        await self._store.close()
+
+    async def _sweep(self, statement: Callable[..., tuple[Sequence[Event], bool]]) -> int:
+        total, more = 0, True
+        while more:
+            swept, more = await self._continuity.judge(statement, self._policies, CHUNK)
+            self._report(swept)
+            total += len(swept)
+        return total
+
+    def _report(self, recorded: Sequence[Event]) -> None:
+        event_log.report(recorded)
+        self.meters.happened(recorded)
+        if recorded:
+            for call in self._heeders:
+                call()
+
+    def _given(self, connection: Connection) -> float | None:
+        return lease_clock.given(connection, self._clock)

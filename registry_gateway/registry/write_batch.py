@@ -1,0 +1,212 @@
+"""One commit: what several callers asked, done in one transaction, each with an outcome of its own."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from registry_gateway.core.commands import Advertise, Command, Deregister, Outcome, Register, Renew, Renewed
+from registry_gateway.core.errors import RegistryError, TooMany
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Event, Registration, Version
+from registry_gateway.core.transitions import Documents, decide
+from registry_gateway.store.statements import events, registrations, subscriptions, tools
+from registry_gateway.store.statements.versions import histories
+
+
+def apply(
+    connection: Connection,
+    commands: Sequence[Command],
+    policies: Mapping[str, LeasePolicy],
+    now: float | None,
+    *,
+    judging: bool = False,
+) -> tuple[list[Outcome | RegistryError | None], list[Event]]:
+    """Do `commands`; return one outcome or error for each, in their order, and what has happened.
+
+    Heartbeats in time are renewed by one guarded statement for all of them. What is left (late or unknown
+    heartbeats, those that bring news, and all other commands) is decided on locked rows, one after the other.
+
+    `now` is None for the time of the database server. With `judging` the transaction has signed presence, and may so
+    call a lease lapsed. Without, what would have to do so is left alone, with None as its outcome.
+    """
+    outcomes: dict[int, Outcome | RegistryError | None] = {}
+    renewals = [(i, c) for i, c in enumerate(commands) if isinstance(c, Renew)]
+    if renewals:
+        renewed = registrations.renew(connection, [(c.dialect, c.key, c.owner) for _, c in renewals], now)
+        for i, command in renewals:
+            held = renewed.get((command.dialect, command.key))
+            if held is not None and not _brings_news(command, held):
+                outcomes[i] = Renewed(held)
+    rest = [(i, c) for i, c in enumerate(commands) if i not in outcomes]
+    happened: list[Event] = []
+    if rest:
+        before, at = registrations.lock(connection, {(c.dialect, c.key) for _, c in rest}, now)
+        late = set() if judging else {key for key, r in before.items() if r.lease.overdue(at)}
+        outcomes.update((i, None) for i, c in rest if (c.dialect, c.key) in late)
+        timely = [(i, c) for i, c in rest if i not in outcomes]
+        decided, happened = _decide_each(connection, timely, before, policies, at)
+        outcomes.update(decided)
+    return [outcomes[i] for i in range(len(commands))], happened
+
+
+def _brings_news(command: Renew, held: Registration) -> bool:
+    """Tell whether a heartbeat has more to say than that its sender, the owner, lives."""
+    return (
+        (held.owner is not None and held.owner != command.owner)
+        or (command.version is not None and command.version != held.version)
+        or (command.reported is not None and command.reported != held.reported)
+        or (held.version_due is not None and held.version_due <= held.lease.last_seen)
+    )
+
+
+def _decide_each(
+    connection: Connection,
+    commands: Sequence[tuple[int, Command]],
+    before: Mapping[tuple[str, str], Registration],
+    policies: Mapping[str, LeasePolicy],
+    now: float,
+) -> tuple[dict[int, Outcome | RegistryError], list[Event]]:
+    leaving = {(c.dialect, c.key) for _, c in commands if isinstance(c, Deregister)}
+    active = subscriptions.count_active(connection, leaving) if leaving else {}
+    room = _Room(connection, [c for _, c in commands], before, policies)
+    shelf = _Shelf(connection, [c for _, c in commands], policies)
+    after: dict[tuple[str, str], Registration | None] = dict(before)
+    documents: dict[tuple[str, str], Documents] = {}
+    versions = _histories(connection, [c for _, c in commands], before)
+    recorded: set[tuple[str, str]] = set()
+    ended: set[tuple[str, str]] = set()
+    happened: list[Event] = []
+    outcomes: dict[int, Outcome | RegistryError] = {}
+    for i, command in commands:
+        key = (command.dialect, command.key)
+        try:
+            history, subscribers = versions.get(key, ()), active.get(key, 0)
+            decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
+            if decision.documents is not None:
+                shelf.take(key, decision.documents.offers)
+            if after.get(key) is None and decision.after is not None:
+                room.take(decision.after)
+        except RegistryError as error:
+            outcomes[i] = error
+            continue
+        outcomes[i] = decision.outcome
+        if decision.anew or decision.after is None:
+            ended.add(key)
+            versions.pop(key, None)
+        if decision.recorded is not None:
+            versions.setdefault(key, []).append(decision.recorded)
+            recorded.add(key)
+        after[key] = decision.after
+        happened += decision.events
+        if decision.documents is not None:
+            documents[key] = _merged(documents.get(key), decision.documents)
+    registrations.remove(connection, before.keys() & ended)
+    kept = {key: registration for key, registration in before.items() if key not in ended}
+    histories = {key: versions[key] for key in recorded if after[key] is not None}
+    registrations.save(connection, kept, after, documents, histories)
+    events.record(connection, happened)
+    return outcomes, happened
+
+
+def _histories(
+    connection: Connection, commands: Sequence[Command], before: Mapping[tuple[str, str], Registration]
+) -> dict[tuple[str, str], list[Version]]:
+    """Return the version histories of the registrations whose version may go on record."""
+    changing: set[tuple[str, str]] = set()
+    for command in commands:
+        held = before.get((command.dialect, command.key))
+        if held is not None and isinstance(command, Register | Renew):
+            news = command.version is not None and command.version != held.version
+            if news or held.version_due is not None:
+                changing.add((held.dialect, held.key))
+    return histories(connection, changing) if changing else {}
+
+
+class _Room:
+    """How many more registrations there may be, of an account and at all, where the policy sets limits.
+
+    Counted for new ones alone. Gateways that count at the same instant may let in a few too many between them: these
+    are limits against abuse.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        commands: Sequence[Command],
+        before: Mapping[tuple[str, str], Registration],
+        policies: Mapping[str, LeasePolicy],
+    ) -> None:
+        self._left: dict[tuple[str, str | None], int] = {}
+        for c in commands:
+            if not isinstance(c, Register) or (c.dialect, c.key) in before:
+                continue
+            policy = policies[c.dialect]
+            if policy.most is not None and (c.dialect, None) not in self._left:
+                self._left[c.dialect, None] = policy.most - registrations.count(connection, c.dialect)
+            if policy.most_owned is not None and c.owner is not None and (c.dialect, c.owner) not in self._left:
+                owned = registrations.count(connection, c.dialect, c.owner)
+                self._left[c.dialect, c.owner] = policy.most_owned - owned
+
+    def take(self, registration: Registration) -> None:
+        """Take the room of a new registration.
+
+        Raises:
+            TooMany: There is none left.
+        """
+        if not self._left:
+            return
+        dialect, owner = registration.dialect, registration.owner
+        limits = [limit for limit in {(dialect, None), (dialect, owner)} if limit in self._left]
+        for limit in limits:
+            if self._left[limit] <= 0:
+                raise TooMany(_FULL if limit[1] is None else _ACCOUNT_FULL)
+        for limit in limits:
+            self._left[limit] -= 1
+
+
+class _Shelf:
+    """How many more offers the registrations of a dialect may have together, where the policy sets a limit.
+
+    Counted when something is to be offered. As with `_Room`, gateways that count at once may let in a few too many.
+    """
+
+    def __init__(
+        self, connection: Connection, commands: Sequence[Command], policies: Mapping[str, LeasePolicy]
+    ) -> None:
+        self._most: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._held: dict[tuple[str, str], int] = {}
+        for dialect in {c.dialect for c in commands if isinstance(c, Register | Advertise) and c.offers}:
+            most = policies[dialect].most_offers
+            if most is not None:
+                self._most[dialect] = most
+                self._total[dialect] = tools.count(connection, dialect)
+                held = tools.count_each(connection, dialect, {c.key for c in commands if c.dialect == dialect})
+                self._held |= {(dialect, key): number for key, number in held.items()}
+
+    def take(self, key: tuple[str, str], offered: tuple[str, ...] | None) -> None:
+        """Replace the offers of a registration; None leaves them.
+
+        Raises:
+            TooMany: With these there would be more than there may be.
+        """
+        dialect = key[0]
+        if offered is None or dialect not in self._most:
+            return
+        more = len(offered) - self._held.get(key, 0)
+        if more > 0 and self._total[dialect] + more > self._most[dialect]:
+            total = self._total[dialect] + more
+            raise TooMany(f"There would be {total} tools in all with these, and there may be {self._most[dialect]}")
+        self._total[dialect] += more
+        self._held[key] = len(offered)
+
+
+_FULL = "There are as many services registered as there may be; one must be deregistered first"
+_ACCOUNT_FULL = "The account has as many services registered as it may have; deregister one first"
+
+
+def _merged(earlier: Documents | None, later: Documents) -> Documents:
+    if earlier is None or later.document is not None:
+        return later
+    return msgspec.structs.replace(earlier, capabilities=later.capabilities, offers=later.offers)

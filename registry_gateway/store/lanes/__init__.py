@@ -1,0 +1,1 @@
+"""How a transaction runs: on which connection, for how long, and what became of its COMMIT."""

@@ -1,0 +1,241 @@
+"""The statements of the catalogue on what is there: found by status and content, in pages, counted."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    SmallInteger,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+)
+
+from registry_gateway.core.lease import KEEP, REVOKED, LeasePolicy, Policies
+from registry_gateway.core.model import Event, EventKind, Registration, Subscription, Version
+from registry_gateway.core.status import REGISTERED, UNWELL, Status, silences
+from registry_gateway.store.statements import events as log
+from registry_gateway.store.statements import registrations, subscriptions, tools
+from registry_gateway.store.statements.events import event_of
+from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of
+from registry_gateway.store.statements.search import Column, Page, Searched, Wanted, both, matching, paged
+from registry_gateway.store.statements.versions import history
+from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
+
+R = RegistrationRow
+E = EventRow
+D = DocumentRow
+
+RANKS = {status: rank for rank, status in enumerate(Status)}
+"""How statuses are sorted, and written in a statement."""
+
+LAST_SEEN = case((R.heartbeat_at > R.granted_at, R.heartbeat_at), else_=R.granted_at)
+"""`Lease.last_seen` as SQL."""
+
+_SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything there is on one service. `found` is None when it is not there any more; `last` is then its last
+    event, and `ended` in any case the last lapse or deregistration on record. `recent` are its last events, oldest
+    first.
+    """
+
+    found: Found | None
+    versions: Sequence[Version]
+    subscriptions: Sequence[Subscription]
+    offers: Sequence[str]
+    last: Event | None
+    ended: Event | None
+    recent: Sequence[Event]
+
+
+# --- status as SQL
+
+
+def _rank_under(policy: LeasePolicy, now: float) -> ColumnElement[int]:
+    """Return the rank of `status.status(row, policy, now)`, line by line the same."""
+    alive = _alive(now)
+    first, *later = silences(policy)
+    steps = [(R.expires_at <= now - after, _rank(found)) for after, found in reversed(later)]
+    return case(
+        (R.stage == REVOKED, _rank(Status.GONE)),
+        *([(~alive, _rank(Status.GONE))] if policy.ends_at_lapse else []),
+        (R.approved_at.is_(None), _rank(Status.PENDING)),
+        (and_(alive, R.reported.in_(UNWELL)), _rank(Status.DEGRADED)),
+        (alive, _rank(Status.UP)),
+        *steps,
+        else_=_rank(first[1]),
+    )
+
+
+def _rank(status: Status) -> ColumnElement[int]:
+    return literal(RANKS[status], SmallInteger)
+
+
+def _alive(now: float) -> ColumnElement[bool]:
+    return and_(R.stage == 0, R.expires_at > literal(now, Double))
+
+
+def rank(policies: Policies, now: float) -> ColumnElement[int]:
+    """Return the rank of a row's status at `now`, by the policy of its dialect."""
+    ranked = [(R.dialect == dialect, _rank_under(policy, now)) for dialect, policy in policies.known.items()]
+    other = _rank_under(KEEP, now)
+    return case(*ranked, else_=other) if ranked else other
+
+
+def _registered(policies: Policies, now: float) -> ColumnElement[bool]:
+    """Return whether a row is not gone: what most ask, and an index answers."""
+    ending = [dialect for dialect, policy in policies.known.items() if policy.ends_at_lapse]
+    return and_(R.stage != REVOKED, or_(R.dialect.not_in(ending), _alive(now))) if ending else R.stage != REVOKED
+
+
+def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnElement[bool]]:
+    conditions = matching(_SEARCHED, wanted)
+    if set(wanted.statuses) == set(REGISTERED):
+        conditions.append(_registered(policies, now))
+    elif wanted.statuses:
+        conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
+    if wanted.offer is not None:
+        offering = select(D.dialect, D.key).where(tools.offering(wanted.offer))
+        conditions.append(tuple_(R.dialect, R.key).in_(offering))  # found by the name first, not service by service
+    return conditions
+
+
+# --- lists
+
+
+def _place(order: str, policies: Policies, now: float) -> list[Column]:
+    """Return what a list is sorted by. By key is by dialect and key, as the table is laid out."""
+    first: dict[str, list[Column]] = {
+        "key": [],
+        "name": [R.name],
+        "status": [rank(policies, now)],
+        "registered_at": [R.registered_at],
+        "last_seen": [type_coerce(LAST_SEEN, Double)],
+    }
+    return [*first[order], R.dialect, R.key]
+
+
+def search(
+    connection: Connection, wanted: Wanted, page: Page, policies: Policies, now: float
+) -> tuple[list[Registration], tuple[str | float, ...] | None]:
+    """Return a page of the registrations that match, and its last one's place if another page follows."""
+    place = _place(page.order, policies, now)
+    statement = select(*COLUMNS, *place[:-2]).where(both(_conditions(wanted, policies, now)))
+    rows = connection.execute(paged(statement, place, page)).all()
+    found = [registration_of(row) for row in rows[: page.limit]]
+    if len(rows) <= page.limit:
+        return found, None
+    last = rows[page.limit - 1]
+    return found, (*last[len(COLUMNS) :], last[0], last[1])
+
+
+def count(connection: Connection, wanted: Wanted, policies: Policies, now: float) -> int:
+    """Return how many registrations match, on all pages."""
+    statement = select(func.count()).select_from(R).where(both(_conditions(wanted, policies, now)))
+    return connection.execute(statement).scalar_one()
+
+
+def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
+    """Return the registrations under `keys`; what is not there is left out."""
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    found: dict[Key, Registration] = {}
+    for dialect, of_it in by_dialect.items():
+        rows = connection.execute(select(*COLUMNS).where(R.dialect == dialect, R.key.in_(of_it)))
+        found |= {(dialect, registration.key): registration for registration in map(registration_of, rows)}
+    return found
+
+
+def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
+    """Return what the registrations under `keys` offer, in the order they named it; those that offer nothing are
+    left out.
+    """
+    found: dict[Key, list[str]] = {}
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    for dialect, of_it in by_dialect.items():  # SQLite walks the whole table for pairs of dialect and key
+        statement = select(D.key, D.offers).where(D.dialect == dialect, D.key.in_(of_it), D.offers.is_not(None))
+        found |= {(dialect, key): tools.names(column) for key, column in connection.execute(statement)}
+    return found
+
+
+# --- one service
+
+
+def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
+    """Return what there is on a service, registered or not, with up to `recent` of its events."""
+    found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
+    return Known(
+        found=found,
+        versions=history(connection, dialect, key),
+        subscriptions=subscriptions.read(connection, dialect, key),
+        offers=offered(connection, [(dialect, key)]).get((dialect, key), []),
+        last=_last(connection, dialect, key) if found is None else None,
+        ended=_last(connection, dialect, key, EventKind.EXPIRED, EventKind.DEREGISTERED),
+        recent=log.read(connection, dialect=dialect, key=key, limit=recent),
+    )
+
+
+def _last(connection: Connection, dialect: str, key: str, *kinds: EventKind) -> Event | None:
+    statement = select(*E.__table__.c).where(E.dialect == dialect, E.key == key)
+    if kinds:
+        statement = statement.where(E.kind.in_(kinds))
+    row = connection.execute(statement.order_by(E.id.desc()).limit(1)).one_or_none()
+    return None if row is None else event_of(row)
+
+
+def events(connection: Connection, dialect: str, key: str, page: Page) -> tuple[list[Event], int | None]:
+    """Return a page of a service's events by id, and the last one's id if another page follows."""
+    statement = select(*E.__table__.c).where(E.dialect == dialect, E.key == key)
+    rows = connection.execute(paged(statement, [E.id], page)).all()
+    return [event_of(row) for row in rows[: page.limit]], rows[page.limit - 1].id if len(rows) > page.limit else None
+
+
+def known(connection: Connection, dialect: str, key: str) -> bool:
+    """Tell whether a service is registered, or the log knows of it."""
+    registered = select(R.key).where(R.dialect == dialect, R.key == key)
+    logged = select(E.id).where(E.dialect == dialect, E.key == key)
+    return connection.execute(select(or_(registered.exists(), logged.exists()))).scalar_one()
+
+
+# --- figures
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many services of a dialect have a status, and when the first and the last of them was last heard of."""
+
+    dialect: str
+    status: Status
+    services: int
+    oldest: float
+    newest: float
+
+
+def counts(connection: Connection, policies: Policies, now: float) -> list[Count]:
+    """Return the number of services by dialect and status; where there are none, nothing."""
+    ranked = rank(policies, now).label("rank")
+    inner = select(R.dialect, ranked, type_coerce(LAST_SEEN, Double).label("last_seen")).subquery()
+    seen: Any = inner.c.last_seen
+    statement = select(inner.c.dialect, inner.c.rank, func.count(), func.min(seen), func.max(seen))
+    rows = connection.execute(statement.group_by(inner.c.dialect, inner.c.rank))
+    statuses = list(Status)
+    return [Count(row[0], statuses[row[1]], row[2], row[3], row[4]) for row in rows]
+
+
+def happenings(connection: Connection, since: float) -> dict[str, int]:
+    """Return the number of events of services after `since` by their kind."""
+    rows = connection.execute(select(E.kind, func.count()).where(E.at > since, E.dialect != "").group_by(E.kind))
+    return {row[0]: row[1] for row in rows}

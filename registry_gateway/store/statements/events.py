@@ -1,0 +1,173 @@
+"""The statements on the log of changes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text
+
+from registry_gateway.core.errors import NotInLog
+from registry_gateway.core.model import Event, EventKind
+from registry_gateway.store.lanes.commit_outcome import XID
+from registry_gateway.store.statements import lease_clock
+from registry_gateway.store.statements.prepared import Prepared, Row, inserting
+from registry_gateway.store.tables import EventRow, PresenceRow
+
+
+def _row(event: Event) -> Row:
+    _id, at, kind, *middle, detail, name, version, location = msgspec.structs.astuple(event)
+    return (at, kind.value, *middle, msgspec.json.encode(detail).decode(), name, version, location)
+
+
+def event_of(row: Any) -> Event:
+    """Return the event in a row."""
+    return Event(
+        id=row.id,
+        at=row.at,
+        kind=EventKind(row.kind),
+        dialect=row.dialect,
+        key=row.key,
+        actor=row.actor,
+        address=row.address,
+        request_id=row.request_id,
+        reason=row.reason,
+        detail=msgspec.json.decode(row.detail),
+        name=row.name,
+        version=row.version,
+        location=row.location,
+    )
+
+
+def record(connection: Connection, events: Sequence[Event]) -> None:
+    """Append `events` to the log, in their order. Do this last in a transaction: see `_TURN`."""
+    if not events:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.info[XID] = connection.execute(_TURN).scalar()
+    _INSERT.run(connection, map(_row, events))
+
+
+_INSERT = inserting(EventRow)
+CHANNEL = "registry_gateway_events"
+"""What PostgreSQL notifies listeners on when events are committed. The message is empty: the log has it all."""
+
+LOCK = 0x52474556  # "RGEV"; sent as decimal, since PostgreSQL reads hexadecimal only from 16 on
+
+_TURN = text(f"SELECT pg_current_xact_id(), pg_advisory_xact_lock({LOCK}), pg_notify('{CHANNEL}', '')")
+"""Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
+
+Without it event 8 could appear after event 9, and who reads on from 9 would never see it. The lock is taken when
+all else is done, so it is held for little more than the commit. The notification goes out with the commit. The id of
+the transaction is for finding out what became of it, if its COMMIT is not answered.
+"""
+
+
+def read(
+    connection: Connection,
+    *,
+    after: int | None = None,
+    dialect: str | None = None,
+    key: str | None = None,
+    limit: int,
+) -> list[Event]:
+    """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it."""
+    statement = select(*EventRow.__table__.c)
+    if dialect is not None:
+        statement = statement.where(EventRow.dialect == dialect)
+    if key is not None:
+        statement = statement.where(EventRow.key == key)
+    if after is not None:
+        statement = statement.where(EventRow.id > after).order_by(EventRow.id)
+        return [event_of(row) for row in connection.execute(statement.limit(limit))]
+    rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
+    return [event_of(row) for row in reversed(rows)]
+
+
+def follow(
+    connection: Connection, *, after: int, dialect: str | None = None, key: str | None = None, limit: int
+) -> list[Event]:
+    """Return the next `limit` events after id `after`, oldest first.
+
+    Raises:
+        NotInLog: Some of them are not kept any longer.
+    """
+    found = read(connection, after=after, dialect=dialect, key=key, limit=limit)
+    first, _ = span(connection)  # afterwards: what is removed in between is missed otherwise
+    if after < first - 1:
+        raise NotInLog(after, first)
+    return found
+
+
+def since(connection: Connection, at: float, limit: int) -> list[Event]:
+    """Return the newest `limit` events of services from `at` (epoch seconds) on, oldest first."""
+    statement = select(*EventRow.__table__.c).where(EventRow.at >= at, EventRow.dialect != "")
+    rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
+    return [event_of(row) for row in reversed(rows)]
+
+
+def moment(connection: Connection, now: float | None) -> tuple[int, tuple[float, float | None]]:
+    """Return the id of the last event, 0 if there is none; and what `presence.seen` returns, of the same instant."""
+    [row] = _MOMENT.run(connection, {"now": now})
+    at = row[-1] if now is None else now
+    return row[0] or 0, (at, row[1])
+
+
+_LAST = select(func.max(EventRow.id))
+_PRESENT = select(PresenceRow.present_at).scalar_subquery()
+_MOMENT = Prepared(
+    select(_LAST.scalar_subquery(), _PRESENT),
+    postgresql=select(_LAST.scalar_subquery(), _PRESENT, lease_clock.moment()),
+)
+
+
+def clock_steps(connection: Connection) -> list[tuple[float, float]]:
+    """Return when the lease clock was set and by how many seconds, oldest first, of the gateway's own last events."""
+    recorded = read(connection, dialect="", key="", limit=_RECENT)
+    return [(e.at, float(step)) for e in recorded if (step := e.detail.get("clock_step")) is not None]
+
+
+_RECENT = 100
+
+
+def span(connection: Connection) -> tuple[int, int]:
+    """Return the ids of the first and the last event that are kept; (1, 0) if there is none."""
+    first, last = connection.execute(_SPAN).one()
+    return (1, 0) if first is None else (first, last)
+
+
+_SPAN = select(select(func.min(EventRow.id)).scalar_subquery(), select(func.max(EventRow.id)).scalar_subquery())
+# apart, so that each is one step in the index; SQLite would walk the table for both at once
+
+
+def began(connection: Connection) -> tuple[int, float] | None:
+    """Return the id and the time (epoch seconds) of the first event that is kept; None if there is none."""
+    row = connection.execute(select(EventRow.id, EventRow.at).order_by(EventRow.id).limit(1)).one_or_none()
+    return None if row is None else (row.id, row.at)
+
+
+def prune(connection: Connection, before: float, limit: int) -> int:
+    """Delete up to `limit` of the oldest events from before `before`; return how many.
+
+    The newest event of all stays: without it nobody could tell where the log ends, and so what follows what.
+    """
+    newest = _LAST.scalar_subquery()
+    return _delete_oldest(connection, limit, EventRow.at < before, EventRow.id < newest)
+
+
+def prune_beyond(connection: Connection, most: int, limit: int) -> int:
+    """Delete up to `limit` of the oldest events that `most` later ids follow; return how many.
+
+    Ids have few gaps (transactions that PostgreSQL rolled back), and counting rows would read them all.
+    """
+    return _delete_oldest(connection, limit, EventRow.id <= _LAST.scalar_subquery() - most)
+
+
+def _delete_oldest(connection: Connection, limit: int, *conditions: ColumnElement[bool]) -> int:
+    """Delete up to `limit` of the oldest events; return how many.
+
+    Gateways that do so at once wait for each other, row by row in one order, and the later one finds nothing left. None
+    skips what another has locked: it would remove later events before earlier ones are gone.
+    """
+    oldest = select(EventRow.id).where(*conditions).order_by(EventRow.id).limit(limit).with_for_update().cte("oldest")
+    removed = delete(EventRow).where(EventRow.id.in_(select(oldest.c.id))).returning(EventRow.id)
+    return len(connection.execute(removed).all())  # SQLite's driver has no row count for what begins with WITH

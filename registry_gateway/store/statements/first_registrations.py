@@ -1,0 +1,39 @@
+"""The statements that tell first registrations from others. The tables are only read."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select
+
+from registry_gateway.core.lease import REVOKED
+from registry_gateway.core.model import EventKind
+from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values
+from registry_gateway.store.statements.prepared import Prepared
+from registry_gateway.store.tables import EventRow, RegistrationRow
+
+R = RegistrationRow
+
+
+def held(connection: Connection, dialect: str, owner: str | None) -> int:
+    """Return how many registrations of a dialect have not been deregistered; with `owner`, only an account's."""
+    statement = select(func.count()).where(R.dialect == dialect, R.stage != REVOKED)
+    return connection.execute(statement if owner is None else statement.where(R.owner == owner)).scalar_one()
+
+
+def known(connection: Connection, keys: Collection[Key]) -> set[Key]:
+    """Return which of `keys` are registered, or were until their lease lapsed.
+
+    Those that were deregistered, or never registered, are missing.
+    """
+    rows = _KNOWN.run(connection, batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]))
+    return {(dialect, key) for dialect, key in rows}
+
+
+def _known(batch: Batch) -> Select[Any]:
+    last = select(EventRow.kind).where(EventRow.dialect == batch.c.dialect, EventRow.key == batch.c.key)
+    lapsed = last.order_by(EventRow.id.desc()).limit(1).correlate(batch).scalar_subquery() == EventKind.EXPIRED
+    held = select(R.key).where(R.dialect == batch.c.dialect, R.key == batch.c.key, R.stage != REVOKED)
+    return select(batch.c.dialect, batch.c.key).where(or_(held.correlate(batch).exists(), lapsed))
+
+
+_KNOWN = Prepared(_known(SQLITE), postgresql=_known(POSTGRESQL))

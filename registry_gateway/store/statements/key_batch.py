@@ -1,0 +1,68 @@
+"""A batch of keys as a table that statements join, in each database's words."""
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Subquery,
+    TableValuedAlias,
+    Text,
+    bindparam,
+    func,
+    select,
+    true,
+)
+
+from registry_gateway.store.statements.prepared import Values
+
+Key = tuple[str, str]
+"""Dialect and key."""
+
+
+def _batch_sqlite() -> Subquery:
+    element = func.json_each(bindparam("batch", type_=String)).table_valued("value")
+    members = [
+        func.json_extract(element.c.value, f"$[{i}]").label(name) for i, name in enumerate(("dialect", "key", "owner"))
+    ]
+    return select(*members).subquery("batch")
+
+
+def _batch_postgresql() -> TableValuedAlias:
+    arrays = [bindparam(name, type_=ARRAY(Text)) for name in ("dialects", "keys", "owners")]
+    return func.unnest(*arrays).table_valued("dialect", "key", "owner").render_derived(name="batch")
+
+
+def batch_values(connection: Connection, batch: Iterable[tuple[str, str, str | None]]) -> Values:
+    """Return the parameters for a batch, in the order of its keys: the one in which rows are locked."""
+    ordered = sorted(batch, key=itemgetter(0, 1))
+    if connection.dialect.name == "sqlite":
+        return {"batch": msgspec.json.encode(ordered).decode()}
+    dialects, keys, owners = zip(*ordered, strict=True)
+    return {"dialects": dialects, "keys": keys, "owners": owners}
+
+
+Batch = Subquery | TableValuedAlias
+
+
+def each(batch: Batch, inner: Select[Any], *more: ColumnElement[Any], outer: bool = False) -> Select[Any]:
+    """Return the rows that `inner` finds for each row of the batch, one look-up after the other, on PostgreSQL.
+
+    `more` are columns beside those, evaluated when the row is locked. With `outer` there is a row of nulls for what is
+    not found.
+
+    It may not be flattened into a join, so it has to have a lock or a limit. PostgreSQL keeps the plan it made when the
+    table was small, and the plan for a join in a small table is to read it from end to end.
+    """
+    found = inner.lateral("found")
+    return select(*found.c, *more).select_from(batch.join(found, true(), isouter=outer))
+
+
+SQLITE, POSTGRESQL = _batch_sqlite(), _batch_postgresql()
+"""The table: a subquery of a JSON parameter, and parallel arrays. `batch_values` makes the parameters for either."""

@@ -1,0 +1,154 @@
+"""The statement on the past: what was alive at an instant, by the log of changes.
+
+For each service the log is asked for four events: the last one up to the instant and the last that began or ended
+a life, and the first ones after it. A lapse is written down when a gateway notices; its detail says when the lease
+really ended. Where the beginning has been pruned, what comes next tells: only what lives can lapse or leave.
+"""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Double,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from registry_gateway.core.model import EventKind
+from registry_gateway.store.statements.search import Page, Searched, Wanted, both, matching, paged
+from registry_gateway.store.tables import EventRow, RegistrationRow
+
+R = RegistrationRow
+E = EventRow
+
+_BEGINS = (EventKind.REGISTERED, EventKind.RECOVERED)
+_ENDS = (EventKind.EXPIRED, EventKind.DEREGISTERED)
+_TURNS = (*_BEGINS, *_ENDS, EventKind.PURGED)
+
+
+class Past(msgspec.Struct, frozen=True):
+    """A service that was alive. `since` is when that life began, None if the log does not reach back so far."""
+
+    dialect: str
+    key: str
+    name: str | None
+    version: str | None
+    address: str | None
+    since: float | None
+
+
+def search(
+    connection: Connection, at: float, wanted: Wanted, page: Page, now: float
+) -> tuple[list[Past], tuple[str | float, ...] | None, int]:
+    """Return a page of what was alive at `at`, the place of its last one if another follows, and the total.
+
+    `now` is the judging time of what is registered. It is before `at` in an outage, and nothing has lapsed since then.
+    """
+    was = _alive(at, min(at, now), wanted, sqlite=connection.dialect.name == "sqlite").subquery("was")
+    searched = Searched(was.c.dialect, was.c.key, was.c.name, was.c.version, was.c.address)
+    condition = both(matching(searched, wanted))
+    total = connection.execute(select(func.count()).select_from(was).where(condition)).scalar_one()
+    place: list[Any] = [*([was.c.name] if page.order == "name" else []), was.c.dialect, was.c.key]
+    rows = connection.execute(paged(select(*was.c).where(condition), place, page)).all()
+    found = [Past(*row) for row in rows[: page.limit]]
+    if len(rows) <= page.limit:
+        return found, None, total
+    last = found[-1]
+    return found, (*([last.name or ""] if page.order == "name" else []), last.dialect, last.key), total
+
+
+def _turns(at: ColumnElement[float], wanted: Wanted) -> Subquery:
+    """Return the ids of each service's four events."""
+    turning, past = E.kind.in_(_TURNS), E.at <= at
+    statement = select(
+        E.dialect,
+        E.key,
+        func.max(case((past, E.id))).label("known"),
+        func.max(case((and_(past, turning), E.id))).label("turn"),
+        func.min(case((~past, E.id))).label("first"),
+        func.min(case((and_(~past, turning), E.id))).label("next"),
+    ).where(E.dialect.in_(wanted.dialects) if wanted.dialects else E.dialect != "")
+    return statement.group_by(E.dialect, E.key).subquery("turns")
+
+
+def _alive(moment: float, judged_at: float, wanted: Wanted, *, sqlite: bool) -> CompoundSelect[Any]:
+    at, judged = literal(moment, Double), literal(judged_at, Double)
+    turns = _turns(at, wanted)
+    known, turn, first, following = (aliased(E, name=name) for name in ("known", "turn", "first", "following"))
+    lapsing = and_(R.stage == 0, R.expires_at <= judged)  # not written down yet
+    began = and_(
+        turn.kind.in_(_BEGINS),
+        or_(following.id.is_(None), following.kind != EventKind.EXPIRED, _ended(following.detail, sqlite) > at),
+        or_(following.id.is_not(None), R.key.is_(None), ~lapsing),
+    )
+    began_before_the_log = and_(
+        turn.id.is_(None),
+        following.kind.in_(_ENDS),
+        func.coalesce(_ended(following.detail, sqlite), following.at) > at,
+    )
+    logged = (
+        select(turns.c.dialect, turns.c.key, *_state(known, first, sqlite), turn.at.label("since"))
+        .outerjoin(known, known.id == turns.c.known)
+        .outerjoin(turn, turn.id == turns.c.turn)
+        .outerjoin(first, first.id == turns.c.first)
+        .outerjoin(following, following.id == turns.c.next)
+        .outerjoin(R, _of(turns))
+        .where(or_(began, began_before_the_log))
+    )
+    # What is registered and has neither begun nor ended a life for as long as the log goes back.
+    unlogged: Select[Any] = (
+        select(R.dialect, R.key, *_state(known, first, sqlite), R.registered_at)
+        .outerjoin(turns, _of(turns))
+        .outerjoin(known, known.id == turns.c.known)
+        .outerjoin(first, first.id == turns.c.first)
+        .where(turns.c.turn.is_(None), turns.c.next.is_(None))
+        .where(R.registered_at <= at, R.stage == 0, R.expires_at > judged)
+    )
+    return union_all(logged, unlogged)
+
+
+def _of(turns: Subquery) -> ColumnElement[bool]:
+    return and_(R.dialect == turns.c.dialect, R.key == turns.c.key)
+
+
+def _state(known: Any, first: Any, sqlite: bool) -> tuple[ColumnElement[Any], ...]:
+    """Return name, version and address: by the last event until then, else by what the first one after it changed,
+    else as they are now.
+    """
+    name = func.coalesce(known.name, _old(first, "old_name", sqlite), first.name, R.name, "")
+    version = func.coalesce(known.version, _old(first, "old", sqlite), first.version, R.version)
+    address = case(
+        (known.id.is_not(None), known.location),
+        (first.id.is_not(None), func.coalesce(_old(first, "old_address", sqlite), first.location)),
+        else_=R.address,
+    )
+    return name.label("name"), version.label("version"), address.label("address")
+
+
+def _ended(detail: Any, sqlite: bool) -> ColumnElement[float]:
+    """Return when a lease really ended, by the event of its lapse."""
+    if sqlite:
+        return func.json_extract(detail, "$.expires_at", type_=Double)
+    return cast(cast(detail, JSON)["expires_at"].as_string(), Double)
+
+
+def _old(event: Any, member: str, sqlite: bool) -> ColumnElement[Any]:
+    """Return what the first event after the instant says has been until then."""
+    if sqlite:
+        return func.json_extract(event.detail, f"$.{member}", type_=Text)
+    return type_coerce(cast(event.detail, JSON)[member].as_string(), Text)

@@ -1,0 +1,293 @@
+"""The statements on registrations and their documents: functions of a connection, inside a transaction.
+
+Each statement locks its rows in the order of their keys, so that gateways that share a PostgreSQL hardly ever meet
+in a deadlock; the transaction that loses one is run again. On SQLite a writing transaction holds the only write
+lock from its start.
+"""
+
+from collections.abc import Collection, Container, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from registry_gateway.core.lease import Lease
+from registry_gateway.core.model import Registration, Version
+from registry_gateway.core.transitions import Documents
+from registry_gateway.store.lanes.commit_outcome import XID
+from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values, each
+from registry_gateway.store.statements.lease_clock import moment
+from registry_gateway.store.statements.prepared import ForEach, Prepared, Row, changing, inserting, removing
+from registry_gateway.store.statements.presence import last_column, seen
+from registry_gateway.store.statements.tools import written
+from registry_gateway.store.statements.versions import lines
+from registry_gateway.store.tables import DocumentRow, RegistrationRow
+
+Found = tuple[Registration, bytes, bytes | None]
+"""A registration, its document and its capabilities."""
+
+Seen = tuple[float, float | None]
+"""The time, and when a gateway last listened; see `presence.seen`."""
+
+R = RegistrationRow
+COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
+
+
+def _of_batch(batch: Batch) -> ColumnElement[bool]:
+    return and_(R.dialect == batch.c.dialect, R.key == batch.c.key)
+
+
+def _now() -> BindParameter[Any]:
+    return bindparam("now", type_=R.expires_at.type)
+
+
+def _renewing(now: ColumnElement[float], *guards: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    # The coalesce changes nothing but hides the columns: the sweep's index must not be taken for them.
+    alive = func.coalesce(and_(R.stage == 0, R.expires_at > now), false())
+    change = update(R).values(heartbeat_at=now, expires_at=now + R.ttl)
+    return change.where(*guards, alive).returning(*COLUMNS)
+
+
+def _renewal_sqlite(batch: Batch) -> ReturningUpdate[Any]:
+    return _renewing(_now(), _of_batch(batch), _owned(batch))
+
+
+def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
+    """The rows are locked in the order of their keys, and then found by where they are.
+
+    The time is taken once, after the last of them was locked. With it comes the id of the transaction, as in `events`:
+    one that only renews records no event.
+    """
+    place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
+    locking = select(place).where(_of_batch(batch), _owned(batch)).with_for_update()
+    due = each(batch, locking).cte("due")
+    all_locked = func.count().label("locked")
+    at = select(moment().label("now"), func.pg_current_xact_id().label("xid"), all_locked).select_from(due).cte("at")
+    renewing = _renewing(at.c.now, literal_column("registrations.ctid") == due.c.place)
+    return renewing.returning(at.c.xid)
+
+
+def _owned(batch: Batch) -> ColumnElement[bool]:
+    return or_(R.owner.is_(None), R.owner == batch.c.owner)
+
+
+_RENEWAL = Prepared(_renewal_sqlite(SQLITE), postgresql=_renewal_postgresql(POSTGRESQL))
+_LOCKED = Prepared(
+    select(*COLUMNS).join(SQLITE, _of_batch(SQLITE)),  # the whole transaction is the lock
+    postgresql=each(POSTGRESQL, select(*COLUMNS).where(_of_batch(POSTGRESQL)).with_for_update(), moment(), outer=True),
+)
+
+
+# --- rows and structs
+
+
+def registration_of(row: Sequence[Any]) -> Registration:
+    """Return the registration in a row that starts with `COLUMNS`. By position: by name costs ten times that."""
+    (
+        dialect,
+        key,
+        name,
+        version,
+        address,
+        owner,
+        approved_at,
+        reported,
+        advertised,
+        registered_at,
+        updated_at,
+        version_due,
+        *lease,
+    ) = row
+    return Registration(
+        dialect=dialect,
+        key=key,
+        name=name,
+        version=version,
+        address=address,
+        owner=owner,
+        approved_at=approved_at,
+        reported=reported,
+        advertised=bool(advertised),
+        registered_at=registered_at,
+        updated_at=updated_at,
+        version_due=version_due,
+        lease=Lease(*lease[:5]),
+    )
+
+
+def _row(registration: Registration) -> Row:
+    *fields, lease = msgspec.structs.astuple(registration)
+    return (*fields, *msgspec.structs.astuple(lease), lease.expires_at)
+
+
+# --- writing
+
+
+def renew(
+    connection: Connection, batch: Collection[tuple[str, str, str | None]], now: float | None
+) -> dict[Key, Registration]:
+    """Renew the leases of `batch` (dialect, key, owner) that are alive at `now`, in one guarded statement.
+
+    `now` is None for the time of the database server, taken once all rows are locked.
+
+    Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
+    """
+    values = batch_values(connection, batch)
+    rows = _RENEWAL.run(connection, values | {"now": now})
+    if rows and connection.dialect.name == "postgresql":
+        connection.info[XID] = rows[0][-1]
+    return {(row[0], row[1]): registration_of(row) for row in rows}
+
+
+def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tuple[dict[Key, Registration], float]:
+    """Return the registrations under `keys`, locked until the transaction ends, and the time.
+
+    That is `now`, or if it is None, the database server's once all of them were locked.
+    """
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
+    rows = _LOCKED.run(connection, values | {"now": now})
+    at = rows[-1][-1] if now is None else now
+    return {(row[0], row[1]): registration_of(row) for row in rows if row[0] is not None}, at
+
+
+def count(connection: Connection, dialect: str, owner: str | None = None) -> int:
+    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect."""
+    if owner is None:
+        return connection.execute(_COUNT, {"dialect": dialect}).scalar_one()
+    return connection.execute(_COUNT_OWNED, {"dialect": dialect, "owner": owner}).scalar_one()
+
+
+def remove(connection: Connection, keys: Collection[Key]) -> None:
+    """Remove registrations, with all that hangs on them."""
+    _REMOVE.run(connection, keys)
+
+
+def save(
+    connection: Connection,
+    before: Mapping[Key, Registration],
+    after: Mapping[Key, Registration | None],
+    documents: Mapping[Key, Documents],
+    versions: Mapping[Key, Sequence[Version]],
+) -> None:
+    """Write the difference between `before` and `after`, with the documents and the version histories that changed.
+
+    New rows go in by the order of their keys, too: two transactions that insert the same keys wait for each other.
+    """
+    new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
+    changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
+    prolonged = [_prolongs(r.lease, before[r.dialect, r.key].lease) for r in changed]
+    _INSERT.run(connection, map(_row, new))
+    _PROLONG.run(connection, [_row(r)[:-2] for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
+    _REPLACE.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
+    kept = {key: d for key, d in documents.items() if after[key] is not None}
+    _save_documents(connection, kept, {key: lines(had) for key, had in versions.items()}, before)
+
+
+def _save_documents(
+    connection: Connection, documents: Mapping[Key, Documents], versions: Mapping[Key, str], before: Container[Key]
+) -> None:
+    rows: dict[ForEach, list[Row]] = {s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _SET_VERSIONS)}
+    for key, d in documents.items():
+        offers = written(d.offers or ())
+        if d.document is None:
+            rows[_ADVERTISE].append((*key, d.capabilities, offers))
+        elif key in before:
+            rows[_REPLACE_DOCUMENT].append((*key, d.document, d.capabilities, offers))
+        else:
+            rows[_INSERT_DOCUMENT].append((*key, d.document, d.capabilities, offers, versions[key]))
+    rows[_SET_VERSIONS] = [(*key, history) for key, history in versions.items() if key in before]
+    for statement, of_it in rows.items():
+        statement.run(connection, of_it)
+
+
+_INSERT, _INSERT_DOCUMENT = inserting(R), inserting(DocumentRow)
+
+
+def _prolongs(after: Lease, before: Lease) -> bool:
+    """Tell whether the time to sweep stays as it is: the index it is in is then left alone."""
+    return before.stage == after.stage == 0 and before.expires_at <= after.expires_at
+
+
+_CHANGEABLE = [c.name for c in R.__table__.c if not c.primary_key]
+_REPLACE = changing(R, *_CHANGEABLE)
+_PROLONG = changing(R, *_CHANGEABLE[:-2])  # but for the last two, stage and sweep_at
+_REMOVE = removing(R)
+_COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
+_COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
+_ADVERTISE = changing(DocumentRow, "capabilities", "offers")
+_REPLACE_DOCUMENT = changing(DocumentRow, "document", "capabilities", "offers")
+_SET_VERSIONS = changing(DocumentRow, "versions")
+
+
+# --- reading
+
+
+def find(connection: Connection, keys: Collection[Key], now: float | None) -> tuple[dict[Key, Found], Seen]:
+    """Return the registrations under `keys` with their documents, alive or not; and what `presence.seen` returns.
+
+    All of it is of one instant, and on PostgreSQL one statement.
+    """
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]) | {"now": now}
+    if connection.dialect.name == "sqlite":
+        at, present_at = seen(connection, now)
+        rows = _FIND.run(connection, values)
+    else:
+        rows = _FIND.run(connection, values)
+        present_at, at = rows[0][-2:]
+    there = (row for row in rows if row[0] is not None)
+    return {(row[0], row[1]): (registration_of(row), row[_DOCUMENT], row[_DOCUMENT + 1]) for row in there}, (
+        at,
+        present_at,
+    )
+
+
+_DOCUMENT = len(COLUMNS)
+"""The place of the document in a row; its capabilities are the next."""
+
+
+def find_next(
+    connection: Connection, dialect: str | None, alive_at: float | None, after: Key, limit: int
+) -> list[Found]:
+    """Return the next `limit` registrations of a dialect (None: of all) behind `after`, in the order of their keys.
+
+    With `alive_at`, only those whose lease runs at that time.
+    """
+    statement = _FIND_NEXT[dialect is not None, alive_at is not None]
+    place = {"after_dialect": after[0], "after_key": after[1], "limit": limit}
+    rows = statement.run(connection, {"dialect": dialect, "now": alive_at, **place})
+    return [(registration_of(row), row[-2], row[-1]) for row in rows]
+
+
+_ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
+    DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
+)
+_IN_ORDER = _ENTRIES.order_by(R.dialect, R.key).limit(bindparam("limit", type_=Integer))
+_BEHIND = tuple_(R.dialect, R.key) > tuple_(bindparam("after_dialect", type_=Text), bindparam("after_key", type_=Text))
+_ALIVE = and_(R.stage == 0, R.expires_at > _now())
+_BEHIND_IN_DIALECT = and_(R.dialect == bindparam("dialect"), R.key > bindparam("after_key"))
+_FIND_NEXT = {
+    (False, False): Prepared(_IN_ORDER.where(_BEHIND)),
+    (False, True): Prepared(_IN_ORDER.where(_BEHIND, _ALIVE)),
+    (True, False): Prepared(_IN_ORDER.where(_BEHIND_IN_DIALECT)),
+    (True, True): Prepared(_IN_ORDER.where(_BEHIND_IN_DIALECT, _ALIVE)),
+}
+_FIND = Prepared(
+    _ENTRIES.join(SQLITE, _of_batch(SQLITE)),
+    postgresql=each(POSTGRESQL, _ENTRIES.where(_of_batch(POSTGRESQL)).limit(1), last_column(), moment(), outer=True),
+)

@@ -1,0 +1,108 @@
+"""The statements of sweeps: what time has decided is written down, once, by whichever gateway gets there first.
+
+They are built once, since each gateway runs them every second, and each leaves alone the rows another is working on.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Connection, Double, Integer, Text, bindparam, delete, select, tuple_, update
+
+from registry_gateway.core.lease import REVOKED, LeasePolicy, Stage
+from registry_gateway.core.model import GATEWAY, Event, EventKind, Registration
+from registry_gateway.core.registration_events import happened, lapse
+from registry_gateway.store.statements.events import record
+from registry_gateway.store.statements.registrations import COLUMNS, registration_of
+from registry_gateway.store.tables import RegistrationRow
+
+R = RegistrationRow
+
+
+def _due(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a row is among `limit` of a dialect that fulfil `conditions` and nobody has locked."""
+    due = (
+        select(R.dialect, R.key)
+        .where(R.dialect == bindparam("of", type_=Text), *conditions)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+        .cte("due")  # run once; a plain subquery PostgreSQL may run again, and lock more than the limit
+    )
+    return tuple_(R.dialect, R.key).in_(select(due))
+
+
+_NOW = bindparam("now", type_=Double)
+_SILENT = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first is for the index, the second is what counts
+_AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
+
+_REARM = (
+    update(R)
+    .where(_due(R.stage == 0, R.sweep_at <= _NOW, R.expires_at > _NOW))
+    .values(sweep_at=R.expires_at)
+    .returning(R.stage)
+)
+_END = delete(R).where(_AT_STAGE).returning(*COLUMNS)
+_STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
+_PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
+
+
+def expire(
+    connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
+) -> tuple[list[Event], bool]:
+    """Record up to `limit` steps of silence that are due, each once; return the events, and whether there
+    may be more.
+
+    Where the policy ends a registration at its lapse, the row goes with it. The transaction has signed presence first.
+    """
+    events: list[Event] = []
+    left = limit
+    for dialect, policy in policies.items():
+        left -= rearm(connection, dialect, now, left)
+        taken = _silent(connection, dialect, policy, now, left)
+        left -= len(taken)
+        events += taken
+    record(connection, events)
+    return events, left <= 0
+
+
+def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
+    """Put off the look at up to `limit` leases that have been renewed since the last one; return how many.
+
+    So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.
+    """
+    # The rows are counted: SQLite's driver has no row count for what begins with WITH.
+    return len(connection.execute(_REARM, {"of": dialect, "limit": limit, "now": now}).all())
+
+
+def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
+    events: list[Event] = []
+    for index, stage in enumerate(policy.stages, start=1):
+        values = {"of": dialect, "limit": limit - len(events), "now": now - stage.after, "at_stage": index - 1}
+        statement = _END if policy.ends_at_lapse else _STEP
+        rows = connection.execute(statement, values if policy.ends_at_lapse else values | {"next_stage": index})
+        events += [_silence(index, stage, registration, now) for registration in map(registration_of, rows)]
+    return events
+
+
+def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
+    if index == 1:
+        return lapse(registration, now)
+    reason = f"silent for {now - registration.lease.last_seen:.1f} s"
+    return happened(EventKind(stage.event), registration, GATEWAY, now, reason)
+
+
+def purge(
+    connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
+) -> tuple[list[Event], bool]:
+    """Remove up to `limit` registrations whose retention after lapse or deregistration is over; return the events, and
+    whether there may be more. The transaction has signed presence first.
+    """
+    events: list[Event] = []
+    for dialect, policy in policies.items():
+        if policy.retention is None:
+            continue
+        ended = [REVOKED, *range(1, len(policy.stages) + 1)]
+        values = {"of": dialect, "limit": limit - len(events), "now": now - policy.retention, "ended": ended}
+        reason = f"kept for {policy.retention:g} s after it ended"
+        rows = connection.execute(_PURGE, values)
+        events += [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
+    record(connection, events)
+    return events, len(events) >= limit
