@@ -203,8 +203,7 @@ class Store:
         """See that SQLite's file is still there, and work its log into it, if there is enough in it. PostgreSQL sees
         to its own.
 
-        Nearly all of it is done beside the writer, which waits for nothing. What was written meanwhile is little, and
-        is worked in with the writer held up: only when nothing is left can it write from the beginning of the log.
+        It is done beside the writer, which waits for nothing; see `sqlite.work_in` for what is left of it.
         A commit that finds the log full would hold up all requests for as long as all of it takes.
 
         Raises:

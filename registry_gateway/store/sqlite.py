@@ -1,5 +1,6 @@
 """What is SQLite's own: how its connections are set up, its write-ahead log, and what its errors mean."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -40,8 +41,16 @@ COMMITS = 1000
 many, heartbeats of 100,000 services, which change a page each, were slowed by 27 % instead of 13.
 """
 
+PASSES = 3
+"""Attempts to work in the log beside the writer."""
+
+LARGE_LOG = 32_768
+"""Pages of 4 KiB in the log (128 MiB) from which on the writer is held up for the rest of it, if it can't be had
+otherwise. Heartbeats wait meanwhile.
+"""
+
 LOG_PATIENCE_MS = 50
-"""Milliseconds the end of that may wait for writers, and then hold them up waiting for readers."""
+"""Milliseconds that may then wait for writers, and hold them up waiting for readers."""
 
 REFUSALS = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_AUTH", "SQLITE_PERM")
 """What SQLite says of tables that are not there, and of files that are no database of it."""
@@ -79,12 +88,22 @@ def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
 
 
 def work_in(connection: Connection) -> None:
-    """Work the write-ahead log into the file: nearly all of it beside the writer, the rest with the writer held up."""
+    """Work the write-ahead log into the file, beside the writer if that is possible.
 
-    def pragma(text: str) -> None:
-        connection.exec_driver_sql(f"PRAGMA {text}").all()
+    Only when nothing is left can a writer begin the log anew. Between the commits of a small fleet there is time enough
+    for that. Where commits follow each other without a pause, something is always left, and the log grows: then the
+    writer is held up for the rest of it.
+    """
 
-    pragma("wal_checkpoint(PASSIVE)")
+    def pragma(text: str) -> Sequence[Any]:
+        return connection.exec_driver_sql(f"PRAGMA {text}").all()
+
+    for _ in range(PASSES):
+        [(_busy, pages, worked_in)] = pragma("wal_checkpoint(PASSIVE)")
+        if pages == worked_in:
+            return
+    if pages < LARGE_LOG:
+        return
     pragma(f"busy_timeout={LOG_PATIENCE_MS}")
     try:
         pragma("wal_checkpoint(FULL)")
