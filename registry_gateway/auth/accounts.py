@@ -208,7 +208,7 @@ def _happened(kind: EventKind, name: str, actor: Actor, now: float, **detail: st
         dialect="",
         key=f"account:{name}",
         actor=actor.name,
-        address=actor.address,
+        client_address=actor.client_address,
         request_id=actor.request_id,
         reason=None,
         detail=detail,

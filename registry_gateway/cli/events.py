@@ -100,6 +100,6 @@ def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool 
 def _columns(event: Event) -> list[str]:
     """Return when, what, to whom, by whom and why."""
     whom = f"{event.dialect}/{event.key}" if event.dialect else event.key or "-"
-    by = event.actor if event.address is None else f"{event.actor} ({event.address})"
+    by = event.actor if event.client_address is None else f"{event.actor} ({event.client_address})"
     why = event.reason or details(event.detail)  # a reason words what the details hold
     return [printable(cell) for cell in (moment(event.at), event.kind.value, whom, by, why)]

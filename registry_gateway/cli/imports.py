@@ -79,7 +79,7 @@ def import_(
     dialect, importer = kind
     configuration, _ = configured(database_url)
     url = url.removesuffix(importer.path.partition("?")[0])
-    whose = Actor(f"import from {urlsplit(url).netloc.rpartition('@')[2]}", actor().address)
+    whose = Actor(f"import from {urlsplit(url).netloc.rpartition('@')[2]}", actor().client_address)
     body = asyncio.run(_fetch(url, dialect, importer, key))
     try:
         listing = importer.read(body, configuration.adapters[dialect], whose)

@@ -30,10 +30,13 @@ class EventKind(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who caused a change: a name such as `account:scaiflow`, `key:chap:1a2b3c4d`, `cli:root` or `gateway`."""
+    """Who caused a change: a name such as `account:scaiflow`, `key:chap:1a2b3c4d`, `cli:root` or `gateway`.
+
+    `client_address` is where the request came from: an IP address, or the machine's name at a command line.
+    """
 
     name: str
-    address: str | None = None
+    client_address: str | None = None
     request_id: str | None = None
 
 
@@ -90,8 +93,8 @@ class Entry(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the log of changes. `detail` holds what the kind needs (old and new version, addresses).
 
-    `name`, `version` and `location` are the service's own as they stood after it: its name, its version, and where
-    it says it can be reached (`address` is where the request came from). They are None in events of the gateway.
+    `client_address` is where the request came from. `name`, `version` and `service_address` are those of the
+    registration as it stood after the event; they are None in events of the gateway and of accounts.
     """
 
     id: int
@@ -100,13 +103,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     key: str
     actor: str
-    address: str | None
+    client_address: str | None
     request_id: str | None
     reason: str | None
     detail: dict[str, str | float | int | None]
     name: str | None = None
     version: str | None = None
-    location: str | None = None
+    service_address: str | None = None
 
 
 class Version(msgspec.Struct, frozen=True):

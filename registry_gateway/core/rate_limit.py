@@ -173,9 +173,9 @@ def caller(actor: Actor) -> str:
     if actor.name != ANONYMOUS:
         return actor.name
     try:
-        address = ipaddress.ip_address(actor.address or "")
+        address = ipaddress.ip_address(actor.client_address or "")
     except ValueError:
-        return f"{ANONYMOUS} {actor.address}"
+        return f"{ANONYMOUS} {actor.client_address}"
     if isinstance(address, ipaddress.IPv6Address):
         return f"{ANONYMOUS} {ipaddress.IPv6Network((int(address), 64), strict=False)}"
     return f"{ANONYMOUS} {address}"

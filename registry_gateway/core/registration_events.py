@@ -23,13 +23,13 @@ def happened(
         dialect=registration.dialect,
         key=registration.key,
         actor=actor.name,
-        address=actor.address,
+        client_address=actor.client_address,
         request_id=actor.request_id,
         reason=reason,
         detail=detail,
         name=registration.name,
         version=registration.version,
-        location=registration.address,
+        service_address=registration.address,
     )
 
 

@@ -43,12 +43,12 @@ def of_history(recent: Sequence[Event], now: float) -> list[Finding]:
 def _shared(events: Sequence[Event]) -> list[Finding]:
     advice = "Give each process a key of its own (slug, id, instance id), or stop the one that is left over."
     for life in _lives(events):
-        places = _back_and_forth([event.location for event in life])
+        places = _back_and_forth([event.service_address for event in life])
         if places:
             summary = f"Two processes seem to share its key: its address changes between {' and '.join(places)}"
             return [error("shared_key", summary, advice)]
     for life in _lives(events):
-        sources = _back_and_forth([event.address for event in life])
+        sources = _back_and_forth([event.client_address for event in life])
         if sources:
             summary = f"Two processes seem to share its key: it registers from {' and '.join(sources)} in turn"
             return [warning("shared_key", summary, f"{advice} If these are proxies, have the gateway trust them.")]

@@ -25,7 +25,7 @@ def _fields(event: Event) -> Mapping[str, object]:
         "dialect": event.dialect or None,
         "key": event.key,
         "actor": event.actor,
-        "address": event.address,
+        "client": event.client_address,
         "request_id": event.request_id,
         "reason": event.reason,
     }

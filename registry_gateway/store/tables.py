@@ -123,13 +123,13 @@ class EventRow(Table):
     dialect: Mapped[str]
     key: Mapped[str]
     actor: Mapped[str]
-    address: Mapped[str | None]
+    client_address: Mapped[str | None]
     request_id: Mapped[str | None]
     reason: Mapped[str | None]
     detail: Mapped[str]
     name: Mapped[str | None]
     version: Mapped[str | None]
-    location: Mapped[str | None]
+    service_address: Mapped[str | None]
 
 
 class AccountRow(Table):

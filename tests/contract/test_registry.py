@@ -242,6 +242,6 @@ async def test_the_actor_of_a_change_is_in_its_event(open_registry: OpenRegistry
     registry = open_registry(ENDS)
     await registry.register(register())
     [event] = await registry.events()
-    assert (event.actor, event.address, event.request_id) == (ACTOR.name, ACTOR.address, ACTOR.request_id)
+    assert (event.actor, event.client_address, event.request_id) == (ACTOR.name, ACTOR.client_address, ACTOR.request_id)
     assert (event.at, event.dialect, event.key) == (START, DIALECT, "svc")
     assert event.detail == {"version": "1.0", "service": "Service", "service_address": "http://svc"}

@@ -17,7 +17,7 @@ from tests.postgresql import SERVERS
 
 pytestmark = pytest.mark.anyio
 
-ACTOR = Actor("test")
+ACTOR = Actor("test", "192.0.2.7")
 POLICIES = {"plain": LeasePolicy(late_renewal="refuse", retention=None)}
 DOCUMENT = b'{"name":"\\u0000 and \xc3\xa4"}'
 
@@ -35,6 +35,7 @@ async def _fill(store: Store, clock: ManualClock) -> Registry:
                 document=DOCUMENT,
                 mode="create",
                 actor=ACTOR,
+                address=f"http://service-{n}",
             )
         )
     await registry.advertise(Advertise("plain", "service-0", b"[1, 2]", ACTOR))

@@ -153,7 +153,7 @@ async def test_a_service_is_approved_and_removed(start_gateway: GatewayFactory, 
         gone = await ask(client, "services/remove", {"key": "invoices"}, 404)
         assert gone["detail"].startswith("invoices is not registered in ")
         events = (await core_of(client).registry.events(key="invoices"))[1:]
-        assert [(e.kind, e.actor, e.address, e.reason) for e in events] == [
+        assert [(e.kind, e.actor, e.client_address, e.reason) for e in events] == [
             ("approved", "account:ops", "192.0.2.7", None),
             ("deregistered", "account:ops", "192.0.2.7", "moved"),
         ]
@@ -200,7 +200,7 @@ async def test_an_account_from_creation_to_revocation(
         for path in ("accounts/rotate", "accounts/revoke"):
             await ask(client, path, {"name": "nobody"}, 404)
         events = await core_of(client).registry.events(key="account:scaiflow")
-        assert [(e.kind, e.actor, e.address) for e in events] == [
+        assert [(e.kind, e.actor, e.client_address) for e in events] == [
             (kind, "account:ops", "192.0.2.7") for kind in ("account_created", "account_rotated", "account_revoked")
         ]
 

@@ -87,7 +87,7 @@ def test_as_json(sqlite_url: str, tmp_path: Path) -> None:
     shown = json.loads("".join(lines(output(sqlite_url, "services", "show", EVIL, "--json"))))
     assert shown["document"] == {"a": EVIL, EVIL: 1}
     [event] = lines(output(sqlite_url, "events", "--json"))
-    assert json.loads(event)["address"] == f"from{EVIL}"
+    assert json.loads(event)["client_address"] == f"from{EVIL}"
     exported = lines(output(sqlite_url, "export", "--events"))
     assert [json.loads(line)["key"] for line in exported] == [EVIL, EVIL]
     assert json.loads(exported[0])["document"] == {"a": EVIL, EVIL: 1}

@@ -64,6 +64,7 @@ async def fill(store: Store, clock: ManualClock) -> Registry:
                 document=b'{"n":"\xff\x00"}',
                 mode="replace",
                 actor=ACTOR,
+                address=f"http://{key}",
                 owner="alice",
                 approved=key != "alive",
             )
@@ -160,6 +161,24 @@ async def test_a_registry_survives_going_back_to_any_revision_that_has_one(store
         assert {entry.document for entry in restored} == {b'{"n":"\xff\x00"}'}
         assert await registry.versions("test", "alive") == versions, older
         assert isinstance(await registry.renew(Renew("test", "alive", ACTOR, owner="alice")), Renewed)
+
+
+async def test_renamed_columns_keep_what_they_hold(store: Store, clock: ManualClock) -> None:
+    registry = await fill(store, clock)
+    logged = await registry.events()
+    assert ("192.0.2.1", "http://alive") in {(e.client_address, e.service_address) for e in logged}
+    expected = [(e.client_address, e.service_address) for e in logged]
+
+    await migrate.downgrade(store, "0006")
+    old = await store.read(lambda c: c.execute(text("SELECT address, location FROM events ORDER BY id")).all())
+    assert [tuple(row) for row in old] == expected
+    indexes = await store.read(lambda c: {index["name"] for index in inspect(c).get_indexes("events")})
+    assert indexes == {"ix_events_at", "ix_events_dialect_key_id"}
+
+    await migrate.upgrade(store)
+    assert await registry.events() == logged
+    assert await migrate.problem(store) is None
+    await migrate.check(store)
 
 
 async def test_the_tables_are_what_the_program_expects(store: Store) -> None:

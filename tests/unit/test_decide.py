@@ -249,7 +249,7 @@ def test_a_new_registration_is_all_its_command_says() -> None:
 def test_an_event_says_who_did_what_when_and_from_where() -> None:
     [event] = decided(held(), DEREGISTER, REFUSE).events
     assert (event.at, event.dialect, event.key, event.reason) == (NOW, "test", "svc", "moving")
-    assert (event.actor, event.address, event.request_id) == ("account:alice", "192.0.2.1", "req_1")
+    assert (event.actor, event.client_address, event.request_id) == ("account:alice", "192.0.2.1", "req_1")
 
 
 def test_a_lapse_is_told_by_the_gateway_with_its_times() -> None:

@@ -104,7 +104,7 @@ def test_headers_and_query_are_read_by_name() -> None:
 def test_the_actor_has_the_address_and_id_of_the_request() -> None:
     asked = call()
     actor = asked.actor("key:chap")
-    assert (actor.name, actor.address, actor.request_id) == ("key:chap", "192.0.2.7", asked.request_id)
+    assert (actor.name, actor.client_address, actor.request_id) == ("key:chap", "192.0.2.7", asked.request_id)
 
 
 def test_the_id_of_a_request_stays_and_is_nobody_elses() -> None:

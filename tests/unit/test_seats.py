@@ -73,13 +73,13 @@ def test_equal_filters_are_looked_at_once_for_each_event(monkeypatch: pytest.Mon
         dialect="chap",
         key="x1",
         actor="anonymous",
-        address=None,
+        client_address=None,
         request_id=None,
         reason=None,
         detail={},
         name="n",
         version="1",
-        location=None,
+        service_address=None,
     )
     happened = Changes(0, [event], {})
     different = [Wanted(text=f"x{number}") for number in range(FILTERS)]

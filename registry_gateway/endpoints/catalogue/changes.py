@@ -92,7 +92,7 @@ class _Seen:
     def __init__(self, run: Sequence[Event], service: Service | None) -> None:
         self.names: set[Any] = {e.name for e in run} | _old(run, "old_name")
         self.versions: set[Any] = {e.version for e in run} | _old(run, "old")
-        self.addresses: set[Any] = {e.location for e in run} | _old(run, "old_address")
+        self.addresses: set[Any] = {e.service_address for e in run} | _old(run, "old_address")
         self.unknown = any(e.name is None for e in run)  # from before events had them
         if service is not None:
             self.names.add(service.name)

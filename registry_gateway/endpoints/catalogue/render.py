@@ -114,7 +114,7 @@ def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> Se
         key=last.key,
         name=last.name,
         version=last.version,
-        address=last.location,
+        address=last.service_address,
         status=Status.GONE,
         health=Health.GONE,
         ended=None if ended is None else _ending(ended),

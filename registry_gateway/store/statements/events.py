@@ -15,8 +15,8 @@ from registry_gateway.store.tables import EventRow, PresenceRow
 
 
 def _row(event: Event) -> Row:
-    _id, at, kind, *middle, detail, name, version, location = msgspec.structs.astuple(event)
-    return (at, kind.value, *middle, msgspec.json.encode(detail).decode(), name, version, location)
+    _id, at, kind, *middle, detail, name, version, service_address = msgspec.structs.astuple(event)
+    return (at, kind.value, *middle, msgspec.json.encode(detail).decode(), name, version, service_address)
 
 
 def event_of(row: Any) -> Event:
@@ -28,13 +28,13 @@ def event_of(row: Any) -> Event:
         dialect=row.dialect,
         key=row.key,
         actor=row.actor,
-        address=row.address,
+        client_address=row.client_address,
         request_id=row.request_id,
         reason=row.reason,
         detail=msgspec.json.decode(row.detail),
         name=row.name,
         version=row.version,
-        location=row.location,
+        service_address=row.service_address,
     )
 
 

@@ -133,8 +133,8 @@ def _state(known: Any, first: Any, sqlite: bool) -> tuple[ColumnElement[Any], ..
     name = func.coalesce(known.name, _old(first, "old_name", sqlite), first.name, R.name, "")
     version = func.coalesce(known.version, _old(first, "old", sqlite), first.version, R.version)
     address = case(
-        (known.id.is_not(None), known.location),
-        (first.id.is_not(None), func.coalesce(_old(first, "old_address", sqlite), first.location)),
+        (known.id.is_not(None), known.service_address),
+        (first.id.is_not(None), func.coalesce(_old(first, "old_address", sqlite), first.service_address)),
         else_=R.address,
     )
     return name.label("name"), version.label("version"), address.label("address")

@@ -196,7 +196,7 @@ def _resumed(now: float, reason: str, detail: dict[str, str | float | int | None
         dialect="",
         key="",
         actor=GATEWAY.name,
-        address=None,
+        client_address=None,
         request_id=None,
         reason=reason,
         detail=detail | ({"clock_step": stepped} if stepped else {}),

@@ -172,7 +172,7 @@ function showLife() {
 }
 
 function happening(event) {
-  const who = [event.actor, event.address].filter(Boolean).join(" from ");
+  const who = [event.actor, event.client_address].filter(Boolean).join(" from ");
   return make(
     "li",
     { className: `was-${event.kind}` },
