@@ -78,7 +78,7 @@ def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
         retention=core.retention,
         keeps_deregistered=True,
         most=own.max_instances,
-        most_offers=own.max_tools,
+        most_tools=own.max_tools,
     )
 
 

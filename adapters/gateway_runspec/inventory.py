@@ -2,7 +2,7 @@
 
 from math import inf
 
-from gateway_runspec import offered, translate
+from gateway_runspec import hosted_tools, translate
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Entry, EventKind
 from registry_gateway.http.pacing import paced
@@ -32,7 +32,7 @@ class Inventory:
         self._registry = registry
         self._dialect = dialect
         self._live_only = live_only
-        self._parts: dict[str, offered.Part] | None = None
+        self._parts: dict[str, hosted_tools.Part] | None = None
         self._rendered: Rendered | None = None
         self._event = 0
         self._until = -inf
@@ -44,7 +44,7 @@ class Inventory:
             await self._read(moment)
         if self._rendered is None:
             parts = self._parts or {}
-            self._rendered = await render(offered.tools(parts.values()))
+            self._rendered = await render(hosted_tools.tools(parts.values()))
             if sum(len(part.tools) for part in parts.values()) > LARGE:
                 self._parts = None
                 await _free(parts)
@@ -74,7 +74,7 @@ class Inventory:
         self._event = changes[-1].id
         return True
 
-    async def _look_up(self, key: str, parts: dict[str, offered.Part]) -> None:
+    async def _look_up(self, key: str, parts: dict[str, hosted_tools.Part]) -> None:
         self._rendered = None
         entry = await self._registry.find(self._dialect, key)
         if entry is None or (self._live_only and not entry.alive):
@@ -84,11 +84,11 @@ class Inventory:
             self._until = min(self._until, translate.stands_until([entry], self._live_only))
 
 
-async def _part(entry: Entry) -> offered.Part:
-    return offered.part(entry, [tool async for tool in paced(offered.hosted(entry))])
+async def _part(entry: Entry) -> hosted_tools.Part:
+    return hosted_tools.part(entry, [tool async for tool in paced(hosted_tools.hosted(entry))])
 
 
-async def _free(parts: dict[str, offered.Part]) -> None:
+async def _free(parts: dict[str, hosted_tools.Part]) -> None:
     """Give their memory back, which takes its time too."""
     async for key in paced(tuple(parts)):
         del parts[key]

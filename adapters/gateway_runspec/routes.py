@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import json
 from starlette.routing import Route
 
-from gateway_runspec import export, offered, translate
+from gateway_runspec import export, hosted_tools, translate
 from gateway_runspec.faults import BadKey, NoSuchTool
 from gateway_runspec.inventory import Inventory
 from gateway_runspec.wire import Host
@@ -121,10 +121,10 @@ class Runspec:
         """GET /tools/{name}: 200 or 404."""
         name, entries = call.param("name"), await self._entries.submit(self._live_only(call))
         newest = paced(translate.newest_first(entries))
-        found = [added async for entry in newest for added in offered.having(entry, name)]
+        found = [added async for entry in newest for added in hosted_tools.having(entry, name)]
         if not found:
             raise NoSuchTool
-        return call.answer(Rendered(offered.tool(name, found)))
+        return call.answer(Rendered(hosted_tools.tool(name, found)))
 
     async def hosts(self, call: Call) -> Answer:
         """GET /hosts: each host and name once."""

@@ -178,7 +178,7 @@ def _spliced(entry: Entry) -> bytes:
         entry.document[:-1],
         b"true" if entry.alive else b"false",
         _encode(entry.registration.lease.last_seen),
-        entry.capabilities or b"[]",
+        entry.tools_document or b"[]",
     )
 
 
@@ -200,7 +200,7 @@ def newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
 def host(entry: Entry) -> Host:
     """Return an instance as a host."""
     registration = entry.registration
-    count = (entry.capabilities or b"").count(b"\n") // LINES
+    count = (entry.tools_document or b"").count(b"\n") // LINES
     return Host(registration.address or "", registration.name, registration.key, registration.version, count)
 
 

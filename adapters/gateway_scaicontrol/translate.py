@@ -52,11 +52,11 @@ def register(
         document=msgspec.json.encode(_as_sent.decode(body)),
         mode=mode,
         actor=actor,
-        offers=_offers(request.capabilities),
+        tools=_tools(request.capabilities),
     )
 
 
-def _offers(capabilities: Collection) -> tuple[str, ...]:
+def _tools(capabilities: Collection) -> tuple[str, ...]:
     """Return the names of capabilities: the texts of a list, the `name` of its objects, or an object's members."""
     named = [c.get("name") if isinstance(c, dict) else c for c in capabilities or ()]
     return tuple(name for name in named if isinstance(name, str))

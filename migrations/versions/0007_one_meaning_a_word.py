@@ -14,12 +14,14 @@ depends_on = None
 RENAMED = (
     ("events", "address", "client_address"),
     ("events", "location", "service_address"),
+    ("documents", "offers", "tools"),
+    ("documents", "capabilities", "tools_document"),
 )
 """Table, old name, new name."""
 
 
 def upgrade() -> None:
-    """Rename columns: `address` is that of a service, and only of a registration."""
+    """Rename columns: `address` is that of a service, and only of a registration; tools are called so."""
     for table, old, new in RENAMED:
         op.alter_column(table, old, new_column_name=new)
 

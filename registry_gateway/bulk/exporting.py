@@ -21,8 +21,9 @@ _encode = msgspec.json.Encoder().encode
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a registration. Times are seconds since the epoch, spans are seconds.
 
-    `status` is as it was when the line was made. `document` and `capabilities` are what the dialect stores: JSON as
-    it is, other text as a string; `capabilities` is null where none were posted apart.
+    `status` is as it was when the line was made. `tools` are the names of its tools. `document` and `tools_document`
+    are what the dialect stores: JSON as it is, other text as a string; `tools_document` is null where no tools were
+    posted apart.
     """
 
     type: Literal["registration"] = "registration"
@@ -38,8 +39,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     registered_at: float
     updated_at: float
     lease: LeaseView
+    tools: list[str]
     document: msgspec.Raw
-    capabilities: msgspec.Raw | None
+    tools_document: msgspec.Raw | None
 
 
 async def lines(store: Store, queries: Queries, *, dialect: str | None, events: bool) -> AsyncGenerator[bytes]:
@@ -50,15 +52,15 @@ async def lines(store: Store, queries: Queries, *, dialect: str | None, events: 
     """
     async with snapshot.snapshot(store) as connection:
         now = await snapshot.read(connection, queries.time)
-        async for found in snapshot.registrations(connection, dialect):
-            yield _encode(_line(found, queries.policies, now))
+        async for found, tools in snapshot.registrations(connection, dialect):
+            yield _encode(_line(found, tools, queries.policies, now))
         if events:
             async for event in snapshot.events(connection, dialect):
                 yield _encode(_event(event))
 
 
-def _line(found: Found, policies: Policies, now: float) -> Registration:
-    registration, document, capabilities = found
+def _line(found: Found, tools: list[str], policies: Policies, now: float) -> Registration:
+    registration, document, tools_document = found
     return Registration(
         dialect=registration.dialect,
         key=registration.key,
@@ -72,8 +74,9 @@ def _line(found: Found, policies: Policies, now: float) -> Registration:
         registered_at=registration.registered_at,
         updated_at=registration.updated_at,
         lease=lease_view(registration.lease, now),
+        tools=tools,
         document=spliced(document),
-        capabilities=None if capabilities is None else spliced(capabilities),
+        tools_document=None if tools_document is None else spliced(tools_document),
     )
 
 

@@ -31,7 +31,7 @@ class NotAListing(Exception):
 
 
 class Foreign(NamedTuple):
-    """A service of another registry as commands: to register it, and to post its capabilities if it has some."""
+    """A service of another registry as commands: to register it, and to post its tools if it has some."""
 
     register: Register
     advertise: Advertise | None = None

@@ -1,5 +1,7 @@
 """Everything the registry knows of one service, gone or not: what `services show` answers with."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from registry_gateway.adapter import Core
@@ -16,6 +18,9 @@ from registry_gateway.doctor.finding import Finding
 EVENTS = 20
 """How many of the last events are shown."""
 
+TOOLS = 20
+"""How many tools are named to people."""
+
 
 class Dossier(msgspec.Struct, kw_only=True):
     """A service with its history; without a registration, the history of one that is gone."""
@@ -29,8 +34,9 @@ class Dossier(msgspec.Struct, kw_only=True):
     versions: list[Version] = []
     subscriptions: list[Subscription] = []
     findings: list[Finding] = []
+    tools: list[str] = []
     document: msgspec.Raw | None = None
-    capabilities: msgspec.Raw | None = None
+    tools_document: msgspec.Raw | None = None
     events: list[Event] = []
 
 
@@ -71,8 +77,9 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
         registration=found,
         versions=list(await core.registry.versions(found.dialect, key)),
         subscriptions=list(await core.registry.subscriptions(found.dialect, key)),
+        tools=list(await core.registry.tools(found.dialect, key)),
         document=msgspec.Raw(entry.document),
-        capabilities=None if entry.capabilities is None else msgspec.Raw(entry.capabilities),
+        tools_document=None if entry.tools_document is None else msgspec.Raw(entry.tools_document),
         findings=diagnose(None if found.lease.stage == REVOKED else found, recent, now),
         events=list(recent[-EVENTS:]),
     )
@@ -94,7 +101,7 @@ def print_dossier(dossier: Dossier) -> None:
     if dossier.subscriptions:
         _heading("Subscriptions")
         print_subscriptions(dossier.subscriptions)
-    for heading, raw in (("Document", dossier.document), ("Capabilities", dossier.capabilities)):
+    for heading, raw in (("Document", dossier.document), ("Tools document", dossier.tools_document)):
         if raw is not None:
             _heading(heading)
             for line in indented(bytes(raw)).split("\n"):
@@ -114,6 +121,11 @@ def _heading(text: str) -> None:
     say(text)
 
 
+def _tools(names: Sequence[str]) -> str:
+    more = f", and {len(names) - TOOLS} more" if len(names) > TOOLS else ""
+    return ", ".join(names[:TOOLS]) + more or "-"
+
+
 def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]]:
     lease, now = registration.lease, dossier.now
     if lease.alive(now):
@@ -127,6 +139,7 @@ def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]
         ("Name", registration.name),
         ("Version", registration.version),
         ("Address", registration.address or "-"),
+        ("Tools", _tools(dossier.tools)),
         ("Account", registration.owner or "-"),
         ("Status", str(dossier.status)),
         ("Health", f"{dossier.health}{reported}"),

@@ -11,7 +11,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     """Put a service into the registry and grant it a lease of `ttl` seconds.
 
     `mode` is what to expect: `create` refuses a live one, `update` needs one, `replace` takes both.
-    `approved` approves it at once; an approval once given is kept. `offers` are the names of the capabilities it
+    `approved` approves it at once; an approval once given is kept. `tools` are the names of the tools it
     can be found by; each registration replaces them.
     """
 
@@ -26,7 +26,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     owner: str | None = None
     approved: bool = True
-    offers: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 class Renew(msgspec.Struct, frozen=True):
@@ -41,16 +41,16 @@ class Renew(msgspec.Struct, frozen=True):
 
 
 class Advertise(msgspec.Struct, frozen=True):
-    """Replace the capabilities (for instance a tool list) of a registration with these bytes.
+    """Replace the tools of a registration, posted apart from its document, with these bytes.
 
-    `offers` are their names: what the registration can be found by.
+    `tools` are their names: what the registration can be found by.
     """
 
     dialect: str
     key: str
-    capabilities: bytes
+    tools_document: bytes
     actor: Actor
-    offers: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 class Deregister(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
         stages: The steps of silence in ascending order of `after`; the first is the lapse itself.
         most_owned: Most registrations an account may own, the silent ones included; None if there is no limit.
         most: Most registrations there may be, those that are kept after their end included; None if there is no limit.
-        most_offers: Most offers (tools) that these may have together; None if there is no limit.
+        most_tools: Most tools that these may have together; None if there is no limit.
     """
 
     late_renewal: Literal["refuse", "revive"]
@@ -57,7 +57,7 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[Stage, ...] = (EXPIRED,)
     most_owned: int | None = None
     most: int | None = None
-    most_offers: int | None = None
+    most_tools: int | None = None
 
     @property
     def ends_at_lapse(self) -> bool:

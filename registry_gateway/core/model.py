@@ -57,7 +57,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         owner: The account that registered it, in dialects with accounts.
         approved_at: When it was approved, None while it waits for an administrator.
         reported: What it last said of its own health, if the dialect lets it say so.
-        advertised: Whether it ever posted its capabilities (an empty list counts).
+        advertised: Whether it has posted its tools since it registered (an empty list counts).
         version_due: When the change to `version` may be recorded; None if it is recorded.
     """
 
@@ -77,11 +77,15 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A registration with its documents (the bytes its dialect answers with) and its health when it was read."""
+    """A registration with its documents and its health when it was read.
+
+    `document` and `tools_document` are the bytes its dialect answers with: what it registered, and the tools it posted
+    apart from that, if it did.
+    """
 
     registration: Registration
     document: bytes
-    capabilities: bytes | None
+    tools_document: bytes | None
     health: Health
 
     @property

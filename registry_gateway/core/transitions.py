@@ -40,14 +40,14 @@ VERSION_INTERVAL = 10.0
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """Documents to write; None leaves the one that is there. A new `document` empties the capabilities.
+    """Documents to write; None leaves the one that is there. A new `document` removes the tools document.
 
-    `offers` are the names of all that is offered from then on; None leaves them.
+    `tools` are the names of all its tools from then on; None leaves them.
     """
 
     document: bytes | None = None
-    capabilities: bytes | None = None
-    offers: tuple[str, ...] | None = None
+    tools_document: bytes | None = None
+    tools: tuple[str, ...] | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +132,7 @@ def register(
         recorded=None if old == after.version else Version(after.version, now),
         anew=anew,
         outcome=Registered(after, created),
-        documents=Documents(command.document, offers=command.offers),
+        documents=Documents(command.document, tools=command.tools),
         events=events,
     )
 
@@ -182,14 +182,14 @@ def renew(
 
 
 def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
-    """Replace the capabilities. Not a sign of life by itself."""
+    """Replace the tools. Not a sign of life by itself."""
     held = standing(before, policy, now, command.key)
     after = replace(held, advertised=True, updated_at=now)
     return Decision(
         after=after,
         outcome=Done(after),
-        documents=Documents(capabilities=command.capabilities, offers=command.offers),
-        events=[happened(EventKind.UPDATED, after, command.actor, now, "capabilities posted")],
+        documents=Documents(tools_document=command.tools_document, tools=command.tools),
+        events=[happened(EventKind.UPDATED, after, command.actor, now, "tools posted")],
     )
 
 

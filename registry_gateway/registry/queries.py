@@ -110,8 +110,8 @@ class Queries:
         return lease_clock.given(connection, self._clock)
 
     def _judged(self, row: Found, now: float) -> Entry | None:
-        registration, document, capabilities = row
+        registration, document, tools_document = row
         policy = self.policies.of(registration.dialect)
         if policy.ends_at_lapse and not registration.lease.alive(now):
             return None
-        return Entry(registration, document, capabilities, registration.lease.health(policy, now))
+        return Entry(registration, document, tools_document, registration.lease.health(policy, now))

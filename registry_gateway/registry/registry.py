@@ -33,7 +33,7 @@ from registry_gateway.registry.group_commit import Batching, Shared
 from registry_gateway.registry.outages import Continuity
 from registry_gateway.registry.queries import Listing, Moment, Queries
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import events, lease_clock, sweeps
+from registry_gateway.store.statements import events, lease_clock, sweeps, tools
 from registry_gateway.store.statements import subscriptions as subscription_rows
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.versions import history
@@ -112,7 +112,7 @@ class Registry:
         return cast("Renewal", await self._writer.submit(command))
 
     async def advertise(self, command: Advertise) -> Done:
-        """Replace the capabilities of a registration.
+        """Replace the tools of a registration.
 
         Raises:
             NotRegistered: There is none.
@@ -167,6 +167,10 @@ class Registry:
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
         """Return the versions a registration has had, oldest first."""
         return await self._store.read(lambda c: history(c, dialect, key))
+
+    async def tools(self, dialect: str, key: str) -> Sequence[str]:
+        """Return the names of the tools of a registration, in the order they came."""
+        return (await self._store.read(lambda c: tools.of(c, [(dialect, key)]))).get((dialect, key), ())
 
     async def events(
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000

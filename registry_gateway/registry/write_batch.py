@@ -84,7 +84,7 @@ def _decide_each(
             history, subscribers = versions.get(key, ()), active.get(key, 0)
             decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
             if decision.documents is not None:
-                shelf.take(key, decision.documents.offers)
+                shelf.take(key, decision.documents.tools)
             if after.get(key) is None and decision.after is not None:
                 room.take(decision.after)
         except RegistryError as error:
@@ -166,9 +166,9 @@ class _Room:
 
 
 class _Shelf:
-    """How many more offers the registrations of a dialect may have together, where the policy sets a limit.
+    """How many more tools the registrations of a dialect may have together, where the policy sets a limit.
 
-    Counted when something is to be offered. As with `_Room`, gateways that count at once may let in a few too many.
+    Counted when a command brings tools. As with `_Room`, gateways that count at once may let in a few too many.
     """
 
     def __init__(
@@ -177,29 +177,29 @@ class _Shelf:
         self._most: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._held: dict[tuple[str, str], int] = {}
-        for dialect in {c.dialect for c in commands if isinstance(c, Register | Advertise) and c.offers}:
-            most = policies[dialect].most_offers
+        for dialect in {c.dialect for c in commands if isinstance(c, Register | Advertise) and c.tools}:
+            most = policies[dialect].most_tools
             if most is not None:
                 self._most[dialect] = most
                 self._total[dialect] = tools.count(connection, dialect)
                 held = tools.count_each(connection, dialect, {c.key for c in commands if c.dialect == dialect})
                 self._held |= {(dialect, key): number for key, number in held.items()}
 
-    def take(self, key: tuple[str, str], offered: tuple[str, ...] | None) -> None:
-        """Replace the offers of a registration; None leaves them.
+    def take(self, key: tuple[str, str], names: tuple[str, ...] | None) -> None:
+        """Replace the tools of a registration; None leaves them.
 
         Raises:
             TooMany: With these there would be more than there may be.
         """
         dialect = key[0]
-        if offered is None or dialect not in self._most:
+        if names is None or dialect not in self._most:
             return
-        more = len(offered) - self._held.get(key, 0)
+        more = len(names) - self._held.get(key, 0)
         if more > 0 and self._total[dialect] + more > self._most[dialect]:
             total = self._total[dialect] + more
             raise TooMany(f"There would be {total} tools in all with these, and there may be {self._most[dialect]}")
         self._total[dialect] += more
-        self._held[key] = len(offered)
+        self._held[key] = len(names)
 
 
 _FULL = "There are as many services registered as there may be; one must be deregistered first"
@@ -209,4 +209,4 @@ _ACCOUNT_FULL = "The account has as many services registered as it may have; der
 def _merged(earlier: Documents | None, later: Documents) -> Documents:
     if earlier is None or later.document is not None:
         return later
-    return msgspec.structs.replace(earlier, capabilities=later.capabilities, offers=later.offers)
+    return msgspec.structs.replace(earlier, tools_document=later.tools_document, tools=later.tools)

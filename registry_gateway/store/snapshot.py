@@ -14,6 +14,7 @@ from registry_gateway.store.driver_errors import translated
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements.events import event_of
 from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of
+from registry_gateway.store.statements.tools import names
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 
 T = TypeVar("T")
@@ -54,18 +55,19 @@ async def read(connection: AsyncConnection, work: Callable[[Connection], T]) -> 
         raise translated(error) from error
 
 
-async def registrations(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[Found]:
-    """Yield the registrations of a dialect (None: of all), those that have ended and are kept included, by key.
+async def registrations(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[tuple[Found, list[str]]]:
+    """Yield the registrations of a dialect (None: of all), each with the names of its tools, by key. Those that have
+    ended and are kept are included.
 
     Raises:
         StoreUnavailable: The database has gone.
     """
     of_it = and_(D.dialect == R.dialect, D.key == R.key)
-    statement = select(*COLUMNS, D.document, D.capabilities).join(D, of_it).order_by(R.dialect, R.key)
+    statement = select(*COLUMNS, D.document, D.tools_document, D.tools).join(D, of_it).order_by(R.dialect, R.key)
     if dialect is not None:
         statement = statement.where(R.dialect == dialect)
     async for row in _rows(connection, statement):
-        yield registration_of(row), row[-2], row[-1]
+        yield (registration_of(row), row[-3], row[-2]), names(row[-1])
 
 
 async def events(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[Event]:

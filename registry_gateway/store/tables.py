@@ -76,9 +76,9 @@ def _belongs_to_registration() -> ForeignKeyConstraint:
 class DocumentRow(Table):
     """What a registration is answered with: bytes as the adapter rendered them, read whole and never searched.
 
-    `offers` are the names of its tools and capabilities, one on each line, for searches. `versions` are the last ones
-    it has had, one on each line. Columns and not tables: each table and index that a registration writes to makes it
-    slower.
+    `tools_document` has the tools that were posted apart from the document, `tools` the names of all its tools, one on
+    each line, for searches. `versions` are the last ones it has had, one on each line. Columns and not tables: each
+    table and index that a registration writes to makes it slower.
     """
 
     __tablename__ = "documents"
@@ -87,8 +87,8 @@ class DocumentRow(Table):
     dialect: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     document: Mapped[bytes]
-    capabilities: Mapped[bytes | None]
-    offers: Mapped[str | None]
+    tools_document: Mapped[bytes | None]
+    tools: Mapped[str | None]
     versions: Mapped[str] = mapped_column(server_default="")
 
 

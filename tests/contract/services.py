@@ -67,9 +67,9 @@ def deregister(key: str = "svc", **changes: Any) -> Deregister:
     return msgspec.structs.replace(Deregister(dialect=DIALECT, key=key, actor=ACTOR, reason="moving"), **changes)
 
 
-def advertise(key: str = "svc", capabilities: bytes = b"[]") -> Advertise:
-    """A list of capabilities."""
-    return Advertise(DIALECT, key, capabilities, ACTOR)
+def advertise(key: str = "svc", tools_document: bytes = b"[]") -> Advertise:
+    """A list of tools."""
+    return Advertise(DIALECT, key, tools_document, ACTOR)
 
 
 def approve(key: str = "svc") -> Approve:

@@ -35,11 +35,11 @@ async def test_one_commit_does_mixed_commands_on_one_key_in_their_order(open_reg
         registry.register(register("other")),  # the commit that the next ones wait for
         registry.register(register(mode="create")),
         registry.renew(renew()),
-        registry.advertise(advertise(capabilities=b"[1]")),
+        registry.advertise(advertise(tools_document=b"[1]")),
         registry.deregister(deregister()),
         registry.renew(renew()),
         registry.register(register(mode="create", document=b"second")),
-        registry.advertise(advertise(capabilities=b"[2]")),
+        registry.advertise(advertise(tools_document=b"[2]")),
     )
     told: list[object] = list(outcomes)
     assert [type(outcome) for outcome in told] == [
@@ -55,7 +55,7 @@ async def test_one_commit_does_mixed_commands_on_one_key_in_their_order(open_reg
     assert all(outcome.created for outcome in told if isinstance(outcome, Registered))
     assert all(outcome.registration.advertised for outcome in told if isinstance(outcome, Done))
     entry = await found(registry)
-    assert (entry.document, entry.capabilities) == (b"second", b"[2]")
+    assert (entry.document, entry.tools_document) == (b"second", b"[2]")
     assert await history(registry, "svc") == ["registered", "updated", "deregistered", "registered", "updated"]
 
 

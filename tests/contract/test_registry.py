@@ -38,7 +38,7 @@ async def test_what_is_registered_is_found_as_it_was(open_registry: OpenRegistry
     assert (entry.registration.name, entry.registration.address) == ("Größe 服务", None)
     assert (entry.registration.owner, entry.registration.approved_at) == ("alice", None)
     assert entry.registration.lease.expires_at == START + TTL
-    assert (entry.document, entry.capabilities, entry.health, entry.alive) == (
+    assert (entry.document, entry.tools_document, entry.health, entry.alive) == (
         b'{"id":1}',
         None,
         Health.HEALTHY,
@@ -50,10 +50,10 @@ async def test_documents_come_back_byte_for_byte(open_registry: OpenRegistry) ->
     registry = open_registry(ENDS)
     for document in (b"", ODD_BYTES, b"x" * 3_000_000):
         await registry.register(register(document=document))
-        await registry.advertise(advertise(capabilities=document))
+        await registry.advertise(advertise(tools_document=document))
         entry = await found(registry)
-        assert (entry.document, entry.capabilities) == (document, document)
-        assert [(e.document, e.capabilities) for e in await registry.list()] == [(document, document)]
+        assert (entry.document, entry.tools_document) == (document, document)
+        assert [(e.document, e.tools_document) for e in await registry.list()] == [(document, document)]
 
 
 async def test_a_key_is_any_text(open_registry: OpenRegistry) -> None:
@@ -104,13 +104,13 @@ async def test_registering_again_replaces_document_and_capabilities(
 ) -> None:
     registry = open_registry(ENDS)
     await registry.register(register())
-    await registry.advertise(advertise(capabilities=b"[1]"))
+    await registry.advertise(advertise(tools_document=b"[1]"))
     assert (await found(registry)).registration.advertised
     clock.advance(10)
     outcome = await registry.register(register(document=b"new"))
     assert not outcome.created
     entry = await found(registry)
-    assert (entry.document, entry.capabilities, entry.registration.advertised) == (b"new", None, False)
+    assert (entry.document, entry.tools_document, entry.registration.advertised) == (b"new", None, False)
     assert entry.registration.registered_at == START
     assert entry.registration.lease.expires_at == START + 10 + TTL
 

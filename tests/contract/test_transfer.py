@@ -38,7 +38,7 @@ async def _fill(store: Store, clock: ManualClock) -> Registry:
                 address=f"http://service-{n}",
             )
         )
-    await registry.advertise(Advertise("plain", "service-0", b"[1, 2]", ACTOR))
+    await registry.advertise(Advertise("plain", "service-0", b"[1, 2]", ACTOR, ("rotate", "restart")))
     await registry.subscribe("plain", "service-1", "somebody", ACTOR)
     await registry.resume()
     return registry
@@ -60,6 +60,9 @@ async def test_a_registry_moves_to_postgresql_and_back(
         assert await moved.events() == await source.events()
         assert await moved.versions("plain", "service-2") == await source.versions("plain", "service-2")
         assert await moved.subscriptions() == await source.subscriptions()
+        assert await moved.tools("plain", "service-0") == ["rotate", "restart"]
+    logged = await source.events()
+    assert (logged[0].client_address, logged[0].service_address) == ("192.0.2.7", "http://service-0")
     for store in (first, second, third):
         await store.close()
 

@@ -260,7 +260,7 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.get_by_role("heading", name="portal")).to_be_visible()
     expect(page).to_have_title("portal · registry-gateway")
     expect(page.locator("#document pre")).to_contain_text('"instance_id": "web/01"')
-    expect(page.locator("#capabilities pre")).to_contain_text('"name": "restart"')
+    expect(page.locator("#tools-document pre")).to_contain_text('"name": "restart"')
     expect(page.locator("#versions tbody td:first-child")).to_have_text(["1.1", "1.0"])
     expect(page.locator("#facts")).to_contain_text("10m 0s, ends in 9m 5")
     expect(page.locator("#facts")).not_to_contain_text("Approved")

@@ -56,7 +56,7 @@ async def test_all_there_is_on_a_service(start_gateway: GatewayFactory, database
                 "capabilities": ["flows"],
                 "extra": [1, {"a": None}],
             },
-            "capabilities": None,
+            "tools_document": None,
             "findings": [],
         }
 

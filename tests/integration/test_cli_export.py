@@ -51,14 +51,16 @@ async def test_a_line_has_all_there_is(start_gateway: GatewayFactory, database_u
             "last_seen": at,
             "expires_at": at + 30,
         },
+        "tools": [],
         "document": {
             "id": "my-model",
             "url": chap_service.URL,
             "info": {**chap_service.PLAIN, "later": {"a": [1, "ü"]}, "version": "1.0.0"},
         },
-        "capabilities": None,
+        "tools_document": None,
     }
-    assert (runspec["key"], runspec["status"], runspec["capabilities"]) == ("a1", "gone", agent["tools"])
+    assert (runspec["key"], runspec["status"], runspec["tools_document"]) == ("a1", "gone", agent["tools"])
+    assert runspec["tools"] == ["rotate"]
 
 
 def test_events_follow_the_registrations(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

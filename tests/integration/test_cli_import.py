@@ -194,6 +194,6 @@ def test_bad_entries_cost_no_other(database_url: str, source: Source) -> None:
     assert found["services"][2]["reason"] == "version: Expected `str`, got `int`"
     shown = json.loads(output(database_url, "services", "show", "good", "--json"))
     assert shown["document"] == {"instance_id": "good", "name": "n", "version": "1", "host": "h", "x": {"y": 1}}
-    assert shown["capabilities"] is None
+    assert shown["tools_document"] is None
     assert [(e["kind"], e["actor"]) for e in shown["events"]] == [("registered", f"import from {source.url[7:]}")]
     assert [path for path, _ in source.asked] == ["/instances?active=true"]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import delete
 
-from gateway_runspec import inventory, offered
+from gateway_runspec import hosted_tools, inventory
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow, RegistrationRow
 from tests.conftest import GatewayFactory, ManualClock, core_of
@@ -314,8 +314,8 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
                 await core_of(other).registry.resume()
             for live_only in (True, False):
                 entries = await registry.list("runspec", alive=live_only)
-                parts = [offered.part(entry, list(offered.hosted(entry))) for entry in entries]
-                expected = b"".join(offered.tools(parts))
+                parts = [hosted_tools.part(entry, list(hosted_tools.hosted(entry))) for entry in entries]
+                expected = b"".join(hosted_tools.tools(parts))
                 answer = await client.get("/tools", params={"active": str(live_only)})
                 assert answer.content == expected, (step, live_only)
 

@@ -172,11 +172,16 @@ async def test_renamed_columns_keep_what_they_hold(store: Store, clock: ManualCl
     await migrate.downgrade(store, "0006")
     old = await store.read(lambda c: c.execute(text("SELECT address, location FROM events ORDER BY id")).all())
     assert [tuple(row) for row in old] == expected
+    of_alive = text("SELECT offers, capabilities FROM documents WHERE key = 'alive'")
+    assert tuple(await store.read(lambda c: c.execute(of_alive).one())) == ("\nrotate\n", b"[1,2]")
     indexes = await store.read(lambda c: {index["name"] for index in inspect(c).get_indexes("events")})
     assert indexes == {"ix_events_at", "ix_events_dialect_key_id"}
 
     await migrate.upgrade(store)
     assert await registry.events() == logged
+    assert await registry.tools("test", "alive") == ["rotate"]
+    [entry] = [entry for entry in await registry.list() if entry.registration.key == "alive"]
+    assert entry.tools_document == b"[1,2]"
     assert await migrate.problem(store) is None
     await migrate.check(store)
 

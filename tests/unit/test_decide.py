@@ -243,7 +243,7 @@ def test_a_new_registration_is_all_its_command_says() -> None:
     )
     assert decision.outcome == Registered(decision.after, created=True)
     assert decision.documents is not None
-    assert (decision.documents.document, decision.documents.capabilities) == (b'{"a":1}', None)
+    assert (decision.documents.document, decision.documents.tools_document) == (b'{"a":1}', None)
 
 
 def test_an_event_says_who_did_what_when_and_from_where() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway_runspec import offered, translate
+from gateway_runspec import hosted_tools, translate
 from registry_gateway.core.lease import Health, grant
 from registry_gateway.core.model import Actor, Entry, Registration
 
@@ -42,10 +42,10 @@ tool_lists = st.lists(
 def stored(tools: list[dict[str, Any]], *, indent: int | None = None, ascii_only: bool = True) -> bytes:
     """A tool list as it is stored."""
     body = json.dumps({"tools": tools}, indent=indent, ensure_ascii=ascii_only).encode()
-    return translate.advertise("key", body, ACTOR).capabilities
+    return translate.advertise("key", body, ACTOR).tools_document
 
 
-def entry(key: str, capabilities: bytes | None, *, granted_at: float = 0.0, host: str = "h") -> Entry:
+def entry(key: str, tools_document: bytes | None, *, granted_at: float = 0.0, host: str = "h") -> Entry:
     """An entry as the registry returns one."""
     registration = Registration(
         dialect="runspec",
@@ -56,12 +56,12 @@ def entry(key: str, capabilities: bytes | None, *, granted_at: float = 0.0, host
         owner=None,
         approved_at=None,
         reported=None,
-        advertised=capabilities is not None,
+        advertised=tools_document is not None,
         registered_at=0.0,
         updated_at=0.0,
         lease=grant(90.0, granted_at),
     )
-    return Entry(registration, b'{"instance_id":"%s"}' % key.encode(), capabilities, Health.HEALTHY)
+    return Entry(registration, b'{"instance_id":"%s"}' % key.encode(), tools_document, Health.HEALTHY)
 
 
 def grouped(newest_first: list[tuple[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
@@ -83,7 +83,9 @@ def test_a_stored_list_says_what_was_posted(tools: list[dict[str, Any]], indent:
 
 def inside_out(entries: Sequence[Entry]) -> bytes:
     """The list of the tools of all `entries`."""
-    return b"".join(offered.tools([offered.part(entry, list(offered.hosted(entry))) for entry in entries]))
+    return b"".join(
+        hosted_tools.tools([hosted_tools.part(entry, list(hosted_tools.hosted(entry))) for entry in entries])
+    )
 
 
 @unhurried
@@ -98,15 +100,15 @@ def test_tools_are_turned_inside_out(agents: list[tuple[str, list[dict[str, Any]
         expected, key=lambda t: str(t["name"])
     )
     for tool in expected:
-        found = [added for entry in entries for added in offered.having(entry, tool["name"])]
-        assert json.loads(offered.tool(tool["name"], found)) == tool
+        found = [added for entry in entries for added in hosted_tools.having(entry, tool["name"])]
+        assert json.loads(hosted_tools.tool(tool["name"], found)) == tool
     assert [translate.host(entry).tool_count for entry in entries[:1]] == [len(tools) for _, tools, _ in agents[:1]]
 
 
 def test_an_agent_that_never_posted_tools_has_none() -> None:
     silent = entry("a", None)
     assert inside_out([silent]) == b"[]"
-    assert list(offered.having(silent, "x")) == []
+    assert list(hosted_tools.having(silent, "x")) == []
     assert json.loads(translate.instance(silent))["tools"] == []
     assert translate.host(silent).tool_count == 0
 
@@ -121,13 +123,13 @@ def test_an_instance_is_answered_on_one_line() -> None:
 
 def test_numbers_come_back_as_they_were_written() -> None:
     body = b'{"tools":[{"name":"a","x-big":123456789012345678901234567890,"x-float":1.50,"x-exp":1E+2}]}'
-    rendered = translate.advertise("key", body, ACTOR).capabilities
+    rendered = translate.advertise("key", body, ACTOR).tools_document
     assert b'"x-big":123456789012345678901234567890,"x-float":1.50,"x-exp":1E+2' in rendered
 
 
 def test_a_member_given_twice_counts_once() -> None:
     body = b'{"tools":[{"name":"a","name":"b","x-command":"1","x-command":"2"}]}'
-    assert json.loads(translate.advertise("key", body, ACTOR).capabilities) == [{"name": "b", "x-command": "2"}]
+    assert json.loads(translate.advertise("key", body, ACTOR).tools_document) == [{"name": "b", "x-command": "2"}]
 
 
 def _nested(depth: int) -> bytes:

@@ -31,7 +31,7 @@ def message(kind: str, data: object, number: int | None = None) -> bytes:
 class Changes:
     """Events that follow each other in the log, `after` the id that was asked for up to the id `last`.
 
-    `weight` is what they take in memory, in some hundred bytes: mostly the names of what services offer.
+    `weight` is what they take in memory, in some hundred bytes: mostly the names of tools.
     The gateway's own events (accounts, its absence) are left out: they are about no service.
     """
 
@@ -135,7 +135,7 @@ class _Filters:
     def concern(self, change: _Change) -> bool:
         """Tell whether a watcher is to know of a change: its service matched before it, matches after it, or does now.
 
-        Each filter is looked at by itself, so that nothing leaves a view unnoticed. What a service offers, and its
+        Each filter is looked at by itself, so that nothing leaves a view unnoticed. The tools of a service, and its
         status, the log does not know: by these no event is held back.
         """
         wanted, seen = self._wanted, change.seen
@@ -156,7 +156,7 @@ class _Filters:
         return (
             service is not None
             and (not wanted.statuses or service.status in wanted.statuses)
-            and (wanted.offer is None or wanted.offer in (service.tools or ()))
+            and (wanted.tool is None or wanted.tool in (service.tools or ()))
             and (wanted.name is None or wanted.name == service.name)
             and (wanted.version is None or wanted.version == service.version)
             and self._at_host(service.address)

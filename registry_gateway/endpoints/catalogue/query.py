@@ -72,7 +72,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[Word | None, Meta(description="Of exactly this name.")] = None
     version: Annotated[Word | None, Meta(description="Of exactly this version.")] = None
     host: Annotated[Word | None, Meta(description="At an address of this host, whatever its scheme and port.")] = None
-    tool: Annotated[Word | None, Meta(description="Offering a tool or capability of exactly this name.")] = None
+    tool: Annotated[Word | None, Meta(description="With a tool of exactly this name.")] = None
     q: Annotated[
         Text | None,
         Meta(description="With this in the key, the name or the address; upper and lower case are alike."),
@@ -86,7 +86,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
             name=self.name,
             version=self.version,
             host=self.host,
-            offer=self.tool,
+            tool=self.tool,
             text=self.q or None,
         )
 

@@ -21,6 +21,7 @@ from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue as present
 from registry_gateway.store.statements import events, past
+from registry_gateway.store.statements import tools as tool_names
 from registry_gateway.store.statements.search import Page, Wanted
 
 HOUR = 3_600.0
@@ -95,8 +96,8 @@ class Reader:
     def _listed(
         self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True
     ) -> list[Service]:
-        offered = present.offered(connection, [(r.dialect, r.key) for r in found] if tools else [])
-        return [render.service(r, offered.get((r.dialect, r.key), ()), self._policies, now) for r in found]
+        names = tool_names.of(connection, [(r.dialect, r.key) for r in found] if tools else [])
+        return [render.service(r, names.get((r.dialect, r.key), ()), self._policies, now) for r in found]
 
     async def _past(self, query: Services, at: float) -> ServiceList:
         kind, order = f"at:{query.sort}", query.sort.removeprefix("-")

@@ -70,7 +70,7 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetai
     """Return all there is on a service; None if there never was one, as far as is known."""
     if known.found is None:
         return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
-    registration, document, capabilities = known.found
+    registration, document, tools_document = known.found
     lease, stands = registration.lease, status(registration, policy, now)
     return ServiceDetail(
         dialect=registration.dialect,
@@ -87,12 +87,12 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetai
         approved_at=registration.approved_at,
         lease=lease_view(lease, now),
         ended=_ended(registration, known.ended, now),
-        tools=list(known.offers),
+        tools=list(known.tools),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
         findings=diagnose(None if stands is Status.GONE else registration, known.recent, now),
         document=spliced(document),
-        capabilities=_NULL if capabilities is None else spliced(capabilities),
+        tools_document=_NULL if tools_document is None else spliced(tools_document),
     )
 
 
@@ -120,7 +120,7 @@ def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> Se
         ended=None if ended is None else _ending(ended),
         findings=findings,
         document=_NULL,
-        capabilities=_NULL,
+        tools_document=_NULL,
     )
 
 

@@ -33,7 +33,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     last_seen: Annotated[float | UnsetType, Meta(description="Its last registration or heartbeat.")] = UNSET
     expires_at: Annotated[float | UnsetType, Meta(description="The deadline of its lease.")] = UNSET
     ttl: Annotated[float | UnsetType, Meta(description="How long its lease runs without a heartbeat.")] = UNSET
-    tools: Annotated[list[str] | UnsetType, Meta(description="Names of the tools or capabilities it offers.")] = UNSET
+    tools: Annotated[list[str] | UnsetType, Meta(description="Names of its tools.")] = UNSET
     since: float | UnsetType | None = UNSET
 
 
@@ -69,7 +69,8 @@ class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
     """All there is on one service.
 
     Of one that is gone and not kept, the log of events has the last state: name, version, address, and how it
-    ended. `document` and `capabilities` are what its dialect stores: JSON as it is, other text as a string.
+    ended. `document` and `tools_document` are what its dialect stores: JSON as it is, other text as a string;
+    `tools_document` is null where no tools were posted apart.
     """
 
     dialect: str
@@ -91,7 +92,7 @@ class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: list[Subscription] = []
     findings: Annotated[list[Finding], Meta(description="What is probably wrong with it, the worst first.")] = []
     document: msgspec.Raw
-    capabilities: msgspec.Raw
+    tools_document: msgspec.Raw
 
 
 class EventList(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     found: Found | None
     versions: Sequence[Version]
     subscriptions: Sequence[Subscription]
-    offers: Sequence[str]
+    tools: Sequence[str]
     last: Event | None
     ended: Event | None
     recent: Sequence[Event]
@@ -105,9 +105,9 @@ def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnEl
         conditions.append(_registered(policies, now))
     elif wanted.statuses:
         conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
-    if wanted.offer is not None:
-        offering = select(D.dialect, D.key).where(tools.offering(wanted.offer))
-        conditions.append(tuple_(R.dialect, R.key).in_(offering))  # found by the name first, not service by service
+    if wanted.tool is not None:
+        having = select(D.dialect, D.key).where(tools.having(wanted.tool))
+        conditions.append(tuple_(R.dialect, R.key).in_(having))  # found by the name first, not service by service
     return conditions
 
 
@@ -158,20 +158,6 @@ def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Regis
     return found
 
 
-def offered(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
-    """Return what the registrations under `keys` offer, in the order they named it; those that offer nothing are
-    left out.
-    """
-    found: dict[Key, list[str]] = {}
-    by_dialect: dict[str, list[str]] = {}
-    for dialect, key in keys:
-        by_dialect.setdefault(dialect, []).append(key)
-    for dialect, of_it in by_dialect.items():  # SQLite walks the whole table for pairs of dialect and key
-        statement = select(D.key, D.offers).where(D.dialect == dialect, D.key.in_(of_it), D.offers.is_not(None))
-        found |= {(dialect, key): tools.names(column) for key, column in connection.execute(statement)}
-    return found
-
-
 # --- one service
 
 
@@ -182,7 +168,7 @@ def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Know
         found=found,
         versions=history(connection, dialect, key),
         subscriptions=subscriptions.read(connection, dialect, key),
-        offers=offered(connection, [(dialect, key)]).get((dialect, key), []),
+        tools=tools.of(connection, [(dialect, key)]).get((dialect, key), []),
         last=_last(connection, dialect, key) if found is None else None,
         ended=_last(connection, dialect, key, EventKind.EXPIRED, EventKind.DEREGISTERED),
         recent=log.read(connection, dialect=dialect, key=key, limit=recent),

@@ -40,7 +40,7 @@ from registry_gateway.store.statements.versions import lines
 from registry_gateway.store.tables import DocumentRow, RegistrationRow
 
 Found = tuple[Registration, bytes, bytes | None]
-"""A registration, its document and its capabilities."""
+"""A registration, its document and its tools document."""
 
 Seen = tuple[float, float | None]
 """The time, and when a gateway last listened; see `presence.seen`."""
@@ -204,13 +204,13 @@ def _save_documents(
 ) -> None:
     rows: dict[ForEach, list[Row]] = {s: [] for s in (_INSERT_DOCUMENT, _REPLACE_DOCUMENT, _ADVERTISE, _SET_VERSIONS)}
     for key, d in documents.items():
-        offers = written(d.offers or ())
+        names = written(d.tools or ())
         if d.document is None:
-            rows[_ADVERTISE].append((*key, d.capabilities, offers))
+            rows[_ADVERTISE].append((*key, d.tools_document, names))
         elif key in before:
-            rows[_REPLACE_DOCUMENT].append((*key, d.document, d.capabilities, offers))
+            rows[_REPLACE_DOCUMENT].append((*key, d.document, d.tools_document, names))
         else:
-            rows[_INSERT_DOCUMENT].append((*key, d.document, d.capabilities, offers, versions[key]))
+            rows[_INSERT_DOCUMENT].append((*key, d.document, d.tools_document, names, versions[key]))
     rows[_SET_VERSIONS] = [(*key, history) for key, history in versions.items() if key in before]
     for statement, of_it in rows.items():
         statement.run(connection, of_it)
@@ -230,8 +230,8 @@ _PROLONG = changing(R, *_CHANGEABLE[:-2])  # but for the last two, stage and swe
 _REMOVE = removing(R)
 _COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
 _COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
-_ADVERTISE = changing(DocumentRow, "capabilities", "offers")
-_REPLACE_DOCUMENT = changing(DocumentRow, "document", "capabilities", "offers")
+_ADVERTISE = changing(DocumentRow, "tools_document", "tools")
+_REPLACE_DOCUMENT = changing(DocumentRow, "document", "tools_document", "tools")
 _SET_VERSIONS = changing(DocumentRow, "versions")
 
 
@@ -258,7 +258,7 @@ def find(connection: Connection, keys: Collection[Key], now: float | None) -> tu
 
 
 _DOCUMENT = len(COLUMNS)
-"""The place of the document in a row; its capabilities are the next."""
+"""The place of the document in a row; its tools document is the next."""
 
 
 def find_next(
@@ -274,7 +274,7 @@ def find_next(
     return [(registration_of(row), row[-2], row[-1]) for row in rows]
 
 
-_ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.capabilities).join(
+_ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.tools_document).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
 _IN_ORDER = _ENTRIES.order_by(R.dialect, R.key).limit(bindparam("limit", type_=Integer))

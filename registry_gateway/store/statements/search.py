@@ -20,7 +20,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         statuses: In one of these.
         name, version: Exactly that.
         host: At an address of that host, whatever the scheme, port and path.
-        offer: Offering a tool or capability of exactly that name.
+        tool: With a tool of exactly that name.
         text: With this in the key, the name or the address, in upper or lower case.
     """
 
@@ -29,7 +29,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     version: str | None = None
     host: str | None = None
-    offer: str | None = None
+    tool: str | None = None
     text: str | None = None
 
 
@@ -53,7 +53,7 @@ class Searched(NamedTuple):
 
 
 def matching(searched: Searched, wanted: Wanted) -> list[ColumnElement[bool]]:
-    """Return the conditions of `wanted` on these columns: all but status and offer."""
+    """Return the conditions of `wanted` on these columns: all but status and tool."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.dialects:
         conditions.append(searched.dialect.in_(wanted.dialects))

@@ -1,9 +1,10 @@
-"""How the names of what a registration offers are kept in one column: a line for each offer, between line breaks."""
+"""The names of the tools of a registration. They are kept in one column: one line for each, between line breaks."""
 
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
+from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.tables import DocumentRow
 
 
@@ -18,25 +19,40 @@ def names(column: str | None) -> list[str]:
     return list(dict.fromkeys(filter(None, column.split("\n")))) if column else []
 
 
-def offering(name: str) -> ColumnElement[bool]:
-    """Return the condition that a document's registration offers exactly `name`."""
-    return func.replace(DocumentRow.offers, f"\n{name}\n", "") != DocumentRow.offers
+def having(name: str) -> ColumnElement[bool]:
+    """Return the condition that a document's registration has a tool of exactly this name."""
+    return func.replace(DocumentRow.tools, f"\n{name}\n", "") != DocumentRow.tools
 
 
-_NUMBER = func.length(DocumentRow.offers) - func.length(func.replace(DocumentRow.offers, "\n", "")) - 1
+def of(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
+    """Return the names of the tools of the registrations under `keys`, in the order they came; registrations without
+    tools are left out.
+    """
+    found: dict[Key, list[str]] = {}
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    for dialect, of_it in by_dialect.items():  # SQLite walks the whole table for pairs of dialect and key
+        conditions = DocumentRow.dialect == dialect, DocumentRow.key.in_(of_it), DocumentRow.tools.is_not(None)
+        rows = connection.execute(select(DocumentRow.key, DocumentRow.tools).where(*conditions))
+        found |= {(dialect, key): names(column) for key, column in rows}
+    return found
+
+
+_NUMBER = func.length(DocumentRow.tools) - func.length(func.replace(DocumentRow.tools, "\n", "")) - 1
 _OF_DIALECT = DocumentRow.dialect == bindparam("dialect")
 _COUNT = select(func.coalesce(func.sum(_NUMBER), 0)).where(_OF_DIALECT)
 _COUNT_EACH = select(DocumentRow.key, _NUMBER.label("number")).where(
-    _OF_DIALECT, DocumentRow.key.in_(bindparam("keys", expanding=True)), DocumentRow.offers.is_not(None)
+    _OF_DIALECT, DocumentRow.key.in_(bindparam("keys", expanding=True)), DocumentRow.tools.is_not(None)
 )
 
 
 def count(connection: Connection, dialect: str) -> int:
-    """Return how many offers the registrations of a dialect have together. Reads the names of all of them."""
+    """Return how many tools the registrations of a dialect have together. Reads the names of all of them."""
     return int(connection.execute(_COUNT, {"dialect": dialect}).scalar_one())
 
 
 def count_each(connection: Connection, dialect: str, keys: Collection[str]) -> dict[str, int]:
-    """Return how many offers each of the registrations under `keys` has; those with none are left out."""
+    """Return how many tools each of the registrations under `keys` has; those with none are left out."""
     rows = connection.execute(_COUNT_EACH, {"dialect": dialect, "keys": sorted(keys)})
     return {row.key: row.number for row in rows}

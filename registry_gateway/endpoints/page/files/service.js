@@ -77,7 +77,7 @@ function show(service) {
   table("versions", (service.versions ?? []).toReversed(), (one) => [one.version, moment(one.since)]);
   table("subscriptions", service.subscriptions ?? [], (one) => [one.subscriber, one.state, moment(one.created_at)]);
   json("document", service.document);
-  json("capabilities", service.capabilities);
+  json("tools-document", service.tools_document);
   at("service").hidden = false;
   tick(now());
 }

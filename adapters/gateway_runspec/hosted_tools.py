@@ -37,7 +37,7 @@ def part(entry: Entry, tools: Sequence[HostedTool]) -> Part:
 def hosted(entry: Entry) -> Iterator[HostedTool]:
     """Yield the tools of an instance."""
     host = _host(entry)
-    lines = iter(BytesIO(entry.capabilities or b""))
+    lines = iter(BytesIO(entry.tools_document or b""))
     next(lines, b"")
     for named in lines:
         shared, _others, execution, _comma = (next(lines)[:-1] for _ in range(LINES - 1))
@@ -81,7 +81,7 @@ _RUN = 500
 
 def having(entry: Entry, name: str) -> Iterator[tuple[bytes, bytes]]:
     """Yield what an instance adds to the tool of that name: what the hosts share, and its element of `hosts`."""
-    for rest in (entry.capabilities or b"").split(b"\n%s\n" % _named(name))[1:]:
+    for rest in (entry.tools_document or b"").split(b"\n%s\n" % _named(name))[1:]:
         shared, _, execution, _ = rest.split(b"\n", 3)
         yield shared, _host(entry) + execution
 
