@@ -10,8 +10,9 @@ from registry_gateway.cli.finding_lines import print_findings
 from registry_gateway.cli.lookup import NoSuchService, lookup
 from registry_gateway.cli.output import age, indented, moment, print_table, say
 from registry_gateway.cli.subscriptions import print_subscriptions
-from registry_gateway.core.lease import REVOKED
-from registry_gateway.core.model import Entry, Event, Registration, Subscription, Version
+from registry_gateway.core.lease import Health
+from registry_gateway.core.model import Event, Registration, Subscription, Version
+from registry_gateway.core.status import Status, status
 from registry_gateway.doctor import RECENT, diagnose
 from registry_gateway.doctor.finding import Finding
 
@@ -28,8 +29,9 @@ class Dossier(msgspec.Struct, kw_only=True):
     key: str
     registered: bool
     now: float
-    status: str | None = None
-    health: str | None = None
+    status: Status = Status.GONE
+    health: Health = Health.GONE
+    approved: bool | None = None
     registration: Registration | None = None
     versions: list[Version] = []
     subscriptions: list[Subscription] = []
@@ -38,13 +40,6 @@ class Dossier(msgspec.Struct, kw_only=True):
     document: msgspec.Raw | None = None
     tools_document: msgspec.Raw | None = None
     events: list[Event] = []
-
-
-def standing(entry: Entry) -> str:
-    """Return the administrative state of a registration: pending, active or deregistered."""
-    if entry.registration.lease.stage == REVOKED:
-        return "deregistered"
-    return "pending" if entry.registration.approved_at is None else "active"
 
 
 async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
@@ -67,20 +62,22 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
         findings = diagnose(None, past, now)
         return Dossier(key=key, registered=False, now=now, findings=findings, events=list(past[-EVENTS:]))
     found = entry.registration
+    stands = status(found, core.registry.policies.of(found.dialect), now)
     recent = await core.registry.events(dialect=found.dialect, key=key, limit=RECENT)
     return Dossier(
         key=key,
         registered=True,
         now=now,
-        status=standing(entry),
-        health=entry.health.value,
+        status=stands,
+        health=entry.health,
+        approved=found.approved,
         registration=found,
         versions=list(await core.registry.versions(found.dialect, key)),
         subscriptions=list(await core.registry.subscriptions(found.dialect, key)),
         tools=list(await core.registry.tools(found.dialect, key)),
         document=msgspec.Raw(entry.document),
         tools_document=None if entry.tools_document is None else msgspec.Raw(entry.tools_document),
-        findings=diagnose(None if found.lease.stage == REVOKED else found, recent, now),
+        findings=diagnose(None if stands is Status.GONE else found, recent, now),
         events=list(recent[-EVENTS:]),
     )
 
@@ -141,8 +138,9 @@ def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]
         ("Address", registration.address or "-"),
         ("Tools", _tools(dossier.tools)),
         ("Account", registration.owner or "-"),
-        ("Status", str(dossier.status)),
-        ("Health", f"{dossier.health}{reported}"),
+        ("Status", dossier.status.value),
+        ("Health", f"{dossier.health.value}{reported}"),
+        ("Approved", moment(registration.approved_at) if registration.approved_at is not None else "no"),
         ("Lease", f"{lease.ttl:g} s, {ends} ({moment(lease.expires_at)})"),
         ("Last seen", f"{age(now - lease.last_seen)} ago ({moment(lease.last_seen)})"),
         ("Registered", moment(registration.registered_at)),

@@ -6,11 +6,13 @@ import msgspec
 from registry_gateway.adapter import Core
 from registry_gateway.cli.lookup import lookup
 from registry_gateway.cli.output import age, print_json, print_table, say
-from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier, standing
+from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
 from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import StillSubscribed
+from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import Entry, Registration
+from registry_gateway.core.status import status
 from registry_gateway.registry.queries import Listing
 
 which_dialect = dialect_option("The dialect of the service, where two have one of that key.")
@@ -35,27 +37,31 @@ Examples:
 @json_option
 @database_url_option
 def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | None) -> None:
-    """List the services, with their state, their health now, and how long ago each was last heard of."""
+    """List the services, with their status, their health, whether they are approved, and their last heartbeat.
 
-    async def work(core: Core) -> Listing:
-        return await core.registry.listing(dialect, alive=alive)
+    The status (pending, up, degraded, down, gone) is the same for all dialects; the health is the dialect's own word.
+    """
 
-    found, now = run(database_url, work, reading=True)
+    async def work(core: Core) -> tuple[Listing, Policies]:
+        return await core.registry.listing(dialect, alive=alive), core.registry.policies
+
+    (found, now), policies = run(database_url, work, reading=True)
     if as_json:
-        print_json([_summary(entry) for entry in found])
+        print_json([_summary(entry, policies, now) for entry in found])
     elif not found:
         say("No service is registered. (registry-gateway events shows what has happened.)")
     else:
         print_table(
-            ("KEY", "DIALECT", "NAME", "VERSION", "STATUS", "HEALTH", "LAST SEEN", "ADDRESS"),
+            ("KEY", "DIALECT", "NAME", "VERSION", "STATUS", "HEALTH", "APPROVED", "LAST SEEN", "ADDRESS"),
             [
                 (
                     entry.registration.key,
                     entry.registration.dialect,
                     entry.registration.name,
                     entry.registration.version,
-                    standing(entry),
+                    _status(entry, policies, now),
                     entry.health.value,
+                    "yes" if entry.registration.approved else "no",
                     f"{age(now - entry.registration.lease.last_seen)} ago",
                     entry.registration.address or "-",
                 )
@@ -64,11 +70,16 @@ def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | N
         )
 
 
-def _summary(entry: Entry) -> dict[str, object]:
+def _status(entry: Entry, policies: Policies, now: float) -> str:
+    return status(entry.registration, policies.of(entry.registration.dialect), now).value
+
+
+def _summary(entry: Entry, policies: Policies, now: float) -> dict[str, object]:
     return {
         **msgspec.structs.asdict(entry.registration),
-        "status": standing(entry),
+        "status": _status(entry, policies, now),
         "health": entry.health,
+        "approved": entry.registration.approved,
         "last_seen": entry.registration.lease.last_seen,
     }
 

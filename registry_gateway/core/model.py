@@ -75,6 +75,11 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     version_due: float | None = None
     lease: Lease
 
+    @property
+    def approved(self) -> bool:
+        """Whether it was approved, by an administrator or as it registered."""
+        return self.approved_at is not None
+
 
 class Entry(msgspec.Struct, frozen=True):
     """A registration with its documents and its health when it was read.

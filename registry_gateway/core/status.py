@@ -17,9 +17,10 @@ UNWELL = frozenset({"degraded", "unhealthy"})
 class Status(StrEnum):
     """How a service is, as far as the registry can tell.
 
-    PENDING: it waits for an administrator's approval, silent or not. UP: it was heard of in time and has no
-    complaint. DEGRADED: it says of itself that it is unwell, or it is silent, and its dialect's policy does not
-    call that down yet. DOWN: it is silent and taken for dead. GONE: it is registered no longer.
+    PENDING: it waits for an administrator's approval, whether its lease runs or not. UP: its lease runs, and it reports
+    no problem. DEGRADED: its lease runs and it reports `degraded` or `unhealthy`; or its lease has expired, and its
+    dialect's policy does not call that down yet. DOWN: its lease has expired, and it counts as dead. GONE: it is not
+    registered any more.
     """
 
     PENDING = "pending"
@@ -40,7 +41,7 @@ def status(registration: Registration | None, policy: LeasePolicy, now: float) -
     alive = registration.lease.alive(now)
     if policy.ends_at_lapse and not alive:
         return Status.GONE
-    if registration.approved_at is None:
+    if not registration.approved:
         return Status.PENDING
     if alive:
         return Status.DEGRADED if registration.reported in UNWELL else Status.UP

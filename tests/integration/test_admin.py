@@ -146,10 +146,11 @@ async def test_a_service_is_approved_and_removed(start_gateway: GatewayFactory, 
         await administrator(client)
         await service(client, "invoices")
         approved = await ask(client, "services/approve", {"key": "invoices"}, 200)
-        assert (approved["dialect"], approved["key"], approved["status"]) == ("scaicontrol", "invoices", "active")
+        assert (approved["dialect"], approved["key"], approved["status"]) == ("scaicontrol", "invoices", "up")
+        assert approved["approved"] is True
         assert approved["approved_at"] is not None
         removed = await ask(client, "services/remove", {"key": "invoices", "reason": "moved"}, 200)
-        assert removed["status"] == "deregistered"
+        assert removed["status"] == "gone"
         gone = await ask(client, "services/remove", {"key": "invoices"}, 404)
         assert gone["detail"].startswith("invoices is not registered in ")
         events = (await core_of(client).registry.events(key="invoices"))[1:]

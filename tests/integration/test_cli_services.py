@@ -13,7 +13,7 @@ from tests.integration.command_line import complaint, output, register
 def test_a_service_from_registration_to_removal(database_url: str) -> None:
     register(database_url, "chap", "my-model")
     listed = output(database_url, "services", "list")
-    assert re.search(r"^my-model +chap +My-Model +1 +active +healthy +\ds ago +http://192.0.2.7:8000$", listed, re.M)
+    assert re.search(r"^my-model +chap +My-Model +1 +up +healthy +yes +\ds ago +http://192.0.2.7:8000$", listed, re.M)
 
     shown = output(database_url, "services", "show", "my-model")
     assert re.search(r"^Lease +3600 s, ends in (59m|1h)", shown, re.M)
@@ -43,6 +43,7 @@ def test_show_says_what_became_of_a_service_that_is_gone(sqlite_url: str) -> Non
     assert re.search(r"deregistered +chap/my-model +cli:\S+ \(\S+\) +moved away$", shown, re.M)
     dossier = json.loads(output(sqlite_url, "services", "show", "my-model", "--json"))
     assert dossier["registered"] is False
+    assert (dossier["status"], dossier["health"], dossier["approved"]) == ("gone", "gone", None)
     assert [event["reason"] for event in dossier["events"]] == [None, "moved away"]
     assert "no events of it" in complaint(sqlite_url, "services", "show", "never-there")
 
@@ -53,7 +54,7 @@ def test_show_as_json_has_it_all(database_url: str) -> None:
     output(database_url, "subscriptions", "add", "invoices", "tenant-42")
     dossier = json.loads(output(database_url, "services", "show", "invoices", "--json"))
     assert dossier["registered"] is True
-    assert (dossier["status"], dossier["health"]) == ("pending", "healthy")
+    assert (dossier["status"], dossier["health"], dossier["approved"]) == ("pending", "healthy", False)
     assert dossier["document"] == {"hello": "world"}
     assert dossier["registration"]["lease"]["ttl"] == 3600
     assert [v["version"] for v in dossier["versions"]] == ["1", "2"]
@@ -64,10 +65,16 @@ def test_show_as_json_has_it_all(database_url: str) -> None:
 
 def test_approval(sqlite_url: str) -> None:
     register(sqlite_url, "scaicontrol", "invoices", approved=False)
-    assert " pending " in output(sqlite_url, "services", "list")
+    assert re.search(" pending +healthy +no ", output(sqlite_url, "services", "list"))
+    assert re.search(r"^Approved +no$", output(sqlite_url, "services", "show", "invoices"), re.M)
     assert "is approved" in output(sqlite_url, "services", "approve", "invoices")
     (listed,) = json.loads(output(sqlite_url, "services", "list", "--json"))
-    assert (listed["key"], listed["status"], listed["health"]) == ("invoices", "active", "healthy")
+    assert (listed["key"], listed["status"], listed["health"], listed["approved"]) == (
+        "invoices",
+        "up",
+        "healthy",
+        True,
+    )
     assert json.loads(output(sqlite_url, "services", "approve", "invoices", "--json"))["approved_at"]
     assert "cli:" in output(sqlite_url, "events", "--service", "invoices").splitlines()[-1]
 

@@ -140,3 +140,65 @@ async def test_in_an_outage_every_reader_calls_the_same_services_alive(
                 assert await numbers(client) == (3, 3)
         await listen(registry, clock, runspec_agent.TTL + 1)
         assert await numbers(client) == (1, 1), "and what is dead is dead when somebody listens: one waits for approval"
+
+
+async def statuses_by_reader(client: httpx.AsyncClient, url: str) -> dict[str, dict[str, str]]:
+    """Return the status of each service as each reader has it. The administrator's answer approves what is pending."""
+
+    async def printed(*arguments: str) -> bytes:
+        result = await anyio.to_thread.run_sync(lambda: command(url, *arguments))
+        assert result.exit_code == 0, result.output
+        return result.stdout_bytes
+
+    names = {"pending", "up", "degraded", "down", "gone"}
+    listed = (await client.get("/catalog/v1/services", params={"status": ",".join(names)})).json()["services"]
+    keys = [(service["dialect"], service["key"]) for service in listed]
+    rows = msgspec.json.decode(await printed("services", "list", "--json"))
+    lines = (await printed("export")).splitlines()
+    table = (await printed("services", "list")).decode().splitlines()[1:]
+    return {
+        "catalogue": {service["key"]: service["status"] for service in listed},
+        "catalogue, one": {key: (await catalogue_reader.shown(client, d, key))["status"] for d, key in keys},
+        "services list --json": {row["key"]: row["status"] for row in rows},
+        "services list": {row.split()[0]: next(word for word in row.split() if word in names) for row in table},
+        "services show": {
+            key: msgspec.json.decode(await printed("services", "show", key, "--json"))["status"] for _, key in keys
+        },
+        "export": {line["key"]: line["status"] for line in map(msgspec.json.decode, lines)},
+    }
+
+
+async def test_a_service_has_one_status_for_every_reader(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SystemClock", lambda: clock)  # for the commands
+    settings = {"REGISTRY_GATEWAY_SCAICONTROL_INTERNAL_SERVICES": "silent,late,alive,unwell"}
+    async with start_gateway(database_url, settings) as client:
+        registry = core_of(client).registry
+        await registry.start()
+        account = await scaicontrol_account.service(client)
+        await runspec_agent.register(client)  # 90 s
+        for slug in ("silent", "late", "alive", "unwell", "waiting"):
+            await account.register(slug, heartbeat_interval_seconds=30)
+        await listen(registry, clock, 600)
+        await account.heartbeat("late")
+        await listen(registry, clock, 120)
+        await account.heartbeat("alive")
+        await account.heartbeat("unwell", status="unhealthy")
+        expected = {
+            "a1": "down",
+            "silent": "down",  # for 12 minutes
+            "late": "degraded",
+            "alive": "up",
+            "unwell": "degraded",
+            "waiting": "pending",
+        }
+        for reader, found in (await statuses_by_reader(client, database_url)).items():
+            assert found == expected, reader
+
+        token = (await core_of(client).accounts.create("ops", ["admin:registry"], [])).token
+        for slug, stands in {"silent": "down", "late": "degraded", "alive": "up", "waiting": "down"}.items():
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = await client.post("/admin/v1/services/approve", json={"key": slug}, headers=headers)
+            service = answer.json()["data"]
+            assert (service["status"], service["approved"]) == (stands, True)

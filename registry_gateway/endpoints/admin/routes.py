@@ -16,6 +16,7 @@ from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN, Issued
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import NotRegistered
 from registry_gateway.core.model import Account, Actor, Registration
+from registry_gateway.core.status import Status, status
 from registry_gateway.endpoints.admin import wire
 from registry_gateway.http.body import decode
 from registry_gateway.http.exchange import Answer, Call, json_answer
@@ -62,8 +63,9 @@ class Admin:
         """POST services/approve: 200; approving twice changes nothing."""
         actor = await self._authorize(call)
         found = await self._find(decode(await call.body(), _service))
-        done = await self._registry.approve(Approve(found.dialect, found.key, actor))
-        return _answer(200, _service_view(done.registration, "active"))
+        now = (await self._registry.moment()).now  # before the change: a 503 says that nothing was changed
+        approved = (await self._registry.approve(Approve(found.dialect, found.key, actor))).registration
+        return _answer(200, _service_view(approved, status(approved, self._registry.policies.of(found.dialect), now)))
 
     async def remove(self, call: Call) -> Answer:
         """POST services/remove: 200, or 409 while somebody depends on it."""
@@ -72,7 +74,7 @@ class Admin:
         found = await self._find(body)
         command = Deregister(dialect=found.dialect, key=found.key, actor=actor, reason=body.reason, forced=True)
         done = await self._registry.deregister(command)
-        return _answer(200, _service_view(done.registration, "deregistered"))
+        return _answer(200, _service_view(done.registration, Status.GONE))
 
     # --- accounts
 
@@ -148,14 +150,13 @@ class Admin:
         return (await lookup(self._registry, asked.key, dialects)).registration
 
 
-def _answer(status: int, data: Any) -> Answer:
-    return json_answer(status, wire.Data(data), SECRET)
+def _answer(code: int, data: Any) -> Answer:
+    return json_answer(code, wire.Data(data), SECRET)
 
 
-def _service_view(registration: Registration, status: str) -> wire.ServiceView:
-    r = registration
+def _service_view(r: Registration, stands: Status) -> wire.ServiceView:
     return wire.ServiceView(
-        r.dialect, r.key, r.name, r.version, r.address, r.owner, status, r.registered_at, r.approved_at
+        r.dialect, r.key, r.name, r.version, r.address, r.owner, stands, r.approved, r.registered_at, r.approved_at
     )
 
 

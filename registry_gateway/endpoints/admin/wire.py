@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.core.model import Token
+from registry_gateway.core.status import Status
 from registry_gateway.http.decode_errors import Text
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Cancellation(_Strict, frozen=True, kw_only=True):
 
 
 class ServiceView(msgspec.Struct, frozen=True):
-    """A service as it stands after a change (or stood before its removal)."""
+    """A service after a change. One that was removed has the status `gone` and is as it stood before that."""
 
     dialect: str
     key: str
@@ -81,7 +82,8 @@ class ServiceView(msgspec.Struct, frozen=True):
     version: str
     address: str | None
     owner: str | None
-    status: str
+    status: Status
+    approved: bool
     registered_at: float
     approved_at: float | None
 
