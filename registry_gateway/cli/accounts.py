@@ -7,7 +7,8 @@ import click
 from registry_gateway.adapter import Core
 from registry_gateway.auth.accounts import SUPER_ADMIN, Issued
 from registry_gateway.cli.output import age, moment, print_json, print_table, say, span, span_or_zero
-from registry_gateway.cli.session import actor, database_url_option, json_option, run
+from registry_gateway.cli.parameters import database_url_option, json_option
+from registry_gateway.cli.session import actor, run
 from registry_gateway.core.model import Account, Token
 from registry_gateway.observability.masking import masked
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from registry_gateway.cli.database_level import require_file, upgrade_command
 from registry_gateway.cli.output import moment, say
-from registry_gateway.cli.session import configured, database_url_option, require_file, upgrade_command
+from registry_gateway.cli.parameters import database_url_option
+from registry_gateway.cli.session import configured
 from registry_gateway.store import backup as copies
 from registry_gateway.store import migrate
-from registry_gateway.store.engine import Store
+from registry_gateway.store.database_url import async_url
 from registry_gateway.store.sqlite_file import SqliteFile
 
 FILE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)
@@ -39,19 +41,19 @@ def backup(file: Path, database_url: str | None) -> None:
     A gateway may run meanwhile, and waits for nothing. FILE can be read by its owner alone, since it holds hashes of
     tokens. It is there when all of it is; a file of that name is never overwritten.
     """
-    store = _store(database_url)
-    if store.file is None:
+    database = _file_of(database_url)
+    if database is None:
         raise NotForPostgresql("backup", "pg_dump --format=custom --file=FILE DATABASE")
-    require_file(store, upgrade_command(database_url))
+    require_file(database, upgrade_command(database_url))
     if file.exists():
         raise click.ClickException(f"{file} is there already; choose another name, or remove it first")
     try:
-        with copies.copied(store.file, file.parent) as copy:
-            revision, _ = copies.examine(copy, store.file.path)
+        with copies.copied(database, file.parent) as copy:
+            revision, _ = copies.examine(copy, database.path)
             copies.name_it(copy, file)
     except OSError as error:
         raise click.ClickException(f"can't write {file}: {error.strerror or error}") from None
-    say(f"{store.file.path} is backed up in {file} ({file.stat().st_size:,} bytes, migration {revision}).")
+    say(f"{database.path} is backed up in {file} ({file.stat().st_size:,} bytes, migration {revision}).")
 
 
 @click.command(
@@ -74,10 +76,9 @@ def restore(file: Path, database_url: str | None) -> None:
     Everything is as it was at the backup: tokens that were revoked since are valid again, and services that left since
     are listed until their lease ends.
     """
-    store = _store(database_url)
-    if store.file is None:
+    target, source = _file_of(database_url), SqliteFile(str(file))
+    if target is None:
         raise NotForPostgresql("restore", "pg_restore --clean --if-exists --dbname=DATABASE FILE")
-    target, source = store.file, SqliteFile(str(file))
     if source.missing():
         raise click.ClickException(f"there is no file {file}")
     if target.path.exists() and file.samefile(target.path):
@@ -100,6 +101,6 @@ def restore(file: Path, database_url: str | None) -> None:
     say("Tokens that were revoked since the backup are valid again: see registry-gateway accounts list.")
 
 
-def _store(database_url: str | None) -> Store:
+def _file_of(database_url: str | None) -> SqliteFile | None:
     configuration, _ = configured(database_url)
-    return Store(configuration.gateway.database_url)
+    return SqliteFile.of_url(async_url(configuration.gateway.database_url))

@@ -6,7 +6,8 @@ import click
 
 from registry_gateway import settings
 from registry_gateway.cli.output import print_json, print_table, setting
-from registry_gateway.cli.session import configured, database_url_option
+from registry_gateway.cli.parameters import database_url_option
+from registry_gateway.cli.session import configured
 
 
 @click.command(

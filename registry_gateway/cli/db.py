@@ -1,44 +1,24 @@
 """`registry-gateway db`: the migrations of the database."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 import click
 
 from registry_gateway.cli.backup import backup, restore
-from registry_gateway.cli.output import say
-from registry_gateway.cli.session import (
-    configured,
-    database_url_option,
+from registry_gateway.cli.database_level import (
     require_file,
     require_known,
     require_level,
     require_rights,
     upgrade_command,
 )
+from registry_gateway.cli.output import say
+from registry_gateway.cli.parameters import database_url_option
+from registry_gateway.cli.session import Session, configured, opened, run_at_any_level
 from registry_gateway.store import copy, migrate
-from registry_gateway.store.engine import Store
-
-T = TypeVar("T")
 
 
 @click.group(commands=[backup, restore])
 def db() -> None:
     """Bring the database up to date, see whether it is, back it up, restore it."""
-
-
-def _on_store(database_url: str | None, work: Callable[[Store], Awaitable[T]], *, reading: bool = False) -> T:
-    configuration, _ = configured(database_url)
-
-    async def on_store() -> T:
-        store = Store(configuration.gateway.database_url, reading=reading)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(on_store())
 
 
 @db.command(
@@ -57,12 +37,12 @@ def upgrade(revision: str, database_url: str | None) -> None:
     start together may all do this; they wait for each other.
     """
 
-    async def work(store: Store) -> str | None:
-        await require_known(store)
-        await migrate.upgrade(store, revision)
-        return await migrate.current(store)
+    async def work(session: Session) -> str | None:
+        await require_known(session.store)
+        await migrate.upgrade(session.store, revision)
+        return await migrate.current(session.store)
 
-    say(f"The database is at migration {_on_store(database_url, work)}.")
+    say(f"The database is at migration {run_at_any_level(database_url, work)}.")
 
 
 @db.command(
@@ -79,13 +59,13 @@ Stop the gateways first, and have a backup: what a migration added is lost.
 def downgrade(revision: str, database_url: str | None) -> None:
     """Take the database back to REVISION."""
 
-    async def work(store: Store) -> str | None:
-        require_file(store, upgrade_command(database_url))
-        await require_known(store)
-        await migrate.downgrade(store, revision)
-        return await migrate.current(store)
+    async def work(session: Session) -> str | None:
+        require_file(session.store.file, upgrade_command(database_url))
+        await require_known(session.store)
+        await migrate.downgrade(session.store, revision)
+        return await migrate.current(session.store)
 
-    say(f"The database is at migration {_on_store(database_url, work) or 'none'}.")
+    say(f"The database is at migration {run_at_any_level(database_url, work) or 'none'}.")
 
 
 @db.command()
@@ -93,11 +73,11 @@ def downgrade(revision: str, database_url: str | None) -> None:
 def current(database_url: str | None) -> None:
     """Print the migration the database is at, and the newest this version has."""
 
-    async def work(store: Store) -> str | None:
-        require_file(store, upgrade_command(database_url))
-        return await migrate.current(store)
+    async def work(session: Session) -> str | None:
+        require_file(session.store.file, upgrade_command(database_url))
+        return await migrate.current(session.store)
 
-    at = _on_store(database_url, work, reading=True)
+    at = run_at_any_level(database_url, work, reading=True)
     say(f"database  {at or 'none'}")
     say(f"newest    {migrate.head()}")
 
@@ -110,12 +90,12 @@ def check(database_url: str | None) -> None:
     PostgreSQL must be 15 or newer. If anything is wrong, the exit code is 2.
     """
 
-    async def work(store: Store) -> None:
-        await require_level(store, upgrade_command(database_url))
-        await require_rights(store)
-        await migrate.check(store)
+    async def work(session: Session) -> None:
+        await require_level(session.store, upgrade_command(database_url))
+        await require_rights(session.store)
+        await migrate.check(session.store)
 
-    _on_store(database_url, work, reading=True)
+    run_at_any_level(database_url, work, reading=True)
     say("The database is up to date.")
 
 
@@ -138,18 +118,10 @@ def copy_rows(source: str, target: str) -> None:
     stays as it is. Started on TARGET, the gateway goes on where it was: what was alive starts a full lease.
     """
 
-    async def work(store: Store) -> dict[str, int]:
-        require_file(store, upgrade_command(source))
-        destination = Store(_checked(target))
-        try:
-            return await copy.copy(store, destination)
-        finally:
-            await destination.close()
+    async def work(session: Session) -> dict[str, int]:
+        require_file(session.store.file, upgrade_command(source))
+        async with opened(*configured(target)) as destination:
+            return await copy.copy(session.store, destination.store)
 
-    for table, rows in _on_store(source, work, reading=True).items():
+    for table, rows in run_at_any_level(source, work, reading=True).items():
         say(f"{rows:>9}  {table}")
-
-
-def _checked(url: str) -> str:
-    configuration, _ = configured(url)
-    return configuration.gateway.database_url

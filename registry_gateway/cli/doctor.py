@@ -1,18 +1,23 @@
 """`registry-gateway doctor`: what is probably wrong, and what to do about it."""
 
 import asyncio
+import functools
 
 import click
 import msgspec
 
-from registry_gateway import adapter
-from registry_gateway.cli.checkup import Diagnosis, Report, check
+from registry_gateway import adapter, settings
+from registry_gateway.cli.database_level import require_file, require_known, upgrade_command
 from registry_gateway.cli.finding_lines import print_finding
-from registry_gateway.cli.gateway_client import check_secret, check_url
 from registry_gateway.cli.output import counted, print_json, say
-from registry_gateway.cli.session import configured, database_url_option, json_option, upgrade_command
-from registry_gateway.cli.visit import visit
-from registry_gateway.doctor.finding import Finding
+from registry_gateway.cli.parameters import check_secret, check_url, database_url_option, json_option
+from registry_gateway.cli.session import configured, opened
+from registry_gateway.doctor import local, remote
+from registry_gateway.doctor.host_lookup import of_hosts
+from registry_gateway.doctor.report import Diagnosis, Report, about_gateway
+from registry_gateway.doctor.rules import installation
+from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.store import migrate
 
 
 @click.command(
@@ -48,17 +53,41 @@ def doctor(context: click.Context, url: str | None, token: str | None, as_json: 
     if url is None:
         if token is not None and context.get_parameter_source("token") is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--token is for a gateway at a URL")
-        configuration, adapters = configured(database_url)
-        report = asyncio.run(check(configuration, adapters, upgrade_command(database_url)))
+        report = asyncio.run(_here(database_url))
     else:
         if database_url is not None:
             raise click.UsageError("give a URL or --database-url, not both")
-        report = asyncio.run(visit(url, token, adapter.installed()))
+        report = asyncio.run(remote.check(url, token, adapter.installed(), functools.partial(say, err=True)))
     if as_json:
         print_json(_document(report))
     else:
         _print(report)
     context.exit(1 if report.diagnoses else 0)
+
+
+async def _here(database_url: str | None) -> Report:
+    """Check the settings of this environment, and their database."""
+    configuration, adapters = configured(database_url)
+    remedy = upgrade_command(database_url)
+    checked = next(str(value) for variable, value in settings.effective(configuration, adapters) if variable.url)
+    speaking = adapter.chosen(adapters, configuration.gateway)
+    found = installation.of_settings(configuration.gateway, adapter.open_to_writes(speaking, configuration))
+    async with opened(configuration, speaking, reading=True) as (core, store):
+        require_file(store.file, remedy)
+        await require_known(store)
+        problem = await migrate.problem(store)
+        if problem is not None:
+            found.append(installation.behind(problem, remedy))
+            return Report(checked=checked, services=0, diagnoses=about_gateway(found))
+        found += await local.of_database(store, core.clock)
+        alive, diagnoses = await local.of_services(store, core.registry)
+    unreachable, unresolved = of_hosts((r.dialect, r.key, r.address) for r in alive)
+    return Report(
+        checked=checked,
+        services=len(alive),
+        diagnoses=[*about_gateway(found), *diagnoses, *unreachable],
+        unresolved=unresolved,
+    )
 
 
 def _document(report: Report) -> dict[str, object]:
@@ -68,7 +97,7 @@ def _document(report: Report) -> dict[str, object]:
         "findings": [
             {"dialect": d.dialect, "key": d.key, **msgspec.structs.asdict(d.finding)} for d in report.diagnoses
         ],
-        "hosts_not_looked_up": report.unasked,
+        "hosts_not_looked_up": report.unresolved,
     }
 
 
@@ -80,9 +109,9 @@ def _print(report: Report) -> None:
     for _, several in sorted(alike.items(), key=lambda item: item[0][0]):
         _print_alike(several)
     looked = f"{report.checked} with {counted(report.services, 'live service')}"
-    if report.unasked:
-        hosts = counted(len(report.unasked), "host")
-        say(f"Not looked up in time: {', '.join(report.unasked[:5])} ({hosts})")
+    if report.unresolved:
+        hosts = counted(len(report.unresolved), "host")
+        say(f"Not looked up in time: {', '.join(report.unresolved[:5])} ({hosts})")
     if report.diagnoses:
         say()
         say(f"{counted(len(report.diagnoses), 'finding')} in {looked}")

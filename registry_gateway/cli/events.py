@@ -8,7 +8,8 @@ import click
 
 from registry_gateway.adapter import Core
 from registry_gateway.cli.output import details, moment, print_json_line, say
-from registry_gateway.cli.session import database_url_option, dialect_option, run
+from registry_gateway.cli.parameters import database_url_option, dialect_option
+from registry_gateway.cli.session import run
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Event
 from registry_gateway.observability.printable import printable

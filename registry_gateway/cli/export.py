@@ -10,10 +10,11 @@ from typing import IO
 
 import click
 
-from registry_gateway.app import open_core
 from registry_gateway.bulk.exporting import lines
+from registry_gateway.cli.database_level import require_level, upgrade_command
 from registry_gateway.cli.output import json_line
-from registry_gateway.cli.session import configured, database_url_option, dialect_option, require_level, upgrade_command
+from registry_gateway.cli.parameters import database_url_option, dialect_option
+from registry_gateway.cli.session import configured, opened
 
 
 @click.command(
@@ -43,15 +44,12 @@ def export(target: Path | None, events: bool, dialect: str | None, database_url:
     configuration, adapters = configured(database_url)
 
     async def work(file: IO[bytes]) -> None:
-        core, store = open_core(configuration, adapters, reading=True)
-        try:
+        async with opened(configuration, adapters, reading=True) as (core, store):
             await require_level(store, upgrade_command(database_url))
             made = lines(store, core.registry.queries, dialect=dialect, events=events)
             async with aclosing(made):
                 async for line in made:
                     file.write(json_line(line).encode() + b"\n")
-        finally:
-            await core.registry.close()
 
     with _written(target) as file:
         asyncio.run(work(file))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from registry_gateway.cli.output import say
-from registry_gateway.doctor.finding import Finding, Severity
+from registry_gateway.doctor.rules.finding import Finding, Severity
 from registry_gateway.observability.printable import printable
 
 WIDTH = 100

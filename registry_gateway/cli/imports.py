@@ -9,10 +9,11 @@ import click
 from registry_gateway import adapter
 from registry_gateway.adapter import Core
 from registry_gateway.bulk.importing import Imported, Importer, Listing, NotAListing, take_over
-from registry_gateway.cli.gateway_client import Remote, Unreachable, brief, check_secret, check_url, shown
 from registry_gateway.cli.output import print_json, say
-from registry_gateway.cli.session import actor, configured, database_url_option, json_option, run
+from registry_gateway.cli.parameters import check_secret, check_url, database_url_option, json_option
+from registry_gateway.cli.session import actor, configured, run
 from registry_gateway.core.model import Actor
+from registry_gateway.http.remote_server import RemoteServer, Unreachable, brief, shown
 
 LIST_BYTES = 256 * 2**20
 """Largest list that is read: some hundred thousand services."""
@@ -106,7 +107,7 @@ async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) ->
         Unreachable: It does not, and why.
     """
     target = url + importer.path
-    async with Remote({} if key is None else {importer.key_header: key}) as remote:
+    async with RemoteServer({} if key is None else {importer.key_header: key}) as remote:
         reply = await remote.get(target, LIST_BYTES)
     if reply.status == 200:
         return reply.body

@@ -11,13 +11,14 @@ from alembic.util import CommandError
 
 from registry_gateway.cli.output import say
 from registry_gateway.core.errors import RegistryError
+from registry_gateway.http.remote_server import Unreachable
 from registry_gateway.observability.log import TextFormatter
 from registry_gateway.observability.masking import masked
 from registry_gateway.settings import SettingsError
 
 NAME = "registry-gateway"
 
-FOR_THE_OPERATOR = (SettingsError, RegistryError, CommandError, OSError)
+FOR_THE_OPERATOR = (SettingsError, RegistryError, CommandError, OSError, Unreachable)
 """What a command may raise for the operator to read. Anything else is a bug, and worth its traceback."""
 
 

@@ -8,25 +8,30 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import uvicorn
-from sqlalchemy import inspect
 
 from registry_gateway import adapter
 from registry_gateway.adapter import Adapter
 from registry_gateway.app import create_app
+from registry_gateway.cli.database_level import (
+    NewerDatabase,
+    WrongLevel,
+    require_level,
+    require_rights,
+    upgrade_command,
+)
 from registry_gateway.cli.output import say, setting
 from registry_gateway.cli.program import NAME
 from registry_gateway.cli.serving import run
-from registry_gateway.cli.session import NewerDatabase, WrongLevel, require_level, require_rights, upgrade_command
+from registry_gateway.cli.session import opened
 from registry_gateway.cli.setting_options import OfSettings, configure
 from registry_gateway.core.deadlines import FINISH_WITHIN
-from registry_gateway.doctor.addresses import is_loopback
+from registry_gateway.doctor.rules.addresses import is_loopback
 from registry_gateway.http.protocol import Connection
 from registry_gateway.observability import log, shared_counters
-from registry_gateway.settings import PREFIX, Configuration, Settings
+from registry_gateway.settings import PREFIX, Configuration
 from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 
@@ -83,7 +88,7 @@ def serve(
     own = configuration.gateway
     database_url = given[f"{PREFIX}DATABASE_URL"]
     with _listen(own.host, own.port) as listener, _shared_figures(workers):
-        asyncio.run(_prepare_database(own, migrating, upgrade_command(database_url)))
+        asyncio.run(_prepare_database(configuration, adapters, migrating, upgrade_command(database_url)))
         scheme = "http" if ssl_certfile is None else "https"
         port: int = listener.getsockname()[1]
         _warn_of_open_dialects(configuration, adapters)
@@ -145,19 +150,18 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-async def _prepare_database(own: Settings, migrating: bool, remedy: str) -> None:
-    store = Store(own.database_url, synchronous=own.sqlite_synchronous)
-    flaw = None if store.file is None else store.file.flaw()
-    if store.file is not None and flaw is not None:
-        raise click.ClickException(f"the database {store.file.path} can't be used: {flaw}")
-    try:
-        if not (migrating or (store.sqlite and await store.read(_is_empty))):
-            await require_level(store, f"{remedy}, or serve with --migrate")
-        else:
+async def _prepare_database(
+    configuration: Configuration, adapters: tuple[Adapter, ...], migrating: bool, remedy: str
+) -> None:
+    async with opened(configuration, adapters) as (_, store):
+        flaw = None if store.file is None else store.file.flaw()
+        if store.file is not None and flaw is not None:
+            raise click.ClickException(f"the database {store.file.path} can't be used: {flaw}")
+        if migrating or (store.sqlite and await migrate.empty(store)):
             await _migrate(store, remedy)
+        else:
+            await require_level(store, f"{remedy}, or serve with --migrate")
         await require_rights(store)
-    finally:
-        await store.close()
 
 
 async def _migrate(store: Store, remedy: str) -> None:
@@ -180,10 +184,6 @@ def _shared_figures(workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix=f"{NAME}-") as directory:
         os.environ[shared_counters.DIRECTORY] = directory
         yield
-
-
-def _is_empty(connection: Any) -> bool:
-    return not inspect(connection).get_table_names()
 
 
 def _reachable(host: str) -> str:

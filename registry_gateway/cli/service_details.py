@@ -13,8 +13,8 @@ from registry_gateway.cli.subscriptions import print_subscriptions
 from registry_gateway.core.lease import Health
 from registry_gateway.core.model import Event, Registration, Subscription, Version
 from registry_gateway.core.status import Status, status
-from registry_gateway.doctor import RECENT, diagnose
-from registry_gateway.doctor.finding import Finding
+from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.service import RECENT, diagnose
 
 EVENTS = 20
 """How many of the last events are shown."""

@@ -6,8 +6,9 @@ import msgspec
 from registry_gateway.adapter import Core
 from registry_gateway.cli.lookup import lookup
 from registry_gateway.cli.output import age, print_json, print_table, say
+from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
 from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
-from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
+from registry_gateway.cli.session import actor, run
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import StillSubscribed
 from registry_gateway.core.lease import Policies

@@ -7,7 +7,8 @@ import click
 from registry_gateway.adapter import Core
 from registry_gateway.cli.lookup import lookup
 from registry_gateway.cli.output import moment, print_json, print_table, say
-from registry_gateway.cli.session import actor, database_url_option, dialect_option, json_option, run
+from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
+from registry_gateway.cli.session import actor, run
 from registry_gateway.core.model import Subscription
 
 

@@ -82,8 +82,8 @@ class Store:
         """
         self._transactions = transactions or Transactions(Figures())
         self.url = async_url(url)
-        self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.file = SqliteFile(str(self.url.database)) if self.sqlite else None
+        self.file = SqliteFile.of_url(self.url)
+        self.sqlite = self.file is not None
         pool: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": BUSY_TIMEOUT}
         self._finder: Lane
         self._scanner: Lane

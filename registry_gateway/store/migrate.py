@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from registry_gateway.store import postgresql
 from registry_gateway.store.engine import Store
@@ -52,6 +52,15 @@ async def current(store: Store) -> str | None:
         StoreUnavailable: The database can't be reached.
     """
     return await store.read(_revision)
+
+
+async def empty(store: Store) -> bool:
+    """Tell whether a database has no tables.
+
+    Raises:
+        StoreUnavailable: The database can't be reached.
+    """
+    return await store.read(lambda connection: not inspect(connection).get_table_names())
 
 
 async def problem(store: Store) -> str | None:

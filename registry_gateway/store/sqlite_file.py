@@ -7,7 +7,10 @@ import os
 import pwd
 import threading
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote, unquote
+
+from sqlalchemy.engine import URL
 
 SIDES = ("-wal", "-shm")
 """Ends of the names of the write-ahead log and of its index, which stand beside the file while it is open."""
@@ -34,6 +37,11 @@ class SqliteFile:
         self._open = 0
         self._opened = False
         self._turn = threading.Lock()
+
+    @classmethod
+    def of_url(cls, url: URL) -> Self | None:
+        """Return the file of the database a URL names; None if that is no SQLite database."""
+        return cls(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
     def side(self, end: str) -> Path:
         """Return the path of the write-ahead log or of its index."""

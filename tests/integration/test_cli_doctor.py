@@ -5,7 +5,7 @@ import json
 import anyio
 import pytest
 
-from registry_gateway.cli import resolving
+from registry_gateway.doctor import host_lookup
 from registry_gateway.store import database_size
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import presence
@@ -99,7 +99,7 @@ def test_a_gateway_that_has_left(database_url: str) -> None:
 @pytest.mark.parametrize("seconds", [10.0, 0.0])
 def test_hosts_are_looked_up_as_long_as_there_is_time(seconds: float) -> None:
     hosts = {"localhost", "no-such-host.invalid", "x" * 64 + ".example"}
-    lost, unasked = resolving.unresolved(hosts, seconds)
+    lost, unasked = host_lookup.look_up(hosts, seconds)
     assert (lost | unasked) >= hosts - {"localhost"}
     if seconds:
         assert (lost, unasked) == (hosts - {"localhost"}, set())

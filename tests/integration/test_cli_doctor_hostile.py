@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registry_gateway.cli import remote_catalogue, resolving, visit
+from registry_gateway.doctor import host_lookup, remote, remote_catalogue
 from tests import loopback
 from tests.integration.command_line import command, complaint
 
@@ -54,7 +54,7 @@ def page(services: list[dict[str, Any]], after: str | None = None) -> bytes:
 def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
     """The server, on loopback."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(resolving, "SECONDS", 1.0)
+    monkeypatch.setattr(host_lookup, "SECONDS", 1.0)
     hostile = Hostile()
 
     class Handler(BaseHTTPRequestHandler):
@@ -243,7 +243,7 @@ def test_a_date_beyond_all_calendars(hostile: Hostile, date: str) -> None:
 
 
 def test_answers_that_take_for_ever(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visit, "SECONDS", 1.0)
+    monkeypatch.setattr(remote, "SECONDS", 1.0)
     numbers = count()
 
     def slowly() -> Iterator[bytes]:

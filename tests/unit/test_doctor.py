@@ -10,9 +10,10 @@ from registry_gateway.core.commands import Command, Deregister, Register, Renew
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Actor, Event, Registration
 from registry_gateway.core.transitions import decide
-from registry_gateway.doctor import diagnose, installation
-from registry_gateway.doctor.addresses import host_of, is_loopback, of_address, unresolved
-from registry_gateway.doctor.finding import Finding, Severity
+from registry_gateway.doctor.rules import installation
+from registry_gateway.doctor.rules.addresses import host_of, is_loopback, of_address, unresolved
+from registry_gateway.doctor.rules.finding import Finding, Severity
+from registry_gateway.doctor.rules.service import diagnose
 from registry_gateway.settings import Settings
 
 NOW = 1_800_000_000.0

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import REGISTERED
-from registry_gateway.doctor import RECENT
+from registry_gateway.doctor.rules.service import RECENT
 from registry_gateway.endpoints.catalogue import cursor, render
 from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.query import Events, Services

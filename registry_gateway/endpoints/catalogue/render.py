@@ -8,8 +8,8 @@ from registry_gateway.core.lease import Health, Lease, LeasePolicy, Policies
 from registry_gateway.core.model import Event, Registration
 from registry_gateway.core.registration_events import lapse
 from registry_gateway.core.status import Status, status
-from registry_gateway.doctor import diagnose
-from registry_gateway.doctor.finding import Finding
+from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.service import diagnose
 from registry_gateway.endpoints.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.body import EmptyBody, decode
 from registry_gateway.store.statements import catalogue as found

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from registry_gateway.core.lease import Health
 from registry_gateway.core.model import Event, Subscription, Version
 from registry_gateway.core.status import Status
-from registry_gateway.doctor.finding import Finding
+from registry_gateway.doctor.rules.finding import Finding
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):

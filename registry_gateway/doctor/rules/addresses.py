@@ -4,7 +4,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from registry_gateway.doctor.finding import Finding, error, warning
+from registry_gateway.doctor.rules.finding import Finding, error, warning
 
 _CONTAINER = re.compile(r"[0-9a-f]{12}\Z")
 """The host name Docker gives a container: the start of its id."""

@@ -1,22 +1,20 @@
-"""What `registry-gateway doctor URL` reads in the catalogue of the gateway there.
+"""The catalogue of a gateway at a URL, as far as a check reads it.
 
 The server at that URL can be anything. What is read of it is bounded in bytes and in number, and so is what is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import anyio
-import click
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.cli.checkup import Diagnosis
-from registry_gateway.cli.gateway_client import Remote, Reply, Unreachable, member, shown
-from registry_gateway.cli.output import say
-from registry_gateway.doctor.finding import Finding, Severity, warning
+from registry_gateway.doctor.report import Diagnosis
+from registry_gateway.doctor.rules.finding import Finding, Severity, warning
 from registry_gateway.http.body import parse
+from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, shown
 
 ASKING = 8
 """How many services are asked about at a time."""
@@ -67,7 +65,7 @@ _dossier: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Dossier)
 class RemoteCatalogue:
     """The catalogue of a gateway."""
 
-    def __init__(self, remote: Remote, base: str) -> None:
+    def __init__(self, remote: RemoteServer, base: str) -> None:
         """Take the server and the URL the gateway is at."""
         self._remote = remote
         self._base = base
@@ -98,14 +96,14 @@ class RemoteCatalogue:
             cursor = page.next
         return [], services
 
-    async def diagnoses(self, listed: Sequence[Listed]) -> Sequence[Diagnosis]:
-        """Return what the gateway finds of each of these services.
+    async def diagnoses(self, listed: Sequence[Listed], tell: Callable[[str], None]) -> Sequence[Diagnosis]:
+        """Return what the gateway finds of each of these services; `tell` is called with a line if it takes long.
 
         Raises:
             Unreachable: It does not answer to the end.
         """
         if len(listed) > PAGE:
-            say(f"Asking about {len(listed)} services …", err=True)  # some 200 a second: it takes a while
+            tell(f"Asking about {len(listed)} services …")  # some 200 a second: it takes a while
         found: dict[int, Sequence[Finding]] = {}
         left = iter(enumerate(listed))
 
@@ -117,7 +115,7 @@ class RemoteCatalogue:
             async with anyio.create_task_group() as group:
                 for _ in range(ASKING):
                     group.start_soon(ask)
-        except* click.ClickException as several:
+        except* Unreachable as several:
             raise several.exceptions[0] from None
         return [
             Diagnosis(dialect=service.dialect, key=service.key, finding=finding)

@@ -1,4 +1,4 @@
-"""Another server, asked over HTTP: what it answers, or one line that says why it doesn't."""
+"""An HTTP client for servers that may be anything: what they answer, or one line that says why they do not."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -6,12 +6,10 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 import anyio
-import click
 import httpx
 import msgspec
 
 from registry_gateway.http.body import parse
-from registry_gateway.settings import AROUND
 
 SECONDS = 60.0
 """How long an answer may take, all of it."""
@@ -26,7 +24,7 @@ LONGEST = 500
 """Most characters of a text of the other server's that are shown."""
 
 
-class Unreachable(click.ClickException):
+class Unreachable(Exception):
     """There is no answer. The message says why, in one line."""
 
 
@@ -38,7 +36,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Remote:
+class RemoteServer:
     """A server at a URL. Redirects are not followed: the services' clients don't follow them either."""
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
@@ -136,36 +134,3 @@ def same_server(asked: str, found: str) -> bool:
     one, other = urlsplit(asked), urlsplit(found)
     downgraded = one.scheme == "https" and other.scheme != "https"
     return (one.hostname, one.port) == (other.hostname, other.port) and not downgraded
-
-
-def check_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Return a URL from the command line, without a slash at its end.
-
-    Raises:
-        click.BadParameter: It is none.
-    """
-    if value is None:
-        return None
-    try:
-        parts = urlsplit(value)
-        ok = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and value.isprintable()
-        httpx.URL(value)
-    except (ValueError, httpx.InvalidURL):
-        ok = False
-    if not ok:
-        raise click.BadParameter("it must be a URL such as http://gateway:8765")
-    return parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
-
-
-def check_secret(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return a key or token from the command line or the environment, without what stands around it.
-
-    Raises:
-        click.BadParameter: It can't be sent in a header. It is not repeated.
-    """
-    if value is None:
-        return None
-    secret = value.strip(AROUND)
-    if not (secret.isascii() and secret.isprintable() and secret):
-        raise click.BadParameter(f"{parameter.opts[0]} must be one line of ASCII, and not empty")
-    return secret

@@ -1,7 +1,7 @@
-"""What `registry-gateway doctor URL` finds at a gateway that runs there, by asking it over HTTP."""
+"""What is wrong with a gateway that runs at a URL, and with all that is registered there, asked over HTTP."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
@@ -10,11 +10,12 @@ import anyio
 import msgspec
 
 from registry_gateway.adapter import Adapter
-from registry_gateway.cli.checkup import Report, about_gateway, diagnosed_hosts
-from registry_gateway.cli.gateway_client import Remote, Reply, Unreachable, member, members, same_server, shown
-from registry_gateway.cli.remote_catalogue import RemoteCatalogue
-from registry_gateway.doctor import installation
-from registry_gateway.doctor.finding import Finding, error, warning
+from registry_gateway.doctor.host_lookup import of_hosts
+from registry_gateway.doctor.remote_catalogue import RemoteCatalogue
+from registry_gateway.doctor.report import Report, about_gateway
+from registry_gateway.doctor.rules import installation
+from registry_gateway.doctor.rules.finding import Finding, error, warning
+from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, members, same_server, shown
 
 SECONDS = 900.0
 """How long all of it may take."""
@@ -28,27 +29,33 @@ LONGEST_URL = 2048
 _FOLLOWS_NONE = "The services' clients follow no redirects"
 
 
-async def visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Report:
-    """Look at the gateway at `url`, and through its catalogue at all that is registered there.
+async def check(url: str, token: str | None, adapters: Sequence[Adapter], tell: Callable[[str], None]) -> Report:
+    """Check the gateway at `url`, and through its catalogue all that is registered there.
+
+    Args:
+        url: Where the gateway is, or the URL of an endpoint as a service has it.
+        token: Sent to read the catalogue, if it is not None.
+        adapters: The dialects whose endpoints are tried.
+        tell: Called with a line about progress, where it takes long.
 
     Raises:
         Unreachable: There is no gateway, or it doesn't answer to the end.
     """
     try:
         with anyio.fail_after(SECONDS):
-            return await _visit(url, token, adapters)
+            return await _check(url, token, adapters, tell)
     except TimeoutError:
         raise Unreachable(f"{shown(url)} has not answered all there is to ask within {SECONDS:g} s") from None
 
 
-async def _visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Report:
-    async with Remote() as stranger:
+async def _check(url: str, token: str | None, adapters: Sequence[Adapter], tell: Callable[[str], None]) -> Report:
+    async with RemoteServer() as stranger:
         base, found, health = await _find(stranger, _without_endpoint(url, adapters))
     if token is not None and not same_server(url, base):
         summary = f"The token was not sent: it is for {shown(url)}, and the gateway is at {shown(base)}"
         found.append(warning("token_not_sent", summary, "Give the URL the gateway is at, to have it sent there."))
         token = None
-    async with Remote({} if token is None else {"Authorization": f"Bearer {token}"}) as remote:
+    async with RemoteServer({} if token is None else {"Authorization": f"Bearer {token}"}) as remote:
         found += _of_clock(health)
         ready = await remote.get(f"{base}/health/ready")
         if member(ready.body, "status") not in ("ready", "unavailable"):
@@ -60,13 +67,13 @@ async def _visit(url: str, token: str | None, adapters: Sequence[Adapter]) -> Re
         catalogue = RemoteCatalogue(remote, base)
         closed, listed = await catalogue.list(sent=token is not None)
         found += closed
-        diagnoses = await catalogue.diagnoses(listed)
-    hosts, unasked = diagnosed_hosts((s.dialect, s.key, s.address) for s in listed)
+        diagnoses = await catalogue.diagnoses(listed, tell)
+    hosts, unresolved = of_hosts((s.dialect, s.key, s.address) for s in listed)
     return Report(
         checked=shown(base),
         services=len(listed),
         diagnoses=[*about_gateway(found), *diagnoses, *hosts],
-        unasked=unasked,
+        unresolved=unresolved,
     )
 
 
@@ -81,7 +88,7 @@ def _without_endpoint(url: str, adapters: Sequence[Adapter]) -> str:
     return url
 
 
-async def _find(remote: Remote, url: str) -> tuple[str, list[Finding], "_Health"]:
+async def _find(remote: RemoteServer, url: str) -> tuple[str, list[Finding], "_Health"]:
     """Return the URL a gateway is at, what is wrong with the one that was given, and how it is there."""
     found: list[Finding] = []
     try:
@@ -128,13 +135,13 @@ class _Health(msgspec.Struct):
         return self.reply.status == 200 and member(self.reply.body, "status") == "ok"
 
 
-async def _health(remote: Remote, url: str) -> _Health:
+async def _health(remote: RemoteServer, url: str) -> _Health:
     asked = time.time()
     reply = await remote.get(f"{url}/health")
     return _Health(reply, asked, time.time())
 
 
-async def _by_other_scheme(remote: Remote, url: str, unreachable: Unreachable) -> tuple[str, _Health]:
+async def _by_other_scheme(remote: RemoteServer, url: str, unreachable: Unreachable) -> tuple[str, _Health]:
     """Return the URL with the other scheme, if it is answered there.
 
     Raises:
@@ -166,7 +173,7 @@ def _wrong_prefix(url: str, above: str) -> Finding:
     return error("wrong_prefix", summary, advice)
 
 
-async def _above(remote: Remote, url: str, health: _Health) -> tuple[str, _Health]:
+async def _above(remote: RemoteServer, url: str, health: _Health) -> tuple[str, _Health]:
     """Return the nearest URL above `url` at which a gateway answers.
 
     Raises:
@@ -194,7 +201,7 @@ def _of_clock(health: _Health) -> list[Finding]:
     return installation.of_clock(theirs - (health.asked + health.there) / 2, "the gateway's machine")
 
 
-async def _of_paths(remote: Remote, base: str, adapters: Sequence[Adapter]) -> list[Finding]:
+async def _of_paths(remote: RemoteServer, base: str, adapters: Sequence[Adapter]) -> list[Finding]:
     """Return which endpoints a GET does not get to: a 405 tells that it does."""
     spoken = members((await remote.get(f"{base}/openapi.json")).body, "paths")
     found = []

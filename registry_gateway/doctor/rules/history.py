@@ -6,7 +6,7 @@ from statistics import median
 from typing import NamedTuple
 
 from registry_gateway.core.model import Event, EventKind
-from registry_gateway.doctor.finding import Finding, error, warning
+from registry_gateway.doctor.rules.finding import Finding, error, warning
 
 WINDOW = 3_600.0
 """How far back events are looked at, in seconds."""

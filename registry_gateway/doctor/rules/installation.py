@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from registry_gateway.doctor.addresses import host_of, is_loopback
-from registry_gateway.doctor.finding import Finding, error, warning
+from registry_gateway.doctor.rules.addresses import host_of, is_loopback
+from registry_gateway.doctor.rules.finding import Finding, error, warning
 from registry_gateway.settings import PREFIX, Settings
 
 SKEW = 5.0

@@ -1,0 +1,58 @@
+"""What is wrong with the database at hand, its clock, and all that is registered in it."""
+
+from collections.abc import Sequence
+
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.model import Event, Registration
+from registry_gateway.doctor.report import Diagnosis
+from registry_gateway.doctor.rules import installation
+from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.history import WINDOW
+from registry_gateway.doctor.rules.service import diagnose
+from registry_gateway.registry.registry import Registry
+from registry_gateway.store import database_size
+from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import events, lease_clock, presence
+from registry_gateway.store.statements.key_batch import Key
+
+MOST_EVENTS = 200_000
+"""Most events of the last hour that are read."""
+
+
+async def of_database(store: Store, clock: Clock) -> list[Finding]:
+    """Return what is wrong with the database's clock and disk, and whether a gateway works on it.
+
+    Raises:
+        StoreUnavailable: It can't be reached.
+    """
+    before = clock.now()
+    theirs, present_at, steps = await store.read(
+        lambda c: (lease_clock.now(c), presence.last(c), events.clock_steps(c))
+    )
+    after = clock.now()
+    now = after if theirs is None else theirs
+    found = installation.of_presence(present_at, now)
+    found += installation.of_steps([step for at, step in steps if at > now - WINDOW])
+    if theirs is not None:
+        found += installation.of_clock(theirs - (before + after) / 2, "the database's machine")
+    room = await database_size.measured(store)
+    return found + installation.of_disk(room.taken, room.free)
+
+
+async def of_services(store: Store, registry: Registry) -> tuple[Sequence[Registration], list[Diagnosis]]:
+    """Return what is alive, and what is wrong with it or with what was alive within the last hour.
+
+    Raises:
+        StoreUnavailable: The database can't be reached.
+    """
+    now = (await registry.moment()).now
+    alive = {(e.registration.dialect, e.registration.key): e.registration for e in await registry.list(alive=True)}
+    happened: dict[Key, list[Event]] = {}
+    for event in await store.read(lambda c: events.since(c, now - WINDOW, MOST_EVENTS)):
+        happened.setdefault((event.dialect, event.key), []).append(event)
+    diagnoses = [
+        Diagnosis(dialect=dialect, key=key, finding=finding)
+        for dialect, key in sorted({*alive, *happened})
+        for finding in diagnose(alive.get((dialect, key)), happened.get((dialect, key), ()), now)
+    ]
+    return list(alive.values()), diagnoses
