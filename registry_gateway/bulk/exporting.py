@@ -8,8 +8,7 @@ import msgspec
 from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import Event
 from registry_gateway.core.status import Status, status
-from registry_gateway.endpoints.catalogue.render import lease_view, spliced
-from registry_gateway.endpoints.catalogue.wire import LeaseView
+from registry_gateway.http.representations import LeaseView, lease_view, spliced
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store import snapshot
 from registry_gateway.store.engine import Store

@@ -1,24 +1,22 @@
 """/openapi.json, and /docs: Swagger UI from this package, with no line of it from anywhere else.
 
-docs/decisions/0006-api-pages.md says why Swagger UI is here as files.
+docs/decisions/0006-api-pages.md says why Swagger UI is here as files; of them, start.js is our own.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from html import escape
-from importlib.resources import files
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from registry_gateway.adapter import Mount
 from registry_gateway.endpoints import openapi
-from registry_gateway.http.browser_headers import for_browsers
 from registry_gateway.http.exchange import Answer, Call
 from registry_gateway.http.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
+from registry_gateway.http.static_files import HTML, StaticFiles, for_browsers
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -46,23 +44,6 @@ _PAGE = """\
 </body>
 </html>
 """
-
-_START = b"""\
-SwaggerUIBundle({
-  url: document.currentScript.dataset.document,
-  dom_id: "#api",
-  deepLinking: true,
-  docExpansion: "list",
-  tryItOutEnabled: false,
-  validatorUrl: null, // the default would send the document to swagger.io
-});
-"""
-
-_MEDIA = {
-    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
-    "swagger-ui.css": b"text/css; charset=utf-8",
-    "start.js": b"text/javascript; charset=utf-8",
-}
 
 OPERATIONS = (
     Operation(
@@ -102,6 +83,7 @@ class ApiPages:
     def __init__(self, root_path: str) -> None:
         """Take the path prefix the gateway is reached under."""
         self._root_path = root_path
+        self._files = StaticFiles("registry_gateway.endpoints", "swagger_ui", HEADERS)
         self._mounts: Mapping[str, Mount] = {}
         self._page = Rendered(_PAGE.format(root=escape(root_path)).encode())
 
@@ -127,18 +109,8 @@ class ApiPages:
 
     async def docs(self, call: Call) -> Answer:
         """GET /docs."""
-        return for_browsers(call.answer(self._page), b"text/html; charset=utf-8", HEADERS)
+        return for_browsers(call.answer(self._page), HTML, HEADERS)
 
     async def file(self, call: Call) -> Answer:
         """GET /docs/{file}: 200 or 404."""
-        name = call.param("file")
-        if name not in _MEDIA:
-            raise HTTPException(404)
-        return for_browsers(call.answer(_file(name)), _MEDIA[name], HEADERS)
-
-
-@cache
-def _file(name: str) -> Rendered:
-    if name == "start.js":
-        return Rendered(_START)
-    return Rendered(files("registry_gateway.endpoints").joinpath("swagger_ui", name).read_bytes())
+        return self._files.answer(call, call.param("file"))

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from registry_gateway.auth.bearer import READ
 from registry_gateway.endpoints.catalogue import watch
-from registry_gateway.endpoints.catalogue.query import Watching, decode
+from registry_gateway.endpoints.catalogue.query import Watching
+from registry_gateway.http.query import decode
 from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import keys, problem

@@ -1,46 +1,18 @@
 """The catalogue's endpoints as /openapi.json has them: the one place that says what each takes and answers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
-
-from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching, parameters
+from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.read_operations import BAD_PARAMETER, SERVICE, answers, guarded
 from registry_gateway.http import problem_details
 from registry_gateway.http.operation import (
-    ETAG,
     IF_NONE_MATCH,
-    NOT_MODIFIED,
     Operation,
     Parameter,
     Response,
-    Security,
-    secured,
 )
-
-SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
-"""A token of a service account with the scope `read:catalog` or `admin:registry`."""
-
-SERVICE = (
-    Parameter("dialect", "Name of the dialect.", example="runspec"),
-    Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
-)
-"""Which service, in a path."""
+from registry_gateway.http.query import parameters
 
 _LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browsers send it.", "header", EventId)
-
-_BAD_PARAMETER = problem_details.response("A parameter makes no sense; `parameter` is its name.")
-
-
-def answers(description: str, body: Any, **problems: str) -> Mapping[int, Response]:
-    """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
-    worded = {int(status.removeprefix("p")): problem_details.response(text) for status, text in problems.items()}
-    always = {
-        400: _BAD_PARAMETER,
-        503: problem_details.response("No database, or too many expensive reads at once; see `Retry-After`."),
-    }
-    return {200: Response(description, body, headers=ETAG), **NOT_MODIFIED, **worded, **always}
-
 
 _OPERATIONS = (
     Operation(
@@ -86,7 +58,7 @@ _OPERATIONS = (
         parameters=(*parameters(Watching), _LAST_EVENT_ID),
         responses={
             200: Response("The stream.", str, "text/event-stream"),
-            400: _BAD_PARAMETER,
+            400: BAD_PARAMETER,
             410: problem_details.response("What followed the id is not kept any longer; start without it."),
             429: problem_details.response(
                 "The address has as many watchers as `REGISTRY_GATEWAY_WATCHERS_PER_ADDRESS` allows."
@@ -110,12 +82,3 @@ _OPERATIONS = (
 def operations(*, protected: bool) -> tuple[Operation, ...]:
     """Return the operations; `protected` ones ask for a token."""
     return guarded(_OPERATIONS) if protected else _OPERATIONS
-
-
-def guarded(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Return `operations` as ones that ask for a token with the scope to read."""
-    refusals = {
-        401: problem_details.response("No valid token."),
-        403: problem_details.response("The token lacks the scope."),
-    }
-    return secured([replace(o, responses={**o.responses, **refusals}) for o in operations], SECURITY)

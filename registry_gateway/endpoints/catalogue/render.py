@@ -4,18 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from registry_gateway.core.lease import Health, Lease, LeasePolicy, Policies
+from registry_gateway.core.lease import Health, LeasePolicy, Policies
 from registry_gateway.core.model import Event, Registration
 from registry_gateway.core.registration_events import lapse
 from registry_gateway.core.status import Status, status
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.service import diagnose
-from registry_gateway.endpoints.catalogue.wire import Ending, LeaseView, Service, ServiceDetail, ServiceList, Stats
-from registry_gateway.http.body import EmptyBody, decode
+from registry_gateway.endpoints.catalogue.wire import Ending, Service, ServiceDetail, ServiceList, Stats
+from registry_gateway.http.representations import lease_view, spliced
 from registry_gateway.store.statements import catalogue as found
 from registry_gateway.store.statements.past import Past
 
-_raw: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _NULL = msgspec.Raw(b"null")
 
 
@@ -96,18 +95,6 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetai
     )
 
 
-def lease_view(lease: Lease, now: float) -> LeaseView:
-    """Return a lease as it stands at `now`."""
-    return LeaseView(
-        alive=lease.alive(now),
-        ttl=lease.ttl,
-        granted_at=lease.granted_at,
-        heartbeat_at=lease.heartbeat_at,
-        last_seen=lease.last_seen,
-        expires_at=lease.expires_at,
-    )
-
-
 def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> ServiceDetail:
     return ServiceDetail(
         dialect=last.dialect,
@@ -135,18 +122,6 @@ def _ended(registration: Registration, recorded: Event | None, now: float) -> En
 
 def _ending(event: Event) -> Ending:
     return Ending(at=event.at, kind=event.kind.value, actor=event.actor, reason=event.reason)
-
-
-def spliced(stored: bytes) -> msgspec.Raw:
-    """Return stored bytes as JSON in one line: as they are, or, from a dialect that stores something else, as a string.
-
-    A line break in JSON stands between tokens, so it can go.
-    """
-    try:
-        decode(stored, _raw)
-    except (msgspec.DecodeError, EmptyBody):
-        return msgspec.Raw(msgspec.json.encode(stored.decode(errors="replace")))
-    return msgspec.Raw(stored.replace(b"\n", b""))
 
 
 def stats(counts: Sequence[found.Count], happenings: dict[str, int], dialects: Sequence[str]) -> Stats:

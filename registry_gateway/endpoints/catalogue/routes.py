@@ -9,12 +9,13 @@ from starlette.routing import Route
 
 from registry_gateway.adapter import Core
 from registry_gateway.auth.bearer import authorize
-from registry_gateway.endpoints.catalogue.query import EventId, Events, Nothing, Services, Watching, decode
+from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.render import listed
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
 from registry_gateway.http.exchange import Answer, Call
 from registry_gateway.http.problem_details import Refused, bad_parameter
+from registry_gateway.http.query import Nothing, decode
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.group_commit import Shared

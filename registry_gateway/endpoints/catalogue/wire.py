@@ -9,6 +9,7 @@ from registry_gateway.core.lease import Health
 from registry_gateway.core.model import Event, Subscription, Version
 from registry_gateway.core.status import Status
 from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.http.representations import LeaseView
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,17 +44,6 @@ class ServiceList(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     next: str | None
     services: list[Service]
-
-
-class LeaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lease. It runs while `alive`."""
-
-    alive: bool
-    ttl: float
-    granted_at: float
-    heartbeat_at: float | None
-    last_seen: float
-    expires_at: float
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

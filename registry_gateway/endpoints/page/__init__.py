@@ -10,15 +10,14 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Scope
 
 from registry_gateway import __version__
-from registry_gateway.http.browser_headers import for_browsers
 from registry_gateway.http.exchange import Answer, Call
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
+from registry_gateway.http.static_files import HTML, StaticFiles, for_browsers
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -30,10 +29,6 @@ HEADERS = {
 }
 """Nothing inline, nothing from elsewhere, no frame; and no script may make markup of text (trusted types)."""
 
-HTML = b"text/html; charset=utf-8"
-
-_MEDIA = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
-
 Welcome = Callable[[str], Sequence[Sequence[str]]]
 """From the gateway's URL, for each dialect: where it is, and then the commands that register something."""
 
@@ -44,6 +39,7 @@ class Page:
     def __init__(self, root_path: str, welcome: Welcome) -> None:
         """Take the path prefix the gateway is reached under, and how a first service is registered."""
         self._root_path = root_path
+        self._files = StaticFiles(__name__, "files", HEADERS)
         self._welcome = welcome
 
     def routes(self) -> Sequence[Route]:
@@ -66,11 +62,7 @@ class Page:
 
     async def file(self, call: Call) -> Answer:
         """GET /page/{file}: 200 or 404."""
-        name = call.param("file")
-        media = _MEDIA.get("." + name.rpartition(".")[2])
-        if media is None or name not in _names():
-            raise HTTPException(404)
-        return for_browsers(call.answer(_file(name)), media, HEADERS)
+        return self._files.answer(call, call.param("file"))
 
     def missing(self, scope: Scope) -> Answer | None:
         """Return the answer for a path that leads nowhere, to who would like to see a page; None to any other."""
@@ -83,20 +75,14 @@ class Page:
     def _shell(self, name: str, title: str, **values: str) -> Rendered:
         """Return a page. All of `values` is markup already."""
         root = escape(self._root_path)
-        script = f'<script type="module" src="{root}/page/{name}.js"></script>\n' if f"{name}.js" in _names() else ""
+        script = (
+            f'<script type="module" src="{root}/page/{name}.js"></script>\n'
+            if f"{name}.js" in self._files.names
+            else ""
+        )
         common = {"root": root, "version": escape(__version__), "page": name, "title": title, "script": script}
         main = _template(name).substitute(values, **common)
         return Rendered(_template("shell").substitute(common, main=main).encode())
-
-
-@cache
-def _names() -> frozenset[str]:
-    return frozenset(file.name for file in files(__name__).joinpath("files").iterdir())
-
-
-@cache
-def _file(name: str) -> Rendered:
-    return Rendered(files(__name__).joinpath("files", name).read_bytes())
 
 
 @cache

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import Status, status
-from registry_gateway.endpoints.catalogue.query import Filters
+from registry_gateway.endpoints.service_filters import Filters
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue

@@ -7,10 +7,10 @@ from starlette.routing import Route
 
 from registry_gateway.auth.accounts import Accounts
 from registry_gateway.auth.bearer import authorize
-from registry_gateway.endpoints.catalogue.query import decode
 from registry_gateway.endpoints.prometheus.collector import Collector
 from registry_gateway.endpoints.prometheus.discovery import Discovery, Targets
 from registry_gateway.http.exchange import NOSNIFF, Answer, Call
+from registry_gateway.http.query import decode
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.group_commit import Shared

@@ -1,0 +1,38 @@
+"""What /openapi.json says of reads over all dialects: their answers, and the token they may need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from registry_gateway.http import problem_details
+from registry_gateway.http.operation import ETAG, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
+
+SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
+"""A token of a service account with the scope `read:catalog` or `admin:registry`."""
+
+SERVICE = (
+    Parameter("dialect", "Name of the dialect.", example="runspec"),
+    Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
+)
+"""Which service, in a path."""
+
+BAD_PARAMETER = problem_details.response("A parameter makes no sense; `parameter` is its name.")
+
+
+def answers(description: str, body: Any, **problems: str) -> Mapping[int, Response]:
+    """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
+    worded = {int(status.removeprefix("p")): problem_details.response(text) for status, text in problems.items()}
+    always = {
+        400: BAD_PARAMETER,
+        503: problem_details.response("No database, or too many expensive reads at once; see `Retry-After`."),
+    }
+    return {200: Response(description, body, headers=ETAG), **NOT_MODIFIED, **worded, **always}
+
+
+def guarded(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return `operations` as ones that ask for a token with the scope to read."""
+    refusals = {
+        401: problem_details.response("No valid token."),
+        403: problem_details.response("The token lacks the scope."),
+    }
+    return secured([replace(o, responses={**o.responses, **refusals}) for o in operations], SECURITY)

@@ -1,0 +1,41 @@
+"""The parameters that select services: the same in every list of services of all dialects."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.core.status import REGISTERED, Status
+from registry_gateway.http.decode_errors import Text
+from registry_gateway.http.query import Word
+from registry_gateway.store.statements.search import Wanted
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which services are asked for."""
+
+    dialect: Annotated[tuple[Word, ...], Meta(description="In one of these dialects, separated by commas.")] = ()
+    status: Annotated[
+        tuple[Status, ...],
+        Meta(description="In one of these statuses, separated by commas. Default: all but gone."),
+    ] = REGISTERED
+    name: Annotated[Word | None, Meta(description="Of exactly this name.")] = None
+    version: Annotated[Word | None, Meta(description="Of exactly this version.")] = None
+    host: Annotated[Word | None, Meta(description="At an address of this host, whatever its scheme and port.")] = None
+    tool: Annotated[Word | None, Meta(description="With a tool of exactly this name.")] = None
+    q: Annotated[
+        Text | None,
+        Meta(description="With this in the key, the name or the address; upper and lower case are alike."),
+    ] = None
+
+    def wanted(self) -> Wanted:
+        """Return what is looked for."""
+        return Wanted(
+            dialects=self.dialect,
+            statuses=self.status,
+            name=self.name,
+            version=self.version,
+            host=self.host,
+            tool=self.tool,
+            text=self.q or None,
+        )

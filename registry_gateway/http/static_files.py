@@ -1,0 +1,50 @@
+"""Pages for browsers, and the files of this package that they load."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+from starlette.exceptions import HTTPException
+
+from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.rendered import Rendered
+
+HTML = b"text/html; charset=utf-8"
+
+_MEDIA_TYPES = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
+"""By the end of a file's name. No other files are served."""
+
+
+class StaticFiles:
+    """The scripts, style sheets and pictures in one folder of a package, each read when first asked for."""
+
+    def __init__(self, package: str, folder: str, headers: Mapping[str, str]) -> None:
+        """Serve a folder of a package; every answer has `headers`, such as a Content-Security-Policy."""
+        self._folder = files(package).joinpath(folder)
+        self._headers = headers
+        self.names = frozenset(file.name for file in self._folder.iterdir() if _media_type(file.name) is not None)
+        self._read: dict[str, Rendered] = {}
+
+    def answer(self, call: Call, name: str) -> Answer:
+        """Return the answer to a request for a file.
+
+        Raises:
+            HTTPException: With 404, there is no such file.
+        """
+        media_type = _media_type(name)
+        if media_type is None or name not in self.names:
+            raise HTTPException(404)
+        if name not in self._read:
+            self._read[name] = Rendered(self._folder.joinpath(name).read_bytes())
+        return for_browsers(call.answer(self._read[name]), media_type, self._headers)
+
+
+def for_browsers(answer: Answer, media_type: bytes, headers: Mapping[str, str]) -> Answer:
+    """Return `answer` as one of that type, with those headers beside its own. A 304 has no type."""
+    kept = [header for header in answer.headers if header[0] != b"content-type"]
+    told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    answer.headers = [*kept, *([(b"content-type", media_type)] if answer.body else []), *told]
+    return answer
+
+
+def _media_type(name: str) -> bytes | None:
+    return _MEDIA_TYPES.get("." + name.rpartition(".")[2])
