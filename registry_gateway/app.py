@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
 from registry_gateway import settings
-from registry_gateway.adapter import Adapter, Core, Mount, Mounted
+from registry_gateway.adapter import Adapter, Core
 from registry_gateway.auth import sighup
 from registry_gateway.auth.accounts import Accounts
 from registry_gateway.auth.service_keys import Keyrings
@@ -27,8 +27,10 @@ from registry_gateway.endpoints.catalogue.watch import Watch
 from registry_gateway.endpoints.own_operations import OPERATIONS
 from registry_gateway.endpoints.page import Page
 from registry_gateway.http import fastapi_errors
-from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.answer import Answer, json_answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.forwarded import Forwarded
+from registry_gateway.http.mount import Mount, Mounted
 from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.http.routing import resource
 from registry_gateway.observability.metrics import Meters

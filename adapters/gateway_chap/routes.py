@@ -12,7 +12,8 @@ from registry_gateway.auth.unneeded_keys import Unasked
 from registry_gateway.core.commands import Deregister, Renew, Renewed
 from registry_gateway.core.errors import NotRegistered
 from registry_gateway.core.model import ANONYMOUS, Actor
-from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.answer import Answer, json_answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.group_commit import Shared

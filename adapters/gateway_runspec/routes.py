@@ -15,7 +15,8 @@ from registry_gateway.auth.unneeded_keys import Unasked
 from registry_gateway.core.commands import Deregister, Renew, Renewed
 from registry_gateway.core.errors import NotRegistered
 from registry_gateway.core.model import ANONYMOUS, Actor, Entry
-from registry_gateway.http.exchange import NOSNIFF, Answer, Call, body_answer
+from registry_gateway.http.answer import NOSNIFF, Answer, body_answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.pacing import paced
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource

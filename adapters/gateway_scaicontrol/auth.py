@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
-from registry_gateway.http.exchange import Call
+from registry_gateway.http.call import Call
 
 MANAGE = "registry:manage"
 """The scope that every endpoint of the registry asks for."""

@@ -19,9 +19,10 @@ from registry_gateway.core.errors import (
     StoreUnavailable,
     TooMany,
 )
+from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import BodyTooLarge
+from registry_gateway.http.call import request_id
 from registry_gateway.http.decode_errors import REFUSED, unprocessable
-from registry_gateway.http.exchange import Answer, json_answer, request_id
 from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
 
 CODES = {

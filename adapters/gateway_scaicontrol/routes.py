@@ -12,7 +12,8 @@ from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
 from registry_gateway.adapter import Core
 from registry_gateway.core.commands import Renewed
 from registry_gateway.core.errors import NotRegistered
-from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.answer import Answer, json_answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.routing import resource
 
 

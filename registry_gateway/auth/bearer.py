@@ -1,7 +1,7 @@
 """Who may read the catalogue: anybody, unless the operator wants a token for it."""
 
 from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN, Accounts
-from registry_gateway.http.exchange import Call
+from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
 
 READ = "read:catalog"

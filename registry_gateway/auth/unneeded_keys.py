@@ -2,7 +2,7 @@
 
 import logging
 
-from registry_gateway.http.exchange import Call
+from registry_gateway.http.call import Call
 
 log = logging.getLogger("registry_gateway.keys")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from starlette.routing import Route
 
-from registry_gateway.adapter import Mount
 from registry_gateway.endpoints import openapi
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
+from registry_gateway.http.mount import Mount
 from registry_gateway.http.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource

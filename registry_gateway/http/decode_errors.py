@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.core.errors import Unstorable
+from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import EmptyBody
-from registry_gateway.http.exchange import Answer, json_answer
 
 NO_NUL = r"^[^\x00]*\Z"
 """What PostgreSQL's text can hold."""

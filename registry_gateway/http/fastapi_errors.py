@@ -6,9 +6,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from registry_gateway.core.errors import REFUSES, OutcomeUnknown, RateLimited, StoreRefuses, StoreUnavailable, TooMany
+from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import BodyTooLarge
 from registry_gateway.http.decode_errors import REFUSED, unprocessable
-from registry_gateway.http.exchange import Answer, json_answer
 from registry_gateway.http.operation import RETRY_AFTER, Detail, Response
 
 LIMITED: Mapping[int, Response] = {

@@ -21,8 +21,9 @@ from registry_gateway.core.errors import (
     Unstorable,
 )
 from registry_gateway.http import decode_errors
+from registry_gateway.http.answer import Answer
 from registry_gateway.http.body import BodyTooLarge, EmptyBody
-from registry_gateway.http.exchange import Answer, request_id
+from registry_gateway.http.call import request_id
 from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
 from registry_gateway.http.operation import Response
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from registry_gateway.http.exchange import WHOLE
+from registry_gateway.http.answer import WHOLE
 
 COPIED_BYTES = 16_384
 """Most bytes of a body that are copied behind its head; with more, a list of two costs less than the copy."""
@@ -128,7 +128,7 @@ class Answering(HttpToolsProtocol):
         """Write a whole answer, head and body, and end the request; tell whether that could be done.
 
         It could not where there is more to do than to write: the client reads too slowly, has gone, or has sent the
-        next request already; or uvicorn is to log requests. See `exchange.WHOLE`.
+        next request already; or uvicorn is to log requests. See `answer.WHOLE`.
         """
         cycle = self.cycle
         if cycle.scope is not scope or cycle.response_started or cycle.access_log:

@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 
 Handler = Callable[[Call], Awaitable[Answer]]
 

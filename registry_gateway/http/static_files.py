@@ -5,7 +5,8 @@ from importlib.resources import files
 
 from starlette.exceptions import HTTPException
 
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.rendered import Rendered
 
 HTML = b"text/html; charset=utf-8"

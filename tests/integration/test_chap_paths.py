@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_gateway.http import exchange
+from registry_gateway.http import call as calls
 from tests.conftest import GatewayFactory
 from tests.integration.chap_service import (
     REGISTER,
@@ -177,7 +177,7 @@ async def test_a_proxy_that_is_not_believed_is_told_to_the_log_once(
     public_url: str | None,
     told: int,
 ) -> None:
-    monkeypatch.setattr(exchange, "_untrusted", set())  # what the process has told already, in another test
+    monkeypatch.setattr(calls, "_untrusted", set())  # what the process has told already, in another test
     settings = {} if public_url is None else {"REGISTRY_GATEWAY_PUBLIC_URL": public_url}
     async with start_gateway(sqlite_url, settings) as client:
         client.headers["X-Forwarded-Proto"] = proto

@@ -13,7 +13,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from registry_gateway.http import protocol
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.protocol import MAX_HEAD_BYTES, Connection
 from registry_gateway.settings import Settings
 from tests.integration.raw_client import PATIENCE, Client, Connect, Server

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from registry_gateway.http.answer import Answer
 from registry_gateway.http.body import BodyCutShort
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.call import Call
 from registry_gateway.http.protocol import MAX_TRAILER_BYTES
 from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.settings import Settings

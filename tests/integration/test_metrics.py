@@ -14,11 +14,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from registry_gateway.adapter import Mount, Mounted
 from registry_gateway.endpoints import openapi
 from registry_gateway.endpoints.prometheus import collector
 from registry_gateway.endpoints.prometheus.collector import FRESH, MEASURED
-from registry_gateway.http.exchange import Answer
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.mount import Mount, Mounted
 from registry_gateway.observability.metrics import Meters
 from registry_gateway.store import database_size
 from registry_gateway.store.database_size import Size

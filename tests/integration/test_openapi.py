@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from registry_gateway.adapter import Mount
 from registry_gateway.endpoints import openapi
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
+from registry_gateway.http.mount import Mount
 from registry_gateway.http.operation import Operation
 from registry_gateway.http.routing import resource
 from tests.conftest import GatewayFactory, gateway_of

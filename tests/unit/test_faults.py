@@ -10,11 +10,12 @@ from starlette.types import Message, Scope
 import gateway_chap.faults
 import gateway_runspec.faults
 import gateway_scaicontrol.faults
-from registry_gateway.adapter import Mount, Mounted
 from registry_gateway.core.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable, Unstorable
 from registry_gateway.http import problem_details
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
+from registry_gateway.http.mount import Mount, Mounted
 from registry_gateway.http.routing import resource
 from registry_gateway.observability.metrics import Requests
 from registry_gateway.observability.shared_counters import Figures

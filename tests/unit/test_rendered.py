@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 from starlette.types import Message
 
-from registry_gateway.http.exchange import Answer, Long, body_answer
+from registry_gateway.http.answer import Answer, Long, body_answer
 from registry_gateway.http.pacing import HOLD_SECONDS, paced
 from registry_gateway.http.rendered import PIECE_BYTES, Rendered, render
 

@@ -18,8 +18,9 @@ from registry_gateway.core.errors import NotRegistered
 from registry_gateway.core.model import Account, Actor, Registration
 from registry_gateway.core.status import Status, status
 from registry_gateway.endpoints.admin import wire
+from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import decode
-from registry_gateway.http.exchange import Answer, Call, json_answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.lookup import lookup

@@ -5,13 +5,14 @@ It reads through the pool of connections, not the lanes, so what people look up 
 what is expensive takes few of those, so neither readiness nor administration waits behind it.
 """
 
-from registry_gateway.adapter import Core, Mount
+from registry_gateway.adapter import Core
 from registry_gateway.endpoints.catalogue.operations import operations
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.routes import Catalogue
 from registry_gateway.endpoints.catalogue.seats import Seats
 from registry_gateway.endpoints.catalogue.tail import Tail
 from registry_gateway.endpoints.catalogue.watch import Watch
+from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault
 from registry_gateway.store.engine import Store
 

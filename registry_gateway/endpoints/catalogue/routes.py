@@ -13,7 +13,8 @@ from registry_gateway.endpoints.catalogue.query import EventId, Events, Services
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.render import listed
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.http.query import Nothing, decode
 from registry_gateway.http.rendered import Rendered, render

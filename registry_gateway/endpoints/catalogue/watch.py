@@ -23,7 +23,8 @@ from registry_gateway.endpoints.catalogue.reader import Log, Reader
 from registry_gateway.endpoints.catalogue.seats import Seats
 from registry_gateway.endpoints.catalogue.tail import Behind, Tail
 from registry_gateway.endpoints.catalogue.wire import Ready
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.store.statements.search import Wanted

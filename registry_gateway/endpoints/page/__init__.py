@@ -14,7 +14,8 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from registry_gateway import __version__
-from registry_gateway.http.exchange import Answer, Call
+from registry_gateway.http.answer import Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
 from registry_gateway.http.static_files import HTML, StaticFiles, for_browsers

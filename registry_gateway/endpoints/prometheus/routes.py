@@ -9,7 +9,8 @@ from registry_gateway.auth.accounts import Accounts
 from registry_gateway.auth.bearer import authorize
 from registry_gateway.endpoints.prometheus.collector import Collector
 from registry_gateway.endpoints.prometheus.discovery import Discovery, Targets
-from registry_gateway.http.exchange import NOSNIFF, Answer, Call
+from registry_gateway.http.answer import NOSNIFF, Answer
+from registry_gateway.http.call import Call
 from registry_gateway.http.query import decode
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
+from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import MAX_NESTING, BodyTooLarge, EmptyBody, decode, nested_deeper
-from registry_gateway.http.exchange import Answer, Call, json_answer, request_id
+from registry_gateway.http.call import Call, request_id
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
 from registry_gateway.settings import Settings

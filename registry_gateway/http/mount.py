@@ -1,0 +1,111 @@
+"""What is mounted under a path: routes with the wording of their errors, behind the boundary no exception passes."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from registry_gateway.core.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable
+from registry_gateway.http.answer import NOSNIFF, Answer
+from registry_gateway.http.body import BodyCutShort
+from registry_gateway.http.call import request_id
+from registry_gateway.http.operation import Operation
+from registry_gateway.http.routing import methods
+from registry_gateway.observability.metrics import Requests
+
+log = logging.getLogger("registry_gateway.requests")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What an adapter gives the gateway: its routes, the busiest first, and the wording of its errors.
+
+    `fault` turns any exception a route raises into an answer in the dialect's shape: the core's
+    `RegistryError`s, what `decode_errors` words, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
+    everything else as a 500 that says nothing of its cause.
+
+    `operations` and `description` are what /openapi.json says of the dialect; routes that have no operation
+    appear there by path and method alone.
+    """
+
+    routes: Sequence[BaseRoute]
+    fault: Callable[[Exception, Scope], Answer]
+    operations: Sequence[Operation] = ()
+    description: str = ""
+
+
+class Mounted:
+    """An adapter's routes behind the boundary no exception passes."""
+
+    def __init__(self, name: str, mount: Mount, requests: Requests) -> None:
+        """Take the dialect's name, what its adapter built, and what counts the requests to it."""
+        self.name = name
+        self.mount = mount
+        self._router = Router(mount.routes, redirect_slashes=False)
+        self._fault = mount.fault
+        self._requests = requests
+        self._notes_status = all(isinstance(route, Route) and methods(route) for route in mount.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; whatever a route raises is worded by the adapter and logged."""
+        began = perf_counter()
+        if not self._notes_status:
+            send = _noting(scope, send)
+        try:
+            if "\x00" in scope["path"]:
+                raise HTTPException(404)  # no key holds NUL: PostgreSQL's text can't
+            await self._router(scope, receive, send)
+        except (BodyCutShort, ClientDisconnect):
+            return  # there is no client to answer, and no answer to count; the connection counts it
+        except Exception as error:
+            await self._answer(error, scope, send)
+        except asyncio.CancelledError as cancelled:  # the server stops, and has waited for it long enough
+            if "status" in scope:  # it is being answered
+                raise
+            stopped = OutcomeUnknown if INTERRUPTED in getattr(cancelled, "__notes__", ()) else StoreUnavailable
+            await self._answer(stopped("the gateway stops"), scope, send)
+        self._requests.answered(scope, perf_counter() - began)
+
+    async def _answer(self, error: Exception, scope: Scope, send: Send) -> None:
+        answer = self._fault(error, scope)
+        answer.mask()
+        answer.headers += [(b"x-request-id", request_id(scope).encode()), NOSNIFF]
+        _log(self.name, error, answer.status, scope)
+        scope["status"] = answer.status
+        await answer.send(scope, send)
+
+
+def _noting(scope: Scope, send: Send) -> Send:
+    """Return `send` for routes that were not made by `resource`: the status goes into the scope."""
+
+    async def noted(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            scope["status"] = message["status"]
+        await send(message)
+
+    return noted
+
+
+def _log(dialect: str, error: Exception, status: int, scope: Scope) -> None:
+    client = scope.get("client")
+    fields = {
+        "dialect": dialect,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "client": client[0] if client else None,
+        "request_id": request_id(scope),
+    }
+    if status == 500:
+        log.error("request failed", extra=fields, exc_info=error)
+    elif status > 500:
+        log.error("request failed: %s", error, extra=fields)
+    else:
+        reason = error.detail if isinstance(error, HTTPException) else str(error) or type(error).__name__
+        log.info("request refused: %s", reason, extra=fields)
