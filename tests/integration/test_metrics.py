@@ -237,7 +237,7 @@ async def test_without_the_database_a_protected_gateway_recognises_nobody(
 async def test_a_database_that_hangs_does_not_hold_a_scrape(
     start_gateway: GatewayFactory, postgresql_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry_gateway.prometheus.collector.PATIENCE", 1.0)
+    monkeypatch.setattr("registry_gateway.endpoints.prometheus.collector.PATIENCE", 1.0)
     other = Store(postgresql_url)
     async with start_gateway(postgresql_url) as client:
         assert (await scrape(client)).value(f"{PREFIX}database_up") == 1
