@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
 from registry_gateway import settings
-from registry_gateway.adapter import Adapter, Core
+from registry_gateway.adapter import AnyAdapter, Core
 from registry_gateway.auth import sighup
 from registry_gateway.auth.accounts import Accounts
 from registry_gateway.auth.service_keys import Keyrings
@@ -163,7 +163,7 @@ def _begins_encoded(path: bytes, prefix: bytes) -> bool:
 
 def create_app(
     configuration: Configuration,
-    adapters: Sequence[Adapter],
+    adapters: Sequence[AnyAdapter],
     clock: Clock | None = None,
     figures: Figures | None = None,
 ) -> Gateway:
@@ -193,13 +193,13 @@ def create_app(
     return Gateway(core, readiness, mounts, watch, page)
 
 
-def _welcome(configuration: Configuration, speaking: Sequence[Adapter], url: str) -> list[Sequence[str]]:
+def _welcome(configuration: Configuration, speaking: Sequence[AnyAdapter], url: str) -> list[Sequence[str]]:
     return [adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking]
 
 
 def open_core(
     configuration: Configuration,
-    adapters: Sequence[Adapter],
+    adapters: Sequence[AnyAdapter],
     clock: Clock | None = None,
     figures: Figures | None = None,
     *,
@@ -224,7 +224,7 @@ def _mounted(core: Core, name: str, mount: Mount) -> Mounted:
     return Mounted(name, mount, core.registry.meters.mount(name, openapi.names(mount)))
 
 
-def _require_auth(configuration: Configuration, speaking: Sequence[Adapter]) -> None:
+def _require_auth(configuration: Configuration, speaking: Sequence[AnyAdapter]) -> None:
     if not configuration.gateway.require_auth:
         return
     unguarded = adapters_module.open_to_writes(speaking, configuration)

@@ -11,13 +11,19 @@ from gateway_chap.faults import KEY, fault
 from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
-from registry_gateway.adapter import Adapter, Core, Mount
-from registry_gateway.auth import service_keys
-from registry_gateway.auth.unneeded_keys import Unasked
-from registry_gateway.bulk.importing import Importer
-from registry_gateway.core.lease import LeasePolicy
-from registry_gateway.http.operation import secured
-from registry_gateway.settings import PREFIX, Seconds, Settings
+from registry_gateway.adapter import (
+    PREFIX,
+    Adapter,
+    Core,
+    Importer,
+    LeasePolicy,
+    Mount,
+    Seconds,
+    Settings,
+    Unasked,
+    secured,
+    service_keys,
+)
 
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from gateway_chap.misdirected import advice
-from registry_gateway.core.errors import NotRegistered
-from registry_gateway.http import fastapi_errors
-from registry_gateway.http.answer import Answer, json_answer
+from registry_gateway.adapter import Answer, NotRegistered, fastapi_errors, json_answer
 
 KEY = "SERVICEKIT_REGISTRATION_KEY"
 """Where a service has its key, and the gateway the keys: both are called as the reference calls them."""

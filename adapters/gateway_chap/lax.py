@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from registry_gateway.http.body import decode
-from registry_gateway.http.decode_errors import Invalid
+from registry_gateway.adapter import Invalid, decode
 
 _INTEGER = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?", re.ASCII)
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), b"true")

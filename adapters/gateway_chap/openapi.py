@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway_chap.wire import PingResponse, RegisterRequest, RegisterResponse, Service, Services
-from registry_gateway.http.fastapi_errors import BROKEN, LIMITED
-from registry_gateway.http.operation import (
+from registry_gateway.adapter import (
     ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,
@@ -15,6 +14,7 @@ from registry_gateway.http.operation import (
     Response,
     Security,
     Unprocessable,
+    fastapi_errors,
 )
 
 DESCRIPTION = "Machine-learning services made with servicekit and chapkit: CHAP's Service Registration (v2 API)."
@@ -64,8 +64,8 @@ _REGISTER = Operation(
         403: Response("There are as many services as `REGISTRY_GATEWAY_CHAP_MAX_SERVICES` allows.", Detail),
         413: Response("The body is too large.", Detail),
         422: Response("The key is missing, or the body makes no sense.", Unprocessable),
-        **LIMITED,
-        **BROKEN,
+        **fastapi_errors.LIMITED,
+        **fastapi_errors.BROKEN,
     },
 )
 
@@ -75,7 +75,13 @@ _DEREGISTER = Operation(
     name="deregister",
     summary="Leave",
     parameters=(ID,),
-    responses={204: Response("It has left."), **_REFUSED, **_NOT_FOUND, **LIMITED, **BROKEN},
+    responses={
+        204: Response("It has left."),
+        **_REFUSED,
+        **_NOT_FOUND,
+        **fastapi_errors.LIMITED,
+        **fastapi_errors.BROKEN,
+    },
 )
 
 WRITES = (
@@ -87,7 +93,12 @@ WRITES = (
         summary="Say that a service lives",
         description="Starts a full lease. A late ping never brings a service back.",
         parameters=(ID,),
-        responses={200: Response("A full lease from now.", PingResponse), **_REFUSED, **_NOT_FOUND, **BROKEN},
+        responses={
+            200: Response("A full lease from now.", PingResponse),
+            **_REFUSED,
+            **_NOT_FOUND,
+            **fastapi_errors.BROKEN,
+        },
     ),
     _DEREGISTER,
     replace(
@@ -121,7 +132,7 @@ READS = (
         name="list",
         summary="List the live services",
         parameters=(IF_NONE_MATCH,),
-        responses={200: Response("By id.", Services, headers=ETAG), **NOT_MODIFIED, **BROKEN},
+        responses={200: Response("By id.", Services, headers=ETAG), **NOT_MODIFIED, **fastapi_errors.BROKEN},
     ),
     Operation(
         method="GET",
@@ -133,7 +144,7 @@ READS = (
             200: Response("It lives.", Service, headers=ETAG),
             **NOT_MODIFIED,
             **_NOT_FOUND,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
 )

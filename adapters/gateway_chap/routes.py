@@ -7,17 +7,24 @@ from starlette.routing import Route
 
 from gateway_chap import translate
 from gateway_chap.faults import MissingKey, WrongKey
-from registry_gateway.auth.service_keys import Keyring
-from registry_gateway.auth.unneeded_keys import Unasked
-from registry_gateway.core.commands import Deregister, Renew, Renewed
-from registry_gateway.core.errors import NotRegistered
-from registry_gateway.core.model import ANONYMOUS, Actor
-from registry_gateway.http.answer import Answer, json_answer
-from registry_gateway.http.call import Call
-from registry_gateway.http.rendered import Rendered, render
-from registry_gateway.http.routing import resource
-from registry_gateway.registry.group_commit import Shared
-from registry_gateway.registry.registry import Registry
+from registry_gateway.adapter import (
+    ANONYMOUS,
+    Actor,
+    Answer,
+    Call,
+    Deregister,
+    Keyring,
+    NotRegistered,
+    Registry,
+    Rendered,
+    Renew,
+    Renewed,
+    Shared,
+    Unasked,
+    json_answer,
+    render,
+    resource,
+)
 
 DIALECT = "chap"
 

@@ -9,10 +9,7 @@ import msgspec
 
 from gateway_chap.lax import strict
 from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
-from registry_gateway.bulk.importing import Foreign, Listing, entries, read_each
-from registry_gateway.core.commands import Register, Registered
-from registry_gateway.core.model import Actor, Entry, Registration
-from registry_gateway.http.body import decode
+from registry_gateway.adapter import Actor, Entry, Register, Registered, Registration, decode, importing
 
 ML_DEFAULTS: Mapping[str, msgspec.Raw] = {
     "min_prediction_periods": msgspec.Raw(b"0"),
@@ -64,14 +61,14 @@ class _Listing(msgspec.Struct):
     services: list[msgspec.Raw]
 
 
-def listing(body: bytes, ttl: float, actor: Actor) -> Listing:
+def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
     """Return what another CHAP registry lists. An element has what a `$register` body has, and times.
 
     Raises:
         NotAListing: It is no answer to GET /v2/services.
     """
-    listed: list[msgspec.Raw] = entries(body, _Listing).services
-    return read_each(listed, "id", lambda entry: Foreign(register(entry, ttl, actor)))
+    listed: list[msgspec.Raw] = importing.entries(body, _Listing).services
+    return importing.read_each(listed, "id", lambda entry: importing.Foreign(register(entry, ttl, actor)))
 
 
 def _completed(sent: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:

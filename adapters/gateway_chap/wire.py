@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.http.decode_errors import SLUG, LongText, Text
-from registry_gateway.http.operation import Timestamp
+from registry_gateway.adapter import SLUG, LongText, Text, Timestamp
 
 Slug = Annotated[str, Meta(max_length=255, pattern=SLUG)]
 

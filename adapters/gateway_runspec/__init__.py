@@ -10,13 +10,19 @@ from gateway_runspec import translate
 from gateway_runspec.faults import fault
 from gateway_runspec.openapi import API_KEY, DESCRIPTION, READS, WRITES
 from gateway_runspec.routes import Runspec
-from registry_gateway.adapter import Adapter, Core, Mount
-from registry_gateway.auth import service_keys
-from registry_gateway.auth.unneeded_keys import Unasked
-from registry_gateway.bulk.importing import Importer
-from registry_gateway.core.lease import LeasePolicy
-from registry_gateway.http.operation import secured
-from registry_gateway.settings import Seconds, Settings, SettingsError
+from registry_gateway.adapter import (
+    Adapter,
+    Core,
+    Importer,
+    LeasePolicy,
+    Mount,
+    Seconds,
+    Settings,
+    SettingsError,
+    Unasked,
+    secured,
+    service_keys,
+)
 
 MISSES = 3
 """How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""

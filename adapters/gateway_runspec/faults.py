@@ -2,9 +2,7 @@
 
 from starlette.types import Scope
 
-from registry_gateway.core.errors import NotRegistered
-from registry_gateway.http import fastapi_errors
-from registry_gateway.http.answer import Answer, json_answer
+from registry_gateway.adapter import Answer, NotRegistered, fastapi_errors, json_answer
 
 
 class BadKey(Exception):

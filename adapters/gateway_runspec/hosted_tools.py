@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway_runspec.translate import LINES, listed
-from registry_gateway.core.model import Entry
+from registry_gateway.adapter import Entry
 
 _encode = msgspec.json.encode
 

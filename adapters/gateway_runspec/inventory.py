@@ -3,12 +3,7 @@
 from math import inf
 
 from gateway_runspec import hosted_tools, translate
-from registry_gateway.core.errors import NotInLog
-from registry_gateway.core.model import Entry, EventKind
-from registry_gateway.http.pacing import paced
-from registry_gateway.http.rendered import Rendered, render
-from registry_gateway.registry.queries import Moment
-from registry_gateway.registry.registry import Registry
+from registry_gateway.adapter import Entry, EventKind, Moment, NotInLog, Registry, Rendered, paced, render
 
 FEW = 200
 """Most events after which the instances they are about are looked up one by one; after more, all are read anew."""

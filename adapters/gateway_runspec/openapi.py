@@ -12,8 +12,7 @@ from gateway_runspec.wire import (
     StatusResponse,
     ToolsRequest,
 )
-from registry_gateway.http.fastapi_errors import BROKEN, LIMITED
-from registry_gateway.http.operation import (
+from registry_gateway.adapter import (
     ETAG,
     IF_NONE_MATCH,
     NOT_MODIFIED,
@@ -23,6 +22,7 @@ from registry_gateway.http.operation import (
     Response,
     Security,
     Unprocessable,
+    fastapi_errors,
 )
 
 DESCRIPTION = "runspec agents and the tools they offer: the registry of runspec-registry 0.1.1."
@@ -67,8 +67,8 @@ WRITES = (
                 Detail,
             ),
             **_BODY,
-            **LIMITED,
-            **BROKEN,
+            **fastapi_errors.LIMITED,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -88,7 +88,7 @@ WRITES = (
             ),
             **_REFUSED,
             **_BODY,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -119,8 +119,8 @@ WRITES = (
             ),
             **_NO_INSTANCE,
             **_BODY,
-            **LIMITED,
-            **BROKEN,
+            **fastapi_errors.LIMITED,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -130,7 +130,12 @@ WRITES = (
         summary="Leave",
         description="An id that nobody has is no error.",
         parameters=(ID,),
-        responses={200: Response("It is inactive now.", StatusResponse), **_REFUSED, **LIMITED, **BROKEN},
+        responses={
+            200: Response("It is inactive now.", StatusResponse),
+            **_REFUSED,
+            **fastapi_errors.LIMITED,
+            **fastapi_errors.BROKEN,
+        },
     ),
 )
 """The operations that ask for the key where there is one."""
@@ -147,7 +152,7 @@ READS = (
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -161,7 +166,7 @@ READS = (
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_INSTANCE,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -175,7 +180,7 @@ READS = (
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -190,7 +195,7 @@ READS = (
             **_REFUSED,
             **_NO_TOOL,
             **_QUERY,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -199,7 +204,7 @@ READS = (
         name="list_hosts",
         summary="List the hosts",
         parameters=(ACTIVE,),
-        responses={200: Response("By host and name.", list[Host]), **_REFUSED, **_QUERY, **BROKEN},
+        responses={200: Response("By host and name.", list[Host]), **_REFUSED, **_QUERY, **fastapi_errors.BROKEN},
     ),
     Operation(
         method="GET",
@@ -210,7 +215,7 @@ READS = (
         responses={
             200: Response("A file to import.", str, "application/xml", _ATTACHED),
             **_REFUSED,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
     Operation(
@@ -222,7 +227,7 @@ READS = (
         responses={
             200: Response("A file to import.", str, "text/plain", _ATTACHED),
             **_REFUSED,
-            **BROKEN,
+            **fastapi_errors.BROKEN,
         },
     ),
 )

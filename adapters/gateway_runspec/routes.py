@@ -10,18 +10,27 @@ from gateway_runspec import export, hosted_tools, translate
 from gateway_runspec.faults import BadKey, NoSuchTool
 from gateway_runspec.inventory import Inventory
 from gateway_runspec.wire import Host
-from registry_gateway.auth.service_keys import Keyring
-from registry_gateway.auth.unneeded_keys import Unasked
-from registry_gateway.core.commands import Deregister, Renew, Renewed
-from registry_gateway.core.errors import NotRegistered
-from registry_gateway.core.model import ANONYMOUS, Actor, Entry
-from registry_gateway.http.answer import NOSNIFF, Answer, body_answer
-from registry_gateway.http.call import Call
-from registry_gateway.http.pacing import paced
-from registry_gateway.http.rendered import Rendered, render
-from registry_gateway.http.routing import resource
-from registry_gateway.registry.group_commit import Shared
-from registry_gateway.registry.registry import Registry
+from registry_gateway.adapter import (
+    ANONYMOUS,
+    NOSNIFF,
+    Actor,
+    Answer,
+    Call,
+    Deregister,
+    Entry,
+    Keyring,
+    NotRegistered,
+    Registry,
+    Rendered,
+    Renew,
+    Renewed,
+    Shared,
+    Unasked,
+    body_answer,
+    paced,
+    render,
+    resource,
+)
 
 DIALECT = "runspec"
 

@@ -22,11 +22,7 @@ from typing import Any
 import msgspec
 
 from gateway_runspec.wire import HeartbeatRequest, Host, RegisterRequest, ToolsAsSent, ToolsRequest
-from registry_gateway.bulk.importing import Foreign, Listing, entries, read_each
-from registry_gateway.core.commands import Advertise, Register
-from registry_gateway.core.model import Actor, Entry
-from registry_gateway.http.body import decode
-from registry_gateway.http.decode_errors import Invalid
+from registry_gateway.adapter import Actor, Advertise, Entry, Invalid, Register, decode, importing
 
 _SHARED = ("description", "inputSchema")
 _OURS = ("active", "last_seen", "tools")
@@ -133,20 +129,20 @@ class _Tools(msgspec.Struct):
 _with_tools: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Tools)
 
 
-def listing(body: bytes, ttl: float, actor: Actor) -> Listing:
+def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
     """Return what another runspec registry lists with GET /instances.
 
     Raises:
         NotAListing: It is no answer to that.
     """
-    listed: list[msgspec.Raw] = entries(body, list[msgspec.Raw])
-    return read_each(listed, "instance_id", lambda entry: _foreign(entry, ttl, actor))
+    listed: list[msgspec.Raw] = importing.entries(body, list[msgspec.Raw])
+    return importing.read_each(listed, "instance_id", lambda entry: _foreign(entry, ttl, actor))
 
 
-def _foreign(entry: bytes, ttl: float, actor: Actor) -> Foreign:
+def _foreign(entry: bytes, ttl: float, actor: Actor) -> importing.Foreign:
     command = register(entry, ttl, actor)
     posted: _Tools = decode(entry, _with_tools)
-    return Foreign(command, advertise(command.key, entry, actor) if posted.tools else None)
+    return importing.Foreign(command, advertise(command.key, entry, actor) if posted.tools else None)
 
 
 # --- what readers are answered

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.http.decode_errors import Text
+from registry_gateway.adapter import Text
 
 InstanceId = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]*[^\x00/]\Z")]
 """An agent's id: it makes a UUID, people make anything up. A slash at the end could not be told from `/path/`.

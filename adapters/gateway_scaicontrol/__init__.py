@@ -11,10 +11,18 @@ from gateway_scaicontrol.faults import fault
 from gateway_scaicontrol.openapi import DESCRIPTION, OPERATIONS
 from gateway_scaicontrol.routes import ScaiControl
 from gateway_scaicontrol.wire import Slug
-from registry_gateway.adapter import Adapter, Core, Mount
-from registry_gateway.core import web_url
-from registry_gateway.core.lease import EXPIRED, Health, LeasePolicy, Stage
-from registry_gateway.settings import Settings, SettingsError
+from registry_gateway.adapter import (
+    EXPIRED,
+    Adapter,
+    Core,
+    Health,
+    LeasePolicy,
+    Mount,
+    Settings,
+    SettingsError,
+    Stage,
+    web_url,
+)
 
 INTERNAL_SERVICES = (
     "scaikey",

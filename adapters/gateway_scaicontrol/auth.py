@@ -5,8 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
-from registry_gateway.http.call import Call
+from registry_gateway.adapter import SUPER_ADMIN, Accounts, Call
 
 MANAGE = "registry:manage"
 """The scope that every endpoint of the registry asks for."""

@@ -7,9 +7,11 @@ from starlette.types import Scope
 
 from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
-from registry_gateway.core.errors import (
+from registry_gateway.adapter import (
     REFUSES,
     AlreadyRegistered,
+    Answer,
+    BodyTooLarge,
     NotOwner,
     NotRegistered,
     OutcomeUnknown,
@@ -18,12 +20,12 @@ from registry_gateway.core.errors import (
     StoreRefuses,
     StoreUnavailable,
     TooMany,
+    decode_errors,
+    fastapi_errors,
+    json_answer,
+    request_id,
+    unprocessable,
 )
-from registry_gateway.http.answer import Answer, json_answer
-from registry_gateway.http.body import BodyTooLarge
-from registry_gateway.http.call import request_id
-from registry_gateway.http.decode_errors import REFUSED, unprocessable
-from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
 
 CODES = {
     400: "bad_request",
@@ -64,13 +66,13 @@ def fault(error: Exception, scope: Scope) -> Answer:
         case StoreRefuses():
             return _refusal(503, REFUSES, scope)
         case StoreUnavailable():
-            message = UNKNOWN if isinstance(error, OutcomeUnknown) else UNAVAILABLE
+            message = fastapi_errors.UNKNOWN if isinstance(error, OutcomeUnknown) else fastapi_errors.UNAVAILABLE
             return _refusal(503, message, scope, {"Retry-After": "1"})
         case KeysUnavailable():
             return _refusal(503, str(error), scope, {"Retry-After": str(error.retry_after)})
         case HTTPException():
             return _refusal(error.status_code, error.detail, scope, error.headers)
-    if isinstance(error, REFUSED):
+    if isinstance(error, decode_errors.REFUSED):
         return unprocessable(error)
     return _refusal(500, "Internal server error", scope)
 

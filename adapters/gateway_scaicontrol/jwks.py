@@ -16,8 +16,7 @@ import msgspec
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway_scaicontrol.auth import KeysUnavailable
-from registry_gateway.core.clock import Clock
-from registry_gateway.http.body import parse
+from registry_gateway.adapter import Clock, parse
 
 FRESH_SECONDS = 3600.0
 """How long a set is used before it is fetched again."""

@@ -11,7 +11,7 @@ from gateway_scaicontrol.wire import (
     RegistrationRequest,
     RegistrationResponse,
 )
-from registry_gateway.http.operation import RETRY_AFTER, Operation, Response, Security, Unprocessable, secured
+from registry_gateway.adapter import RETRY_AFTER, Operation, Response, Security, Unprocessable, secured
 
 DESCRIPTION = "ScaiLabs services with their service accounts: ScaiControl's service registry."
 

@@ -9,12 +9,7 @@ from starlette.routing import Route
 from gateway_scaicontrol import translate
 from gateway_scaicontrol.auth import Verifier, authorize
 from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
-from registry_gateway.adapter import Core
-from registry_gateway.core.commands import Renewed
-from registry_gateway.core.errors import NotRegistered
-from registry_gateway.http.answer import Answer, json_answer
-from registry_gateway.http.call import Call
-from registry_gateway.http.routing import resource
+from registry_gateway.adapter import Answer, Call, Core, NotRegistered, Renewed, json_answer, resource
 
 
 class ScaiControl:

@@ -16,9 +16,7 @@ from msgspec import Meta
 
 from gateway_scaicontrol.auth import Caller, Forbidden, Unauthorized
 from gateway_scaicontrol.jwks import Keys
-from registry_gateway.auth.accounts import SUPER_ADMIN
-from registry_gateway.core.clock import Clock
-from registry_gateway.http.body import parse
+from registry_gateway.adapter import SUPER_ADMIN, Clock, parse
 
 JWKS_PATH = "/api/v1/platform/.well-known/jwks.json"
 """Where ScaiKey publishes its keys, below the issuer's URL."""

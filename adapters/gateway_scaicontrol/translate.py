@@ -16,9 +16,7 @@ from gateway_scaicontrol.wire import (
     RegistrationRequest,
     RegistrationResponse,
 )
-from registry_gateway.core.commands import Deregister, Register, Renew
-from registry_gateway.core.model import Actor, Registration
-from registry_gateway.http.body import decode
+from registry_gateway.adapter import Actor, Deregister, Register, Registration, Renew, decode
 
 DIALECT = "scaicontrol"
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.http.decode_errors import NO_NUL, SLUG, LongText, Text
-from registry_gateway.http.operation import Timestamp
+from registry_gateway.adapter import NO_NUL, SLUG, LongText, Text, Timestamp
 
 D = TypeVar("D")
 

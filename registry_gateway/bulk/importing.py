@@ -6,7 +6,7 @@ is answered as one that is alive.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from registry_gateway.core.model import Actor
 from registry_gateway.http.body import parse, utf8
 from registry_gateway.http.decode_errors import REFUSED, detail
 from registry_gateway.registry.registry import Registry
+
+Own = TypeVar("Own", bound=msgspec.Struct)
+"""The struct of a dialect's settings."""
 
 MOST_SERVICES = 500_000
 """Most services of a list that is taken over."""
@@ -45,7 +48,7 @@ class Listing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Importer:
+class Importer(Generic[Own]):
     """How a dialect takes over from another registry of its kind.
 
     Attributes:
@@ -57,7 +60,7 @@ class Importer:
 
     path: str
     key_header: str
-    read: Callable[[bytes, Any, Actor], Listing]
+    read: Callable[[bytes, Own, Actor], Listing]
 
 
 class Imported(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -22,7 +23,7 @@ NAMED = 20
 """How many of those that were not imported are named for people."""
 
 
-def _importer(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, Importer]:
+def _importer(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, Importer[Any]]:
     """Return the name of a dialect with the importer of its adapter."""
     known = {a.name: a.importer for a in adapter.installed() if a.importer is not None}
     if value not in known:
@@ -64,7 +65,7 @@ not be read, or the database not be written; it says why.
 @click.pass_context
 def import_(
     context: click.Context,
-    kind: tuple[str, Importer],
+    kind: tuple[str, Importer[Any]],
     url: str,
     key: str | None,
     dry: bool,
@@ -100,7 +101,7 @@ def import_(
     context.exit(1 if any(i.outcome == "refused" for i in done) else 0)
 
 
-async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) -> bytes:
+async def _fetch(url: str, dialect: str, importer: Importer[Any], key: str | None) -> bytes:
     """Return what the other registry lists.
 
     Raises:
@@ -122,7 +123,7 @@ async def _fetch(url: str, dialect: str, importer: Importer, key: str | None) ->
     raise Unreachable(f"{shown(target)} can't be read: {why}")
 
 
-def _remedy(importer: Importer) -> str:
+def _remedy(importer: Importer[Any]) -> str:
     """Return what to try where something answers, and no registry."""
     return f"try the URL that comes before its {importer.path.partition('?')[0]}"
 

@@ -13,7 +13,7 @@ import click
 import uvicorn
 
 from registry_gateway import adapter
-from registry_gateway.adapter import Adapter
+from registry_gateway.adapter import AnyAdapter
 from registry_gateway.app import create_app
 from registry_gateway.cli.database_level import (
     NewerDatabase,
@@ -151,7 +151,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _prepare_database(
-    configuration: Configuration, adapters: tuple[Adapter, ...], migrating: bool, remedy: str
+    configuration: Configuration, adapters: tuple[AnyAdapter, ...], migrating: bool, remedy: str
 ) -> None:
     async with opened(configuration, adapters) as (_, store):
         flaw = None if store.file is None else store.file.flaw()
@@ -193,7 +193,7 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter, ...]) -> None:
+def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[AnyAdapter, ...]) -> None:
     own = configuration.gateway
     if is_loopback(own.host):
         return
@@ -204,13 +204,13 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[Adapter
         )
 
 
-def _warn_of_settings(configuration: Configuration, adapters: tuple[Adapter, ...]) -> None:
+def _warn_of_settings(configuration: Configuration, adapters: tuple[AnyAdapter, ...]) -> None:
     for dialect in adapter.chosen(adapters, configuration.gateway):
         for warning in dialect.warnings(configuration.gateway, configuration.adapters[dialect.name]):
             say(f"{NAME}: warning: {warning}", err=True)
 
 
-def _welcome(configuration: Configuration, adapters: tuple[Adapter, ...], bound: str) -> None:
+def _welcome(configuration: Configuration, adapters: tuple[AnyAdapter, ...], bound: str) -> None:
     own = configuration.gateway
     url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
     say(f"registry-gateway listens on {bound}")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from registry_gateway import adapter, settings
-from registry_gateway.adapter import Adapter, Core
+from registry_gateway.adapter import AnyAdapter, Core
 from registry_gateway.app import open_core
 from registry_gateway.cli.database_level import require_level, upgrade_command
 from registry_gateway.core.model import Actor
@@ -26,7 +26,7 @@ class Session(NamedTuple):
     store: Store
 
 
-def configured(database_url: str | None) -> tuple[Configuration, tuple[Adapter, ...]]:
+def configured(database_url: str | None) -> tuple[Configuration, tuple[AnyAdapter, ...]]:
     """Return the settings from the environment and the option, and the adapters that are installed.
 
     Raises:
@@ -47,7 +47,7 @@ def actor() -> Actor:
 
 @asynccontextmanager
 async def opened(
-    configuration: Configuration, adapters: Sequence[Adapter], *, reading: bool = False
+    configuration: Configuration, adapters: Sequence[AnyAdapter], *, reading: bool = False
 ) -> AsyncIterator[Session]:
     """Give the database of the settings, at whatever migration it is, and close it at the end.
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from registry_gateway import adapter, settings
-from registry_gateway.adapter import Adapter
+from registry_gateway.adapter import AnyAdapter
 from registry_gateway.cli.output import setting
 from registry_gateway.settings import AROUND, Configuration, SettingsError, Variable
 
@@ -56,7 +56,7 @@ def _option(variable: Variable) -> click.Option:
     )
 
 
-def configure(adapters: tuple[Adapter, ...], given: dict[str, Any]) -> Configuration:
+def configure(adapters: tuple[AnyAdapter, ...], given: dict[str, Any]) -> Configuration:
     """Load the settings; what is wrong with an option is said of the option."""
     try:
         return settings.load(adapters, os.environ, given)

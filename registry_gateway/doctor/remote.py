@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import anyio
 import msgspec
 
-from registry_gateway.adapter import Adapter
+from registry_gateway.adapter import AnyAdapter
 from registry_gateway.doctor.host_lookup import of_hosts
 from registry_gateway.doctor.remote_catalogue import RemoteCatalogue
 from registry_gateway.doctor.report import Report, about_gateway
@@ -29,7 +29,7 @@ LONGEST_URL = 2048
 _FOLLOWS_NONE = "The services' clients follow no redirects"
 
 
-async def check(url: str, token: str | None, adapters: Sequence[Adapter], tell: Callable[[str], None]) -> Report:
+async def check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tell: Callable[[str], None]) -> Report:
     """Check the gateway at `url`, and through its catalogue all that is registered there.
 
     Args:
@@ -48,7 +48,7 @@ async def check(url: str, token: str | None, adapters: Sequence[Adapter], tell: 
         raise Unreachable(f"{shown(url)} has not answered all there is to ask within {SECONDS:g} s") from None
 
 
-async def _check(url: str, token: str | None, adapters: Sequence[Adapter], tell: Callable[[str], None]) -> Report:
+async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tell: Callable[[str], None]) -> Report:
     async with RemoteServer() as stranger:
         base, found, health = await _find(stranger, _without_endpoint(url, adapters))
     if token is not None and not same_server(url, base):
@@ -80,7 +80,7 @@ async def _check(url: str, token: str | None, adapters: Sequence[Adapter], tell:
 # --- where it is
 
 
-def _without_endpoint(url: str, adapters: Sequence[Adapter]) -> str:
+def _without_endpoint(url: str, adapters: Sequence[AnyAdapter]) -> str:
     """Return what a service's URL is below: a service may be told one that ends with an endpoint."""
     for adapter in adapters:
         for path in adapter.write_only:
@@ -201,7 +201,7 @@ def _of_clock(health: _Health) -> list[Finding]:
     return installation.of_clock(theirs - (health.asked + health.there) / 2, "the gateway's machine")
 
 
-async def _of_paths(remote: RemoteServer, base: str, adapters: Sequence[Adapter]) -> list[Finding]:
+async def _of_paths(remote: RemoteServer, base: str, adapters: Sequence[AnyAdapter]) -> list[Finding]:
     """Return which endpoints a GET does not get to: a 405 tells that it does."""
     spoken = members((await remote.get(f"{base}/openapi.json")).body, "paths")
     found = []

@@ -1,0 +1,164 @@
+"""All that an adapter imports of the gateway; see docs/adding-an-adapter.md.
+
+An adapter is a value of `Adapter` behind an entry point of the group `registry_gateway.adapters`.
+"""
+
+from registry_gateway.adapter.adapter import Adapter, Core
+from registry_gateway.adapter.installation import AnyAdapter, chosen, installed, open_to_writes
+from registry_gateway.auth import service_keys
+from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
+from registry_gateway.auth.service_keys import Keyring
+from registry_gateway.auth.unneeded_keys import Unasked
+from registry_gateway.bulk import importing
+from registry_gateway.bulk.importing import Importer
+from registry_gateway.core import web_url
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.commands import (
+    Advertise,
+    Deregister,
+    Done,
+    Lapsed,
+    Register,
+    Registered,
+    Renew,
+    Renewed,
+    Unknown,
+)
+from registry_gateway.core.errors import (
+    REFUSES,
+    AlreadyRegistered,
+    NotInLog,
+    NotOwner,
+    NotRegistered,
+    OutcomeUnknown,
+    Overloaded,
+    RateLimited,
+    RegistryError,
+    StillSubscribed,
+    StoreRefuses,
+    StoreUnavailable,
+    TooMany,
+)
+from registry_gateway.core.lease import EXPIRED, Health, LeasePolicy, Stage
+from registry_gateway.core.model import ANONYMOUS, Actor, Entry, Event, EventKind, Registration
+from registry_gateway.core.status import Status
+from registry_gateway.http import decode_errors, fastapi_errors
+from registry_gateway.http.answer import NOSNIFF, Answer, body_answer, json_answer
+from registry_gateway.http.body import BodyTooLarge, EmptyBody, decode, parse
+from registry_gateway.http.call import Call, request_id
+from registry_gateway.http.decode_errors import NO_NUL, SLUG, Invalid, LongText, Text, unprocessable
+from registry_gateway.http.mount import Mount
+from registry_gateway.http.operation import (
+    ETAG,
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    RETRY_AFTER,
+    Detail,
+    Operation,
+    Parameter,
+    Response,
+    Security,
+    Timestamp,
+    Unprocessable,
+    secured,
+)
+from registry_gateway.http.pacing import paced
+from registry_gateway.http.rendered import Rendered, render
+from registry_gateway.http.routing import resource
+from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.queries import Moment
+from registry_gateway.registry.registry import Registry
+from registry_gateway.settings import PREFIX, Seconds, Settings, SettingsError
+
+__all__ = [
+    "ANONYMOUS",
+    "ETAG",
+    "EXPIRED",
+    "IF_NONE_MATCH",
+    "NOSNIFF",
+    "NOT_MODIFIED",
+    "NO_NUL",
+    "PREFIX",
+    "REFUSES",
+    "RETRY_AFTER",
+    "SLUG",
+    "SUPER_ADMIN",
+    "Accounts",
+    "Actor",
+    "Adapter",
+    "Advertise",
+    "AlreadyRegistered",
+    "Answer",
+    "AnyAdapter",
+    "BodyTooLarge",
+    "Call",
+    "Clock",
+    "Core",
+    "Deregister",
+    "Detail",
+    "Done",
+    "EmptyBody",
+    "Entry",
+    "Event",
+    "EventKind",
+    "Health",
+    "Importer",
+    "Invalid",
+    "Keyring",
+    "Lapsed",
+    "LeasePolicy",
+    "LongText",
+    "Moment",
+    "Mount",
+    "NotInLog",
+    "NotOwner",
+    "NotRegistered",
+    "Operation",
+    "OutcomeUnknown",
+    "Overloaded",
+    "Parameter",
+    "RateLimited",
+    "Register",
+    "Registered",
+    "Registration",
+    "Registry",
+    "RegistryError",
+    "Rendered",
+    "Renew",
+    "Renewed",
+    "Response",
+    "Seconds",
+    "Security",
+    "Settings",
+    "SettingsError",
+    "Shared",
+    "Stage",
+    "Status",
+    "StillSubscribed",
+    "StoreRefuses",
+    "StoreUnavailable",
+    "Text",
+    "Timestamp",
+    "TooMany",
+    "Unasked",
+    "Unknown",
+    "Unprocessable",
+    "body_answer",
+    "chosen",
+    "decode",
+    "decode_errors",
+    "fastapi_errors",
+    "importing",
+    "installed",
+    "json_answer",
+    "open_to_writes",
+    "paced",
+    "parse",
+    "render",
+    "request_id",
+    "resource",
+    "secured",
+    "service_keys",
+    "unprocessable",
+    "web_url",
+]

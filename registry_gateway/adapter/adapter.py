@@ -1,0 +1,64 @@
+"""An adapter: one dialect, translated. Its routes decode a request, do one core call and encode the answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from registry_gateway.auth.accounts import Accounts
+from registry_gateway.auth.service_keys import Keyrings
+from registry_gateway.bulk.importing import Importer
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.http.mount import Mount
+from registry_gateway.registry.registry import Registry
+from registry_gateway.settings import Settings
+
+Own = TypeVar("Own", bound=msgspec.Struct)
+"""The struct of an adapter's settings."""
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the gateway gives an adapter to work with."""
+
+    registry: Registry
+    accounts: Accounts
+    keyrings: Keyrings
+    settings: Settings
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Adapter(Generic[Own]):
+    """A dialect.
+
+    Attributes:
+        name: Its name in settings, events and on the command line.
+        segments: The first path segments it answers; no two adapters may share one.
+        settings: Struct of its settings; each field's environment name starts with the adapter's name unless
+            its metadata says otherwise.
+        policy: Its lease policy, from the gateway's and its own settings.
+        mount: Builds its routes; called once at start.
+        welcome: Lines for the start of `serve`: where the dialect is, and a curl line that registers something.
+        closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
+        open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
+            it, or None. Leave it out for a dialect that is never open, or always is on purpose.
+        warnings: Tells, from the gateway's settings and its own, what `serve` warns of at the start: one line each.
+        write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
+            as they are written.
+        importer: How it takes over what another registry of its kind lists, if it can.
+    """
+
+    name: str
+    segments: frozenset[str]
+    settings: type[Own]
+    policy: Callable[[Settings, Own], LeasePolicy]
+    mount: Callable[[Core, Own], Mount]
+    welcome: Callable[[str, Own], Sequence[str]]
+    open_writes: Callable[[Own], str | None] = lambda _own: None
+    closed_reads: Callable[[Own], bool] = lambda _own: False
+    warnings: Callable[[Settings, Own], Sequence[str]] = lambda _core, _own: ()
+    write_only: Sequence[str] = ()
+    importer: Importer[Own] | None = None

@@ -1,0 +1,51 @@
+"""The adapters that are installed, and which of them this gateway speaks."""
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Any, TypeAlias
+
+from registry_gateway.adapter.adapter import Adapter
+from registry_gateway.settings import Configuration, Settings, SettingsError
+
+AnyAdapter: TypeAlias = Adapter[Any]
+"""An adapter whose settings are known to itself alone; `Configuration.adapters` has them by its name."""
+
+GROUP = "registry_gateway.adapters"
+"""The group of entry points that adapters are found through."""
+
+OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "metrics", "openapi.json", "page", "sd", "services"})
+"""First path segments no adapter may claim: what the gateway answers there is its own."""
+
+
+def installed() -> tuple[AnyAdapter, ...]:
+    """Return the adapters that are installed, by name.
+
+    Raises:
+        SettingsError: One can't be loaded, or two claim the same name or path.
+    """
+    found: dict[str, AnyAdapter] = {}
+    claimed = dict.fromkeys(OWN_SEGMENTS, "the gateway itself")
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            adapter = point.load()
+        except Exception as error:
+            raise SettingsError(f"the adapter {point.name} can't be loaded: {error}") from error
+        if adapter.name in found:
+            raise SettingsError(f"two adapters are called {adapter.name}; uninstall one")
+        for segment in adapter.segments:
+            other = claimed.setdefault(segment, adapter.name)
+            if other != adapter.name:
+                raise SettingsError(f"{other} and {adapter.name} both answer /{segment}")
+        found[adapter.name] = adapter
+    return tuple(found.values())
+
+
+def chosen(adapters: Sequence[AnyAdapter], settings: Settings) -> tuple[AnyAdapter, ...]:
+    """Return those of `adapters` that the settings switch on."""
+    return tuple(a for a in adapters if settings.dialects is None or a.name in settings.dialects)
+
+
+def open_to_writes(adapters: Sequence[AnyAdapter], configuration: Configuration) -> dict[str, str]:
+    """Return the dialects anybody may write to, each with the name of the setting that would close it."""
+    named = {a.name: a.open_writes(configuration.adapters[a.name]) for a in adapters}
+    return {name: setting for name, setting in named.items() if setting is not None}
