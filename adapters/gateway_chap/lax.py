@@ -6,7 +6,6 @@ Source: https://docs.pydantic.dev/latest/concepts/conversion_table/; compared wi
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ _INTEGER = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?", re.ASCII)
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), b"true")
 _BOOLEANS |= dict.fromkeys(("false", "f", "no", "n", "off", "0"), b"false")
 
-_object: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def strict(body: bytes) -> bytes:
@@ -29,7 +28,7 @@ def strict(body: bytes) -> bytes:
         Invalid: One of them is text, or a fraction, that stands for none.
     """
     try:
-        members: dict[str, msgspec.Raw] = decode(body, _object)
+        members = decode(body, _object)
         info: dict[str, msgspec.Raw] = _object.decode(members["info"])
     except (KeyError, msgspec.ValidationError):  # worded by the decoder that finds it
         return body

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
@@ -24,9 +23,9 @@ _ML_MEMBERS = frozenset({*ML_DEFAULTS, "model_metadata", "period_type"})
 _NULLABLE = ("description", "model_metadata")
 _NULL = msgspec.Raw(b"null")
 
-_request: msgspec.json.Decoder[Any] = msgspec.json.Decoder(RegisterRequest)
-_as_sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(InfoAsSent)
-_members: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_request = msgspec.json.Decoder(RegisterRequest)
+_as_sent = msgspec.json.Decoder(InfoAsSent)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def register(body: bytes, ttl: float, actor: Actor) -> Register:
@@ -36,7 +35,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
         EmptyBody, msgspec.DecodeError, Invalid: The body is not one.
     """
     try:
-        request: RegisterRequest = decode(body, _request)
+        request = decode(body, _request)
     except msgspec.ValidationError:
         body = strict(body)
         request = decode(body, _request)
@@ -67,7 +66,7 @@ def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
     Raises:
         NotAListing: It is no answer to GET /v2/services.
     """
-    listed: list[msgspec.Raw] = importing.entries(body, _Listing).services
+    listed = importing.entries(body, _Listing).services
     return importing.read_each(listed, "id", lambda entry: importing.Foreign(register(entry, ttl, actor)))
 
 

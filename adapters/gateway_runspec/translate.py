@@ -17,7 +17,6 @@ comma or the end. A line break can't be part of a JSON string, and those between
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import inf
-from typing import Any
 
 import msgspec
 
@@ -29,11 +28,11 @@ _OURS = ("active", "last_seen", "tools")
 LINES = 5
 """Lines of a tool."""
 
-_request: msgspec.json.Decoder[Any] = msgspec.json.Decoder(RegisterRequest)
-_members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_heartbeat: msgspec.json.Decoder[Any] = msgspec.json.Decoder(HeartbeatRequest)
-_tools: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ToolsRequest)
-_tools_as_sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ToolsAsSent)
+_request = msgspec.json.Decoder(RegisterRequest)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_heartbeat = msgspec.json.Decoder(HeartbeatRequest)
+_tools = msgspec.json.Decoder(ToolsRequest)
+_tools_as_sent = msgspec.json.Decoder(ToolsAsSent)
 _encode = msgspec.json.encode
 
 
@@ -46,7 +45,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     Raises:
         EmptyBody, msgspec.DecodeError: The body is not one.
     """
-    request: RegisterRequest = decode(body, _request)
+    request = decode(body, _request)
     sent: dict[str, msgspec.Raw] = _members.decode(body)
     known = msgspec.structs.asdict(request)
     others = {k: v for k, v in sent.items() if k not in known and k not in _OURS}
@@ -85,7 +84,7 @@ def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
 
 def _rendered(body: bytes) -> tuple[bytes, tuple[str, ...]]:
     """Return a tool list as it is stored, and the names in it."""
-    checked: ToolsRequest = decode(body, _tools)
+    checked = decode(body, _tools)
     sent: ToolsAsSent = _tools_as_sent.decode(body.replace(b"\n", b" "))
     tools = [_laid_out(tool.name, members) for tool, members in zip(checked.tools, sent.tools, strict=True)]
     rendered = b"[\n%s\n]" % b"\n,\n".join(tools) if tools else b"[]"
@@ -126,7 +125,7 @@ class _Tools(msgspec.Struct):
     tools: list[msgspec.Raw] = []
 
 
-_with_tools: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Tools)
+_with_tools = msgspec.json.Decoder(_Tools)
 
 
 def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
@@ -135,13 +134,13 @@ def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
     Raises:
         NotAListing: It is no answer to that.
     """
-    listed: list[msgspec.Raw] = importing.entries(body, list[msgspec.Raw])
+    listed = importing.entries(body, list[msgspec.Raw])
     return importing.read_each(listed, "instance_id", lambda entry: _foreign(entry, ttl, actor))
 
 
 def _foreign(entry: bytes, ttl: float, actor: Actor) -> importing.Foreign:
     command = register(entry, ttl, actor)
-    posted: _Tools = decode(entry, _with_tools)
+    posted = decode(entry, _with_tools)
     return importing.Foreign(command, advertise(command.key, entry, actor) if posted.tools else None)
 
 

@@ -140,7 +140,7 @@ def _read(token: str) -> tuple[jws.CompactSignature, str]:
 
 def _decoded(signed: jws.CompactSignature) -> _Claims:
     try:
-        claims: _Claims = parse(signed.payload, _claims)
+        claims = parse(signed.payload, _claims)
     except msgspec.DecodeError:
         raise Unauthorized("The token's claims are not those of a ScaiKey token") from None
     return claims

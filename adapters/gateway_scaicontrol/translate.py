@@ -20,10 +20,10 @@ from registry_gateway.adapter import Actor, Deregister, Register, Registration, 
 
 DIALECT = "scaicontrol"
 
-_members: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
-_as_sent: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_heartbeat: msgspec.json.Decoder[Any] = msgspec.json.Decoder(HeartbeatRequest)
-_deregistration: msgspec.json.Decoder[Any] = msgspec.json.Decoder(DeregistrationRequest)
+_members = msgspec.json.Decoder(dict[str, Any])
+_as_sent = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_heartbeat = msgspec.json.Decoder(HeartbeatRequest)
+_deregistration = msgspec.json.Decoder(DeregistrationRequest)
 
 
 def register(
@@ -66,7 +66,7 @@ def heartbeat(body: bytes, actor: Actor) -> Renew:
     Raises:
         EmptyBody, msgspec.DecodeError: The body is not one.
     """
-    request: HeartbeatRequest = decode(body, _heartbeat)
+    request = decode(body, _heartbeat)
     return Renew(DIALECT, request.slug, actor, actor.name, request.version, request.status)
 
 
@@ -76,7 +76,7 @@ def deregister(body: bytes, actor: Actor) -> Deregister:
     Raises:
         EmptyBody, msgspec.DecodeError: The body is not one.
     """
-    request: DeregistrationRequest = decode(body, _deregistration)
+    request = decode(body, _deregistration)
     return Deregister(dialect=DIALECT, key=request.slug, actor=actor, owner=actor.name, reason=request.reason)
 
 

@@ -20,6 +20,8 @@ from registry_gateway.registry.registry import Registry
 Own = TypeVar("Own", bound=msgspec.Struct)
 """The struct of a dialect's settings."""
 
+T = TypeVar("T")
+
 MOST_SERVICES = 500_000
 """Most services of a list that is taken over."""
 
@@ -104,7 +106,7 @@ def _flaw(error: Exception) -> str:
     return f"{where}: {flaw['msg']}" if where else str(flaw["msg"])
 
 
-def entries(body: bytes, kind: type[Any]) -> Any:
+def entries(body: bytes, kind: type[T]) -> T:
     """Return the list in a body.
 
     Raises:

@@ -3,10 +3,12 @@
 import json
 from array import array
 from itertools import accumulate
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
+
+T = TypeVar("T")
 
 MAX_NESTING = 100
 """Arrays and objects that may stand inside each other in a body. What is stored goes out to readers of every kind,
@@ -56,7 +58,7 @@ def utf8(body: bytes) -> bytes:
         return body
 
 
-def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     """Decode a JSON body.
 
     Raises:
@@ -75,7 +77,7 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     return decoded
 
 
-def parse(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+def parse(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     """Decode JSON from any source outside. A failure is always the same exception, whatever the bytes are.
 
     Raises:

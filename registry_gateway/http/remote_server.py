@@ -93,14 +93,14 @@ def _why(error: Exception) -> str:
 
 
 _Members = dict[str, msgspec.Raw]
-_members: msgspec.json.Decoder[_Members] = msgspec.json.Decoder(_Members)
+_members = msgspec.json.Decoder(_Members)
 _string = msgspec.json.Decoder(str)
 
 
 def members(body: bytes, name: str) -> _Members:
     """Return the members of the object that is a member of a JSON object; none, if there is no such object."""
     try:
-        found: _Members = parse(parse(body, _members)[name], _members)
+        found = parse(parse(body, _members)[name], _members)
     except (msgspec.DecodeError, KeyError):
         return {}
     return found
@@ -109,7 +109,7 @@ def members(body: bytes, name: str) -> _Members:
 def member(body: bytes, name: str) -> str | None:
     """Return the string that is a member of a JSON object, cut short; None if there is no such string."""
     try:
-        found: str = parse(parse(body, _members)[name], _string)
+        found = parse(parse(body, _members)[name], _string)
     except (msgspec.DecodeError, KeyError):
         return None
     return brief(found)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import cast
 
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.commands import Command, Outcome
@@ -49,24 +48,23 @@ class Commits:
             StoreUnavailable: The first transaction failed.
         """
         outcomes = await apart(self._write, commands)
-        left = [i for i, outcome in enumerate(outcomes) if outcome is None]
-        if left:
+        undecided = [command for command, outcome in zip(commands, outcomes, strict=True) if outcome is None]
+        judged: Sequence[Outcome | RegistryError] = ()
+        if undecided:
             try:
-                judged = await apart(self._judge, [commands[i] for i in left])
+                judged = await apart(self._judge, undecided)
             except StoreUnavailable as error:  # the others are done all the same
-                judged = [copy(error) for _ in left]
-            outcomes = list(outcomes)
-            for i, outcome in zip(left, judged, strict=True):
-                outcomes[i] = outcome
-        return cast("Sequence[Outcome | RegistryError]", outcomes)
+                judged = [copy(error) for _ in undecided]
+        rest = iter(judged)
+        return [next(rest) if outcome is None else outcome for outcome in outcomes]
 
     async def _write(self, commands: Sequence[Command]) -> Applied:
         done = await self._store.write(lambda c: apply(c, commands, self._policies, lease_clock.given(c, self._clock)))
         return self._done(commands, *done)
 
-    async def _judge(self, commands: Sequence[Command]) -> Applied:
+    async def _judge(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
         done = await self._continuity.judge(apply, commands, self._policies, judging=True)
-        return self._done(commands, *done)
+        return [outcome for outcome in self._done(commands, *done) if outcome is not None]  # none is left undecided
 
     def _done(self, commands: Sequence[Command], outcomes: Applied, recorded: Sequence[Event]) -> Applied:
         self._meters.committed(commands, outcomes)

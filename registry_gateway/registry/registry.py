@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import overload
 
 from sqlalchemy import Connection
 
@@ -101,7 +101,8 @@ class Registry:
             NotOwner: The key belongs to another account.
             TooMany: There are as many, of the account or at all, as the policy allows, and this would be another one.
         """
-        return cast("Registered", await self._change(command))
+        await self._admit(command)
+        return await self._submit(command)
 
     async def renew(self, command: Renew) -> Renewal:
         """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses such) or `Unknown`.
@@ -109,7 +110,7 @@ class Registry:
         Raises:
             NotOwner: The key belongs to another account.
         """
-        return cast("Renewal", await self._writer.submit(command))
+        return await self._submit(command)
 
     async def advertise(self, command: Advertise) -> Done:
         """Replace the tools of a registration.
@@ -117,7 +118,8 @@ class Registry:
         Raises:
             NotRegistered: There is none.
         """
-        return cast("Done", await self._change(command))
+        await self._admit(command)
+        return await self._submit(command)
 
     async def deregister(self, command: Deregister) -> Done:
         """End a registration; the outcome holds it as it was.
@@ -127,7 +129,8 @@ class Registry:
             NotOwner: It belongs to another account.
             StillSubscribed: Somebody depends on it.
         """
-        return cast("Done", await self._change(command))
+        await self._admit(command)
+        return await self._submit(command)
 
     async def approve(self, command: Approve) -> Done:
         """Approve a pending registration; approving twice is no error.
@@ -135,11 +138,20 @@ class Registry:
         Raises:
             NotRegistered: There is none.
         """
-        return cast("Done", await self._writer.submit(command))
+        return await self._submit(command)
 
-    async def _change(self, command: rate_limit.Change) -> Outcome:
+    async def _admit(self, command: rate_limit.Change) -> None:
         if self._admission is not None:
             await self._admission.admit(command)
+
+    @overload
+    async def _submit(self, command: Register) -> Registered: ...
+    @overload
+    async def _submit(self, command: Renew) -> Renewal: ...
+    @overload
+    async def _submit(self, command: Advertise | Deregister | Approve) -> Done: ...
+    async def _submit(self, command: Command) -> Outcome:
+        """Return what became of `command`; which outcomes there are follows from its kind."""
         return await self._writer.submit(command)
 
     # --- what readers ask for

@@ -71,7 +71,7 @@ class Admin:
     async def remove(self, call: Call) -> Answer:
         """POST services/remove: 200, or 409 while somebody depends on it."""
         actor = await self._authorize(call)
-        body: wire.Removal = decode(await call.body(), _removal)
+        body = decode(await call.body(), _removal)
         found = await self._find(body)
         command = Deregister(dialect=found.dialect, key=found.key, actor=actor, reason=body.reason, forced=True)
         done = await self._registry.deregister(command)
@@ -87,21 +87,21 @@ class Admin:
     async def create(self, call: Call) -> Answer:
         """POST accounts: 201 with the token, or 409 if the name is taken."""
         actor = await self._authorize(call)
-        body: wire.NewAccount = decode(await call.body(), _new_account)
+        body = decode(await call.body(), _new_account)
         issued = await self._accounts.create(body.name, body.scopes, body.slugs, actor, expires_in=body.expires_in)
         return _answer(201, _issued_view(issued))
 
     async def rotate(self, call: Call) -> Answer:
         """POST accounts/rotate: 201 with the new token, 404, or 409 if the account is revoked."""
         actor = await self._authorize(call)
-        body: wire.Rotation = decode(await call.body(), _rotation)
+        body = decode(await call.body(), _rotation)
         issued = await self._accounts.rotate(body.name, body.overlap, actor, expires_in=body.expires_in)
         return _answer(201, _issued_view(issued))
 
     async def revoke(self, call: Call) -> Answer:
         """POST accounts/revoke: 200 or 404; revoking twice changes nothing."""
         actor = await self._authorize(call)
-        body: wire.Named = decode(await call.body(), _named)
+        body = decode(await call.body(), _named)
         return _answer(200, _account_view(await self._accounts.revoke(body.name, actor)))
 
     # --- subscriptions
@@ -114,14 +114,14 @@ class Admin:
     async def subscribe(self, call: Call) -> Answer:
         """POST subscriptions: 201, 404, or 409 if there is that one already."""
         actor = await self._authorize(call)
-        body: wire.NewSubscription = decode(await call.body(), _new_subscription)
+        body = decode(await call.body(), _new_subscription)
         found = await self._find(body)
         return _answer(201, await self._registry.subscribe(found.dialect, found.key, body.subscriber, actor))
 
     async def cancel(self, call: Call) -> Answer:
         """POST subscriptions/cancel: 200, or 404 if there is no such active one."""
         actor = await self._authorize(call)
-        body: wire.Cancellation = decode(await call.body(), _cancellation)
+        body = decode(await call.body(), _cancellation)
         return _answer(200, await self._registry.unsubscribe(body.id, actor))
 
     # ---
