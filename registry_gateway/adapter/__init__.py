@@ -12,6 +12,7 @@ from registry_gateway.auth.unneeded_keys import Unasked
 from registry_gateway.bulk import importing
 from registry_gateway.bulk.importing import Importer
 from registry_gateway.core import web_url
+from registry_gateway.core.address import SplitAddress, split_address
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.commands import (
     Advertise,
@@ -132,6 +133,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Shared",
+    "SplitAddress",
     "Stage",
     "Status",
     "StillSubscribed",
@@ -159,6 +161,7 @@ __all__ = [
     "resource",
     "secured",
     "service_keys",
+    "split_address",
     "unprocessable",
     "web_url",
 ]

@@ -1,10 +1,17 @@
-"""Hosts: addresses of clients, and what a client calls us."""
+"""Hosts: addresses of clients and of services, and what a client calls us."""
 
 import ipaddress
 import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 MAX_NAME = 255
 """Most characters in a host name (RFC 3986, 3.2.2)."""
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The ports of URLs that name none."""
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 
 _AUTHORITY = re.compile(
     r"""(?: \[ (?P<ipv6> [0-9A-Fa-f:.]+ ) \]
@@ -41,3 +48,41 @@ def is_authority(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class SplitAddress(NamedTuple):
+    """The parts of a service's address: `scheme` and `path` are empty where it has none.
+
+    `without_user` is the address without the user and password that it may have. `port` is None if the address names
+    none and its scheme has no default.
+    """
+
+    without_user: str
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @property
+    def host_and_port(self) -> str:
+        """`host:port`, or the host alone; an IPv6 address is in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def split_address(address: str) -> SplitAddress | None:
+    """Return the parts of an address (a URL, a host, a host with a port); None if there is no host to connect to."""
+    if not address.isascii() or not address.isprintable() or " " in address:
+        return None
+    bracketed = f"[{address}]" if address.count(":") > 1 and not set("[/") & set(address) else address
+    try:
+        url = urlsplit(bracketed if "://" in bracketed else f"//{bracketed}")
+        host, port = url.hostname or "", url.port
+        known = ipaddress.IPv6Address(host).scope_id is None if ":" in host else _HOST_NAME.fullmatch(host)
+    except ValueError:
+        return None
+    if not known or port == 0:
+        return None
+    _, user, server = url.netloc.rpartition("@")
+    without_user = url._replace(netloc=server).geturl().removeprefix("//") if user else address
+    return SplitAddress(without_user, url.scheme, host, port or DEFAULT_PORTS.get(url.scheme), url.path)

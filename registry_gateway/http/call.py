@@ -4,12 +4,16 @@ Only what is asked for is read. Starlette's own Request costs more than a heartb
 instead.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Sequence
 from itertools import count
 from secrets import token_hex
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from registry_gateway.core.address import is_authority
@@ -18,6 +22,8 @@ from registry_gateway.http.answer import NOSNIFF, Answer, body_answer
 from registry_gateway.http.body import BodyCutShort, BodyTooLarge, utf8
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.settings import PREFIX, Settings
+
+T = TypeVar("T")
 
 log = logging.getLogger("registry_gateway.requests")
 
@@ -54,11 +60,13 @@ class Call:
 
     def query(self, name: str) -> str | None:
         """Return the last query parameter of that name, or None."""
-        raw: bytes = self.scope.get("query_string", b"")
-        if not raw:
-            return None
-        values = parse_qs(raw.decode("latin-1"), keep_blank_values=True).get(name)
+        values = self.queries(name)
         return values[-1] if values else None
+
+    def queries(self, name: str) -> Sequence[str]:
+        """Return all query parameters of that name, in their order."""
+        raw: bytes = self.scope.get("query_string", b"")
+        return parse_qs(raw.decode("latin-1"), keep_blank_values=True).get(name, ()) if raw else ()
 
     async def body(self) -> bytes:
         """Return the whole body. JSON is in UTF-8 then, whichever Unicode encoding it came in.
@@ -82,6 +90,34 @@ class Call:
         if len(body) > limit:
             raise BodyTooLarge(limit)
         return utf8(body)
+
+    def lasts_long(self) -> None:
+        """Have this request counted in /metrics, and its duration not: it lasts for as long as the client wants."""
+        self.scope["lasting"] = True
+
+    async def until_gone(self) -> None:
+        """Wait until the client has left. The body, if there is one, must have been read."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+    async def wait_for(self, awaited: Awaitable[T]) -> T:
+        """Return the result of `awaited`, which may take long: see `lasts_long`. If the client leaves, it is cancelled.
+
+        Give `awaited` a limit of its own. The body, if there is one, must have been read.
+
+        Raises:
+            ClientDisconnect: The client has left. There is nobody to answer; let it pass.
+        """
+        self.lasts_long()
+        result, gone = asyncio.ensure_future(awaited), asyncio.create_task(self.until_gone())
+        try:
+            await asyncio.wait((result, gone), return_when=asyncio.FIRST_COMPLETED)
+            if result.done():
+                return result.result()
+            raise ClientDisconnect
+        finally:
+            result.cancel()
+            gone.cancel()
 
     def answer(self, rendered: Rendered) -> Answer:
         """Return 200 with the body and its ETag, or 304 without if the client says that it has just that."""

@@ -1,5 +1,6 @@
 """Reading a request and writing its answer, on plain ASGI."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
+from registry_gateway.core.errors import NotInLog
 from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import MAX_NESTING, BodyTooLarge, EmptyBody, decode, nested_deeper
 from registry_gateway.http.call import Call, request_id
@@ -100,6 +103,54 @@ def test_headers_and_query_are_read_by_name() -> None:
     assert (asked.query("active"), asked.query("q"), asked.query("empty")) == ("false", "last", "")
     assert asked.query("other") is None
     assert call().query("active") is None
+
+
+def test_a_repeated_query_parameter_is_read_in_order() -> None:
+    asked = call(query=b"tag=a&other=x&tag=&tag=b%2Fc")
+    assert list(asked.queries("tag")) == ["a", "", "b/c"]
+    assert list(asked.queries("none")) == []
+    assert list(call().queries("tag")) == []
+
+
+async def test_a_request_that_waits_ends_with_its_client() -> None:
+    left, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def change() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    asked = Call(scope(), receive)
+    waiting = asyncio.create_task(asked.wait_for(change()))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    left.set()
+    with pytest.raises(ClientDisconnect):
+        await waiting
+    await asyncio.wait_for(cancelled.wait(), 5)
+    assert asked.scope["lasting"]
+
+
+async def test_a_request_that_waits_gets_what_it_waited_for() -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    asked = Call(scope(), receive)
+    assert await asked.wait_for(asyncio.sleep(0, "changed")) == "changed"
+    with pytest.raises(NotInLog):
+        await asked.wait_for(_failing())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asked.wait_for(asyncio.sleep(60)), 0.01)
+
+
+async def _failing() -> None:
+    raise NotInLog(1, 5)
 
 
 def test_the_actor_has_the_address_and_id_of_the_request() -> None:

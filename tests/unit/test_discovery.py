@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_gateway.endpoints.prometheus.discovery import place
+from registry_gateway.core.address import split_address
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ from registry_gateway.endpoints.prometheus.discovery import place
     ],
 )
 def test_an_address_is_a_target(address: str, target: str) -> None:
-    found = place(address)
+    found = split_address(address)
     assert found is not None
-    assert (found.target, found.address) == (target, address)
+    assert (found.host_and_port, found.without_user) == (target, address)
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,18 @@ def test_an_address_is_a_target(address: str, target: str) -> None:
     ],
 )
 def test_what_cannot_be_connected_to_is_none(address: str) -> None:
-    assert place(address) is None
+    assert split_address(address) is None
 
 
 def test_the_parts_of_a_url() -> None:
-    found = place("https://model:8443/api/v1?x=1#y")
+    found = split_address("https://model:8443/api/v1?x=1#y")
     assert found is not None
     assert (found.scheme, found.host, found.port, found.path) == ("https", "model", 8443, "/api/v1")
 
 
 @pytest.mark.parametrize("credentials", ["user:secret", ":secret", "secret"])
 def test_a_password_in_an_address_goes_no_further(credentials: str) -> None:
-    found = place(f"http://{credentials}@model:8000/api")
+    found = split_address(f"http://{credentials}@model:8000/api")
     assert found is not None
     assert "secret" not in str(found)
-    assert (found.target, found.address) == ("model:8000", "http://model:8000/api")
+    assert (found.host_and_port, found.without_user) == ("model:8000", "http://model:8000/api")

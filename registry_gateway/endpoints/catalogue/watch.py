@@ -119,7 +119,7 @@ class Stream(Answer):
                     ping_message_factory=lambda: _PING,
                     sep="\n",
                 )
-                scope["lasting"] = True  # how long it is watched is not how long an answer takes
+                self._call.lasts_long()  # how long it is watched is not how long an answer takes
                 await response(scope, self._call.receive, send)
                 if response.active and scope["method"] != "HEAD":
                     # The server stops, which cut the stream off: it is ended in order.

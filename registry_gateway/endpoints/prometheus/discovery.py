@@ -3,16 +3,14 @@
 Source of the format: https://prometheus.io/docs/prometheus/latest/http_sd/.
 """
 
-import re
 from collections.abc import Iterator
-from ipaddress import IPv6Address
-from typing import Annotated, NamedTuple
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection
 
+from registry_gateway.core.address import DEFAULT_PORTS, split_address
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import Status, status
 from registry_gateway.endpoints.service_filters import Filters
@@ -24,11 +22,7 @@ from registry_gateway.store.statements.search import Page
 PAGE = 200
 """Services read at once: the event loop, and with it heartbeats, waits for no more than these."""
 
-PORTS = {"http": 80, "https": 443}
-"""The ports of URLs that name none."""
-
 _META = "__meta_registry_gateway_"
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 
 
 class Targets(Filters, frozen=True, kw_only=True):
@@ -47,46 +41,9 @@ class Group(msgspec.Struct, frozen=True):
     labels: dict[str, str]
 
 
-class Place(NamedTuple):
-    """Where a service can be reached: its address without any user and password, and the parts of it.
-
-    `scheme` and `path` are empty where there are none.
-    """
-
-    address: str
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-
-    @property
-    def target(self) -> str:
-        """The place as Prometheus takes it: `host:port`, or the host alone."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
-
-
-def place(address: str) -> Place | None:
-    """Return where an address (a URL, a host, a host with a port) points to; None if that can't be told."""
-    if not address.isascii() or not address.isprintable() or " " in address:
-        return None
-    bracketed = f"[{address}]" if address.count(":") > 1 and not set("[/") & set(address) else address
-    try:
-        url = urlsplit(bracketed if "://" in bracketed else f"//{bracketed}")
-        host, port = url.hostname or "", url.port
-        known = IPv6Address(host).scope_id is None if ":" in host else _HOST.fullmatch(host)
-    except ValueError:
-        return None
-    if not known or port == 0:
-        return None
-    _, user, server = url.netloc.rpartition("@")
-    named = url._replace(netloc=server).geturl().removeprefix("//") if user else address
-    return Place(named, url.scheme, host, port or PORTS.get(url.scheme), url.path)
-
-
 def group(registration: Registration, found: Status) -> Group | None:
     """Return a service as a target; None if its address, or the lack of one, gives nothing to connect to."""
-    at = None if registration.address is None else place(registration.address)
+    at = None if registration.address is None else split_address(registration.address)
     if at is None:
         return None
     known = {
@@ -95,16 +52,16 @@ def group(registration: Registration, found: Status) -> Group | None:
         "name": registration.name,
         "version": registration.version,
         "status": found.value,
-        "address": at.address,
+        "address": at.without_user,
         "scheme": at.scheme,
         "host": at.host,
         "port": "" if at.port is None else str(at.port),
         "path": at.path,
     }
     labels = {_META + name: value for name, value in known.items()}
-    if at.scheme in PORTS:
+    if at.scheme in DEFAULT_PORTS:
         labels["__scheme__"] = at.scheme
-    return Group([at.target], labels)
+    return Group([at.host_and_port], labels)
 
 
 class Discovery:
