@@ -1,4 +1,4 @@
-"""How deep JSON may be nested, and that looking costs little."""
+"""JSON in bodies: what is refused, how deep it may be nested, and that looking costs little."""
 
 import json
 import time
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_gateway.http.body import MAX_NESTING, decode, nested_deeper
+from registry_gateway.http.body import MAX_NESTING, EmptyBody, decode, nested_deeper
 
 ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 RAW: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -88,3 +88,25 @@ def test_the_worst_a_body_can_do_is_bounded(body: bytes) -> None:
     megabyte = b"[" + b",".join([body] * (1_048_576 // (len(body) + 1))) + b"]"
     assert not nested_deeper(megabyte, MAX_NESTING)
     assert effort(lambda: nested_deeper(megabyte, MAX_NESTING)) < 5 * effort(lambda: json.loads(megabyte))
+
+
+def test_an_empty_body_is_not_a_broken_one() -> None:
+    with pytest.raises(EmptyBody):
+        decode(b"", ANYTHING)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"nonsense", b'"\xff"', b'{"a":"\xff"}', b'"\\ud800"', b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000],
+)
+def test_what_is_no_json_is_refused_as_such(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(body, ANYTHING)
+
+
+def test_no_reader_is_handed_what_only_this_parser_can_read() -> None:
+    """What a decoder skips is kept raw and goes out to everybody who lists."""
+    known = msgspec.json.Decoder(msgspec.defstruct("Known", [("id", str)]))
+    for skipped in (b'"\xff"', b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1), b'"\\ud800"'):
+        with pytest.raises(msgspec.DecodeError):
+            decode(b'{"id":"a","more":' + skipped + b"}", known)

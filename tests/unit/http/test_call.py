@@ -4,17 +4,14 @@ import asyncio
 import re
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.http.answer import Answer, json_answer
-from registry_gateway.http.body import MAX_NESTING, BodyTooLarge, EmptyBody, decode, nested_deeper
+from registry_gateway.http.body import BodyTooLarge
 from registry_gateway.http.call import Call, request_id
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
@@ -23,7 +20,6 @@ from registry_gateway.settings import Settings
 pytestmark = pytest.mark.anyio
 
 Headers = list[tuple[bytes, bytes]]
-_any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def scope(method: str = "GET", headers: Headers | None = None, query: bytes = b"", **settings: Any) -> Scope:
@@ -228,45 +224,3 @@ async def test_a_method_without_a_handler_is_refused_with_those_that_have_one() 
         await endpoint(scope("DELETE"), Wire().receive, Wire().send)
     assert refused.value.status_code == 405
     assert refused.value.headers == {"Allow": "GET, HEAD, PUT"}
-
-
-def test_an_empty_body_is_not_a_broken_one() -> None:
-    with pytest.raises(EmptyBody):
-        decode(b"", _any)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"{", b"nonsense", b'"\xff"', b'{"a":"\xff"}', b'"\\ud800"', b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000],
-)
-def test_what_is_no_json_is_refused_as_such(body: bytes) -> None:
-    with pytest.raises(msgspec.DecodeError):
-        decode(body, _any)
-
-
-def test_no_reader_is_handed_what_only_this_parser_can_read() -> None:
-    """What a decoder skips is kept raw and goes out to everybody who lists."""
-    known = msgspec.json.Decoder(msgspec.defstruct("Known", [("id", str)]))
-    for skipped in (b'"\xff"', b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1), b'"\\ud800"'):
-        with pytest.raises(msgspec.DecodeError):
-            decode(b'{"id":"a","more":' + skipped + b"}", known)
-
-
-def depth(value: object) -> int:
-    """Return how deep arrays and objects stand in each other, the slow way."""
-    if isinstance(value, dict):
-        return 1 + max(map(depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(depth, value), default=0)
-    return 0
-
-
-awkward = st.text(alphabet='[]{}"\\a')
-
-
-@given(
-    value=st.recursive(awkward, lambda v: st.lists(v, max_size=3) | st.dictionaries(awkward, v, max_size=3)),
-    limit=st.integers(0, 5),
-)
-def test_nesting_is_counted_outside_of_strings(value: object, limit: int) -> None:
-    assert nested_deeper(msgspec.json.encode(value), limit) == (depth(value) > limit)
