@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from registry_gateway.core.commands import Lapsed, Renewed
 from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.model import Entry
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements.presence import ABSENCE
@@ -280,14 +281,19 @@ async def test_connections_that_are_cut_fail_their_callers_once(
     registry = open_registry(REVIVES)
     await registry.register(register())
     name = make_url(database_url).database
+    there = f"FROM pg_stat_activity WHERE datname = '{name}'"
     for _ in range(3):
-        postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        before = set(postgresql(f"\\t on\nSELECT pid {there}").split())
+        assert before
+        postgresql(f"SELECT pg_terminate_backend(pid) {there}")
         outcomes = await asyncio.gather(
             registry.renew(renew()), registry.find(DIALECT, "svc"), registry.events(), return_exceptions=True
         )
-        assert all(not isinstance(o, BaseException) or isinstance(o, StoreUnavailable) for o in outcomes)
+        for outcome, kind in zip(outcomes, (Renewed, Entry, list), strict=True):
+            assert isinstance(outcome, kind | StoreUnavailable), outcome
         assert isinstance(await registry.renew(renew()), Renewed)
         assert (await found(registry)).alive
+        assert before.isdisjoint(postgresql(f"\\t on\nSELECT pid {there}").split()), "no connection was cut"
     clock.advance(1)
     assert await registry.expire() == 0
 

@@ -62,6 +62,7 @@ class Living:
     def check(self) -> None:
         """None was told that it is unknown, none was missed by a list, and no lapse and no recovery is on record."""
         assert set(self.statuses) <= {0, 200, 503}, self.statuses
+        assert self.statuses[200] > len(self.keys), self.statuses
         assert not self.missed, self.missed
         for key in self.keys:
             events = self._gateway.listed(f"/catalog/v1/services/chap/{key}/events")["events"]

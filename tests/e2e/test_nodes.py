@@ -107,6 +107,7 @@ async def test_every_acknowledged_write_and_each_transition_is_there_exactly_onc
             ports = {service["id"]: int(service["url"].rpartition(":")[2]) for service in listed}
             assert set(ports) == {*PINGING, *UPDATING}
             assert all(ports[key] >= fleet.acknowledged[key] for key in ports), "an acknowledged update was lost"
+            assert all(fleet.acknowledged[key] > 0 for key in UPDATING)
     history = await _history(database_url)
     kinds = {key: Counter(e.kind.value for e in history if e.key == key) for key in fleet.registrations}
     for key in PINGING:

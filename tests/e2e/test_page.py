@@ -479,11 +479,14 @@ def test_an_address_has_room_on_any_screen(started: Open) -> None:
     chap(gateway)
     page = tab.open("/")
     expect_names(page, "Malaria")
+    boxes = {}
     for width in range(700, 1300, 20):
         page.set_viewport_size({"width": width, "height": 800})
         address = page.locator("#services tbody .address")
-        box = address.bounding_box()  # None where it stands below the name instead
-        assert box is None or box["width"] > 170, width
+        boxes[width] = address.bounding_box()
+    assert boxes[700] is None, "on a narrow screen it stands below the name instead"
+    assert boxes[1280] is not None
+    assert {width: box for width, box in boxes.items() if box is not None and box["width"] <= 170} == {}
 
 
 def test_it_says_when_the_gateway_is_away_and_comes_back_with_it(started: Open) -> None:

@@ -87,11 +87,12 @@ async def test_parameters_in_a_path_are_those_described(start_gateway: GatewayFa
 
 async def test_examples_decode_as_requests_do(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url, KEYS) as client:
-        for mount in mounts(client).values():
-            for operation in mount.operations:
-                if operation.request is not None:
-                    assert operation.example is not None, operation.name
-                    msgspec_json.decode(json.dumps(operation.example), type=operation.request)
+        every = [operation for mount in mounts(client).values() for operation in mount.operations]
+        taking = [(operation, operation.request) for operation in every if operation.request is not None]
+        assert len(taking) > 5
+        for operation, request in taking:
+            assert operation.example is not None, operation.name
+            msgspec_json.decode(json.dumps(operation.example), type=request)
 
 
 async def test_security_is_what_the_settings_ask_for(start_gateway: GatewayFactory, sqlite_url: str) -> None:

@@ -72,4 +72,8 @@ def test_a_process_says_that_it_is_there(tmp_path: Path, clock: ManualClock) -> 
 
 
 def test_alone_there_is_nothing_to_say(clock: ManualClock) -> None:
-    anyio.run(Figures().keep_published, clock)  # returns
+    async def bounded() -> None:
+        with anyio.fail_after(5):
+            await Figures().keep_published(clock)
+
+    anyio.run(bounded)
