@@ -17,6 +17,7 @@ from registry_gateway import settings
 from registry_gateway.adapter import AnyAdapter, Core
 from registry_gateway.auth import sighup
 from registry_gateway.auth.accounts import Accounts
+from registry_gateway.auth.bearer import Readers
 from registry_gateway.auth.service_keys import Keyrings
 from registry_gateway.core.clock import Clock, SystemClock
 from registry_gateway.core.deadlines import CLOSE_WITHIN
@@ -174,27 +175,25 @@ def create_app(
     Raises:
         SettingsError: A dialect can't work with its settings, or is open where credentials are required.
     """
-    speaking = adapters_module.chosen(adapters, configuration.gateway)
+    speaking = adapters_module.chosen(adapters, configuration)
     _require_auth(configuration, speaking)
     core, store = open_core(configuration, speaking, clock, figures)
     readiness = Readiness(store)
-    mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core, [a.name for a in speaking]))}
+    mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core))}
     for adapter in speaking:
         mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
-    closed = any(a.closed_reads(configuration.adapters[a.name]) for a in speaking)
-    protected = core.settings.protect_catalog or closed
-    mount, watch = catalogue.mount(core, store, protected=protected)
-    core.registry.meters.watch(lambda: watch.seats.taken)
+    mount, watch = catalogue.mount(core, store)
     mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", mount)
-    watched = _mounted(core, "prometheus", prometheus.mount(core, store, readiness, protected=protected))
+    watched = _mounted(core, "prometheus", prometheus.mount(core, store, readiness))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
     page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
     return Gateway(core, readiness, mounts, watch, page)
 
 
 def _welcome(configuration: Configuration, speaking: Sequence[AnyAdapter], url: str) -> list[Sequence[str]]:
-    return [adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking]
+    welcomes = (adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking)
+    return [lines for lines in welcomes if lines]
 
 
 def open_core(
@@ -211,13 +210,15 @@ def open_core(
     """
     own = configuration.gateway
     clock = clock or SystemClock()
-    policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters}
+    policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters if a.policy is not None}
     meters = Meters(policies, figures)
     store = Store(
         own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions, reading=reading
     )
     registry = Registry(store, policies, clock, own.rate(), meters)
-    return Core(registry, Accounts(store, clock), Keyrings(), own, clock), store
+    accounts = Accounts(store, clock)
+    protected = own.protect_catalog or any(a.closed_reads(configuration.adapters[a.name]) for a in adapters)
+    return Core(registry, accounts, Readers(accounts, protected=protected), Keyrings(), own, clock), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:

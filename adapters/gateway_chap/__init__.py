@@ -1,26 +1,28 @@
 """The CHAP dialect: machine-learning services made with servicekit and chapkit, under `/v2/services`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gateway_chap import translate
-from gateway_chap.faults import KEY, fault
+from gateway_chap.faults import HEADER, KEY, fault
 from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
+from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import (
     PREFIX,
     Adapter,
     Core,
     Importer,
+    KeyCheck,
     LeasePolicy,
     Mount,
     Seconds,
     Settings,
-    Unasked,
     secured,
     service_keys,
 )
@@ -70,21 +72,17 @@ def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
 
 def mount(core: Core, own: ChapSettings) -> Mount:
     """Build the routes."""
-    chap = Chap(
-        core.registry,
-        keyring=core.keyrings.open("chap", KEY, own.registration_key, own.registration_key_file),
-        unasked=Unasked(KEY),
-        missing_key_status=own.missing_key_status,
-        ttl=own.ttl_seconds,
-        absolute=own.ping_url == "absolute",
-    )
+    keyring = core.keyrings.open(DIALECT, KEY, own.registration_key, own.registration_key_file)
+    keys = KeyCheck(HEADER, KEY, keyring)
+    chap = Chap(core.registry, keys, ttl=own.ttl_seconds, absolute=own.ping_url == "absolute")
     writes = WRITES if open_writes(own) else secured(WRITES, SERVICE_KEY)
-    return Mount(chap.routes(), fault, (*writes, *READS), DESCRIPTION)
+    worded = partial(fault, missing_key_status=own.missing_key_status)
+    return Mount(chap.routes(), worded, (*writes, *READS), DESCRIPTION)
 
 
 def open_writes(own: ChapSettings) -> str | None:
     """Return the setting that closes the dialect, None if it is closed."""
-    return KEY if own.registration_key is None and own.registration_key_file is None else None
+    return service_keys.closing(KEY, own.registration_key, own.registration_key_file)
 
 
 def warnings(core: Settings, own: ChapSettings) -> Sequence[str]:
@@ -99,7 +97,7 @@ def warnings(core: Settings, own: ChapSettings) -> Sequence[str]:
 
 def welcome(url: str, own: ChapSettings) -> Sequence[str]:
     """Say where the dialect is and how to register something."""
-    header = "" if open_writes(own) else " -H 'X-Service-Key: YOUR-KEY'"
+    header = "" if open_writes(own) else f" -H '{HEADER}: YOUR-KEY'"
     body = '{"url": "http://localhost:8000", "info": {"id": "my-model", "display_name": "My model"}}'
     return (
         f"CHAP         {url}/v2/services/$register",
@@ -108,7 +106,7 @@ def welcome(url: str, own: ChapSettings) -> Sequence[str]:
 
 
 adapter = Adapter(
-    name="chap",
+    name=DIALECT,
     segments=frozenset({"v2"}),
     settings=ChapSettings,
     policy=policy,
@@ -117,7 +115,5 @@ adapter = Adapter(
     open_writes=open_writes,
     warnings=warnings,
     write_only=(REGISTER,),
-    importer=Importer(
-        "/v2/services", "X-Service-Key", lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)
-    ),
+    importer=Importer("/v2/services", HEADER, lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)),
 )

@@ -2,53 +2,32 @@
 
 from collections.abc import Sequence
 
-import msgspec
 from starlette.routing import Route
 
 from gateway_chap import translate
-from gateway_chap.faults import MissingKey, WrongKey
+from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import (
-    ANONYMOUS,
-    Actor,
     Answer,
     Call,
-    Deregister,
-    Keyring,
+    KeyCheck,
     NotRegistered,
     Registry,
     Rendered,
-    Renew,
     Renewed,
     Shared,
-    Unasked,
     json_answer,
     render,
     resource,
 )
 
-DIALECT = "chap"
-
 
 class Chap:
     """The CHAP endpoints over a registry."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        *,
-        keyring: Keyring | None,
-        unasked: Unasked,
-        missing_key_status: int,
-        ttl: float,
-        absolute: bool,
-    ) -> None:
-        """Take the registry, the service keys (None: open), whom to tell of keys that come nevertheless, the status
-        when one is missing, the TTL in seconds, and whether ping URLs are absolute.
-        """
+    def __init__(self, registry: Registry, keys: KeyCheck, *, ttl: float, absolute: bool) -> None:
+        """Check the keys of writers with `keys`; grant leases of `ttl` seconds; hand out absolute ping URLs or not."""
         self._registry = registry
-        self._keyring = keyring
-        self._unasked = unasked
-        self._missing_key_status = missing_key_status
+        self._keys = keys
         self._ttl = ttl
         self._absolute = absolute
         self._services = Shared(self._list)
@@ -61,7 +40,7 @@ class Chap:
         `%24register` it deregisters under `/v2/services/%24register/{id}`.
         """
         return [
-            resource("/v2/services/{id}/$ping", PUT=self.ping),
+            resource("/v2/services/{id}/$ping", PUT=self.heartbeat),
             resource("/v2/services/$register", POST=self.register),
             resource("/v2/services", GET=self.list, POST=self.register),
             resource("/v2/services/{id}", GET=self.find, DELETE=self.deregister),
@@ -69,26 +48,35 @@ class Chap:
             resource("/v2/services//{id}", DELETE=self.deregister),
         ]
 
-    async def ping(self, call: Call) -> Answer:
+    async def heartbeat(self, call: Call) -> Answer:
         """PUT /v2/services/{id}/$ping: 200, or 404 after the deadline."""
-        actor = self._authenticate(call)
-        key = call.param("id")
-        outcome = await self._registry.renew(Renew(DIALECT, key, actor))
+        actor = self._keys.authenticate(call)
+        command = translate.renew(call.param("id"), actor)
+        outcome = await self._registry.renew(command)
         if not isinstance(outcome, Renewed):
-            raise NotRegistered(f"{key} not found")
-        return Answer(200, msgspec.json.encode(translate.alive(outcome.registration)))
+            raise NotRegistered(f"{command.key} not found")
+        return json_answer(200, translate.renewed(outcome.registration))
 
     async def register(self, call: Call) -> Answer:
         """POST /v2/services/$register: 200; the latest registration wins."""
-        actor = self._authenticate(call)
-        if self._keyring is None:
-            self._unasked.notice(call, b"x-service-key")
+        actor = self._keys.authenticate(call)
+        self._keys.warn_if_unneeded(call)
         command = translate.register(await call.body(), self._ttl, actor)
         if self._absolute:
             call.check_host()
         outcome = await self._registry.register(command)
         base = call.base_url() if self._absolute else ""
         return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))
+
+    async def deregister(self, call: Call) -> Answer:
+        """DELETE /v2/services/{id}: 204 or 404."""
+        actor = self._keys.authenticate(call)
+        command = translate.deregister(call.param("id"), actor)
+        try:
+            await self._registry.deregister(command)
+        except NotRegistered:
+            raise NotRegistered(f"{command.key} not found") from None
+        return Answer(204)
 
     async def list(self, call: Call) -> Answer:
         """GET /v2/services: the live ones."""
@@ -99,28 +87,8 @@ class Chap:
 
     async def find(self, call: Call) -> Answer:
         """GET /v2/services/{id}: 200 or 404."""
-        entry = await self._registry.find(DIALECT, call.param("id"))
-        if entry is None:
-            raise NotRegistered(f"{call.param('id')} not found")
-        return call.answer(Rendered(translate.service(entry)))
-
-    async def deregister(self, call: Call) -> Answer:
-        """DELETE /v2/services/{id}: 204 or 404."""
-        actor = self._authenticate(call)
         key = call.param("id")
-        try:
-            await self._registry.deregister(Deregister(dialect=DIALECT, key=key, actor=actor))
-        except NotRegistered:
-            raise NotRegistered(f"{key} not found") from None
-        return Answer(204)
-
-    def _authenticate(self, call: Call) -> Actor:
-        if self._keyring is None:
-            return call.actor(ANONYMOUS)
-        given = call.header(b"x-service-key")
-        if given is None:
-            raise MissingKey(self._missing_key_status)
-        holder = self._keyring.holder(given)
-        if holder is None:
-            raise WrongKey
-        return call.actor(holder)
+        entry = await self._registry.find(DIALECT, key)
+        if entry is None:
+            raise NotRegistered(f"{key} not found")
+        return call.answer(Rendered(translate.service(entry)))

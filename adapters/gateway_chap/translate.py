@@ -8,7 +8,20 @@ import msgspec
 
 from gateway_chap.lax import strict
 from gateway_chap.wire import InfoAsSent, PingResponse, RegisterRequest, RegisterResponse
-from registry_gateway.adapter import Actor, Entry, Register, Registered, Registration, decode, importing
+from registry_gateway.adapter import (
+    Actor,
+    Deregister,
+    Entry,
+    Register,
+    Registered,
+    Registration,
+    Renew,
+    decode,
+    importing,
+)
+
+DIALECT = "chap"
+"""The dialect's name."""
 
 ML_DEFAULTS: Mapping[str, msgspec.Raw] = {
     "min_prediction_periods": msgspec.Raw(b"0"),
@@ -42,7 +55,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     info = request.info
     document = {"id": info.id, "url": request.url, "info": _completed(_as_sent.decode(body).info)}
     return Register(
-        dialect="chap",
+        dialect=DIALECT,
         key=info.id,
         name=info.display_name,
         version=info.version,
@@ -52,6 +65,16 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
         mode="replace",
         actor=actor,
     )
+
+
+def renew(key: str, actor: Actor) -> Renew:
+    """Return the command a `$ping` asks for."""
+    return Renew(DIALECT, key, actor)
+
+
+def deregister(key: str, actor: Actor) -> Deregister:
+    """Return the command a DELETE asks for."""
+    return Deregister(dialect=DIALECT, key=key, actor=actor)
 
 
 class _Listing(msgspec.Struct):
@@ -100,7 +123,7 @@ def registered(outcome: Registered, ping_url: str) -> RegisterResponse:
     )
 
 
-def alive(registration: Registration) -> PingResponse:
+def renewed(registration: Registration) -> PingResponse:
     """Return the answer to a `$ping` in time."""
     lease = registration.lease
     return PingResponse(

@@ -7,28 +7,26 @@ import msgspec
 from msgspec import Meta
 
 from gateway_runspec import translate
-from gateway_runspec.faults import fault
+from gateway_runspec.faults import HEADER, KEY, fault
 from gateway_runspec.openapi import API_KEY, DESCRIPTION, READS, WRITES
 from gateway_runspec.routes import Runspec
+from gateway_runspec.translate import DIALECT
 from registry_gateway.adapter import (
     Adapter,
     Core,
     Importer,
+    KeyCheck,
     LeasePolicy,
     Mount,
     Seconds,
     Settings,
     SettingsError,
-    Unasked,
     secured,
     service_keys,
 )
 
 MISSES = 3
 """How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""
-
-KEY = "REGISTRY_GATEWAY_RUNSPEC_API_KEY"
-"""The setting with the keys."""
 
 
 class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,13 +88,9 @@ def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
 
 def mount(core: Core, own: RunspecSettings) -> Mount:
     """Build the routes."""
-    runspec = Runspec(
-        core.registry,
-        keyring=core.keyrings.open("runspec", KEY, own.api_key, own.api_key_file),
-        unasked=Unasked(KEY),
-        protect_reads=own.protect_reads,
-        ttl=MISSES * own.heartbeat_interval,
-    )
+    keyring = core.keyrings.open(DIALECT, KEY, own.api_key, own.api_key_file)
+    keys = KeyCheck(HEADER, KEY, keyring)
+    runspec = Runspec(core.registry, keys, protect_reads=own.protect_reads, ttl=MISSES * own.heartbeat_interval)
     writes = WRITES if open_writes(own) else secured(WRITES, API_KEY)
     reads = secured(READS, API_KEY) if own.protect_reads else READS
     return Mount(runspec.routes(), fault, (*writes, *reads), DESCRIPTION)
@@ -104,12 +98,12 @@ def mount(core: Core, own: RunspecSettings) -> Mount:
 
 def open_writes(own: RunspecSettings) -> str | None:
     """Return the setting that closes the dialect, None if it is closed."""
-    return KEY if own.api_key is None and own.api_key_file is None else None
+    return service_keys.closing(KEY, own.api_key, own.api_key_file)
 
 
 def welcome(url: str, own: RunspecSettings) -> Sequence[str]:
     """Say where the dialect is and how to register something."""
-    header = "" if open_writes(own) else " -H 'X-API-Key: YOUR-KEY'"
+    header = "" if open_writes(own) else f" -H '{HEADER}: YOUR-KEY'"
     body = '{"instance_id": "web-01", "name": "portal", "version": "1.0", "host": "web-01.example.org"}'
     return (
         f"runspec      {url}/instances",
@@ -118,7 +112,7 @@ def welcome(url: str, own: RunspecSettings) -> Sequence[str]:
 
 
 adapter = Adapter(
-    name="runspec",
+    name=DIALECT,
     segments=frozenset({"instances", "tools", "hosts", "export"}),
     settings=RunspecSettings,
     policy=policy,
@@ -128,7 +122,7 @@ adapter = Adapter(
     closed_reads=lambda own: own.protect_reads,
     importer=Importer(
         "/instances?active=true",
-        "X-API-Key",
+        HEADER,
         lambda body, own, actor: translate.listing(body, MISSES * own.heartbeat_interval, actor),
     ),
 )

@@ -2,22 +2,15 @@
 
 from starlette.types import Scope
 
-from registry_gateway.adapter import Answer, NotRegistered, fastapi_errors, json_answer
+from registry_gateway.adapter import Answer, MissingKey, NotRegistered, WrongKey, fastapi_errors, json_answer
 
+KEY = "REGISTRY_GATEWAY_RUNSPEC_API_KEY"
+"""The setting with the keys."""
 
-class BadKey(Exception):
-    """The X-API-Key is missing, or is none of those that are valid. Both are the same error, as in the reference; only
-    what to do about it differs.
-    """
+HEADER = "X-API-Key"
+"""The header that agents and clients send one in."""
 
-    def __init__(self, *, missing: bool) -> None:
-        """Take which it is."""
-        cause = (
-            "no X-API-Key came; agents and clients take it as --registry-key"
-            if missing
-            else "the X-API-Key (--registry-key) is not one of the registry's"
-        )
-        super().__init__(f"Invalid or missing API key: {cause}")
+_BAD_KEY = "Invalid or missing API key"  # both are the same error in the reference
 
 
 class NoSuchTool(Exception):
@@ -31,8 +24,12 @@ class NoSuchTool(Exception):
 def fault(error: Exception, scope: Scope) -> Answer:
     """Word `error` for a runspec agent or client."""
     match error:
-        case BadKey():
-            return json_answer(403, {"detail": str(error)})
+        case MissingKey():
+            problem = f"{_BAD_KEY}: no {HEADER} came; agents and clients take it as --registry-key"
+            return json_answer(403, {"detail": problem})
+        case WrongKey():
+            problem = f"{_BAD_KEY}: the {HEADER} (--registry-key) is not one of the registry's"
+            return json_answer(403, {"detail": problem})
         case NotRegistered():
             return json_answer(404, {"detail": "Instance not found"})
         case NoSuchTool():

@@ -7,32 +7,26 @@ from msgspec import json
 from starlette.routing import Route
 
 from gateway_runspec import export, hosted_tools, translate
-from gateway_runspec.faults import BadKey, NoSuchTool
+from gateway_runspec.faults import NoSuchTool
 from gateway_runspec.inventory import Inventory
+from gateway_runspec.translate import DIALECT
 from gateway_runspec.wire import Host
 from registry_gateway.adapter import (
-    ANONYMOUS,
     NOSNIFF,
-    Actor,
     Answer,
     Call,
-    Deregister,
     Entry,
-    Keyring,
+    KeyCheck,
     NotRegistered,
     Registry,
     Rendered,
-    Renew,
     Renewed,
     Shared,
-    Unasked,
     body_answer,
     paced,
     render,
     resource,
 )
-
-DIALECT = "runspec"
 
 _OK = Answer(200, b'{"status":"ok"}')
 _CREATED = Answer(201, b'{"status":"ok"}')
@@ -43,15 +37,10 @@ _REFRESH = Answer(200, b'{"status":"refresh"}')
 class Runspec:
     """The runspec endpoints over a registry."""
 
-    def __init__(
-        self, registry: Registry, *, keyring: Keyring | None, unasked: Unasked, protect_reads: bool, ttl: float
-    ) -> None:
-        """Take the registry, the API keys (None: open), whom to tell of keys that come nevertheless, whether reads
-        need one too, and the lease in seconds.
-        """
+    def __init__(self, registry: Registry, keys: KeyCheck, *, protect_reads: bool, ttl: float) -> None:
+        """Check the keys of writers, and of readers if these are to have one; grant leases of `ttl` seconds."""
         self._registry = registry
-        self._keyring = keyring
-        self._unasked = unasked
+        self._keys = keys
         self._protect_reads = protect_reads
         self._ttl = ttl
         self._entries = Shared(self._read)
@@ -81,32 +70,33 @@ class Runspec:
 
     async def heartbeat(self, call: Call) -> Answer:
         """POST /instances/{id}/heartbeat: `ack`, or `refresh` when the tools are wanted (again)."""
-        actor = self._authenticate(call)
-        if _has_body(call):
-            translate.check_heartbeat(await call.body())
-        outcome = await self._registry.renew(Renew(DIALECT, call.param("id"), actor))
+        actor = self._keys.authenticate(call)
+        command = translate.renew(call.param("id"), await call.body() if _has_body(call) else b"", actor)
+        outcome = await self._registry.renew(command)
         known = isinstance(outcome, Renewed) and outcome.registration.advertised
         return _ACK if known else _REFRESH
 
     async def register(self, call: Call) -> Answer:
         """POST /instances: 201; the latest registration wins, without tools until they are posted."""
-        actor = self._authenticate(call)
-        if self._keyring is None:
-            self._unasked.notice(call, b"x-api-key")
-        await self._registry.register(translate.register(await call.body(), self._ttl, actor))
+        actor = self._keys.authenticate(call)
+        self._keys.warn_if_unneeded(call)
+        command = translate.register(await call.body(), self._ttl, actor)
+        await self._registry.register(command)
         return _CREATED
 
     async def advertise(self, call: Call) -> Answer:
         """POST /instances/{id}/tools: 200 or 404."""
-        actor = self._authenticate(call)
-        await self._registry.advertise(translate.advertise(call.param("id"), await call.body(), actor))
+        actor = self._keys.authenticate(call)
+        command = translate.advertise(call.param("id"), await call.body(), actor)
+        await self._registry.advertise(command)
         return _OK
 
     async def deregister(self, call: Call) -> Answer:
         """DELETE /instances/{id}: 200, whether there was one or not."""
-        actor = self._authenticate(call)
+        actor = self._keys.authenticate(call)
+        command = translate.deregister(call.param("id"), actor)
         with contextlib.suppress(NotRegistered):
-            await self._registry.deregister(Deregister(dialect=DIALECT, key=call.param("id"), actor=actor))
+            await self._registry.deregister(command)
         return _OK
 
     # --- what readers ask for
@@ -118,9 +108,10 @@ class Runspec:
     async def instance(self, call: Call) -> Answer:
         """GET /instances/{id}: 200, live or not, or 404."""
         self._authenticate_reader(call)
-        entry = await self._registry.find(DIALECT, call.param("id"))
+        key = call.param("id")
+        entry = await self._registry.find(DIALECT, key)
         if entry is None:
-            raise NotRegistered(f"{call.param('id')} is not registered")
+            raise NotRegistered(f"{key} is not registered")
         return call.answer(Rendered(translate.instance(entry)))
 
     async def tools(self, call: Call) -> Answer:
@@ -173,18 +164,9 @@ class Runspec:
         self._authenticate_reader(call)
         return translate.live_only(call.query("active"))
 
-    def _authenticate(self, call: Call) -> Actor:
-        if self._keyring is None:
-            return call.actor(ANONYMOUS)
-        given = call.header(b"x-api-key")
-        holder = None if given is None else self._keyring.holder(given)
-        if holder is None:
-            raise BadKey(missing=given is None)
-        return call.actor(holder)
-
     def _authenticate_reader(self, call: Call) -> None:
         if self._protect_reads:
-            self._authenticate(call)
+            self._keys.authenticate(call)
 
 
 def _has_body(call: Call) -> bool:

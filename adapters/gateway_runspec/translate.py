@@ -21,7 +21,10 @@ from math import inf
 import msgspec
 
 from gateway_runspec.wire import HeartbeatRequest, Host, RegisterRequest, ToolsAsSent, ToolsRequest
-from registry_gateway.adapter import Actor, Advertise, Entry, Invalid, Register, decode, importing
+from registry_gateway.adapter import Actor, Advertise, Deregister, Entry, Invalid, Register, Renew, decode, importing
+
+DIALECT = "runspec"
+"""The dialect's name."""
 
 _SHARED = ("description", "inputSchema")
 _OURS = ("active", "last_seen", "tools")
@@ -50,7 +53,7 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     known = msgspec.structs.asdict(request)
     others = {k: v for k, v in sent.items() if k not in known and k not in _OURS}
     return Register(
-        dialect="runspec",
+        dialect=DIALECT,
         key=request.instance_id,
         name=request.name,
         version=request.version,
@@ -62,14 +65,15 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
     )
 
 
-def check_heartbeat(body: bytes) -> None:
-    """Return if `body` is one of a heartbeat. Nothing of it is kept, as in the reference.
+def renew(key: str, body: bytes, actor: Actor) -> Renew:
+    """Return the command a heartbeat asks for. The body may be empty, and nothing of it is kept, as in the reference.
 
     Raises:
-        msgspec.DecodeError: It is not.
+        msgspec.DecodeError: The body is not one.
     """
     if body:
         decode(body, _heartbeat)
+    return Renew(DIALECT, key, actor)
 
 
 def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
@@ -79,7 +83,12 @@ def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
         EmptyBody, msgspec.DecodeError: The body is not one.
     """
     rendered, names = _rendered_once(body) if len(body) <= _SHORT else _rendered(body)
-    return Advertise("runspec", key, rendered, actor, names)
+    return Advertise(DIALECT, key, rendered, actor, names)
+
+
+def deregister(key: str, actor: Actor) -> Deregister:
+    """Return the command a DELETE asks for."""
+    return Deregister(dialect=DIALECT, key=key, actor=actor)
 
 
 def _rendered(body: bytes) -> tuple[bytes, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from gateway_scaicontrol.auth import MANAGE, Verifier
 from gateway_scaicontrol.faults import fault
 from gateway_scaicontrol.openapi import DESCRIPTION, OPERATIONS
 from gateway_scaicontrol.routes import ScaiControl
+from gateway_scaicontrol.translate import DIALECT
 from gateway_scaicontrol.wire import Slug
 from registry_gateway.adapter import (
     EXPIRED,
@@ -176,7 +177,7 @@ def welcome(url: str, _own: ScaiControlSettings) -> Sequence[str]:
 
 
 adapter = Adapter(
-    name="scaicontrol",
+    name=DIALECT,
     segments=frozenset({"api"}),
     settings=ScaiControlSettings,
     policy=policy,

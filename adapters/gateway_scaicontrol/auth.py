@@ -5,21 +5,13 @@ from typing import Protocol
 
 import msgspec
 
-from registry_gateway.adapter import SUPER_ADMIN, Accounts, Call
+from registry_gateway.adapter import Accounts, Call, Forbidden, bearer
 
 MANAGE = "registry:manage"
 """The scope that every endpoint of the registry asks for."""
 
 LOCAL = "rgw_"
 """How the tokens of the gateway's own accounts start."""
-
-
-class Unauthorized(Exception):
-    """No bearer token came, or one that is nobody's."""
-
-
-class Forbidden(Exception):
-    """The caller is known and may not do this."""
 
 
 class KeysUnavailable(Exception):
@@ -41,15 +33,6 @@ class Caller(msgspec.Struct, frozen=True):
     name: str
     scopes: Collection[str]
     slugs: Collection[str] = ()
-
-    def require(self, scope: str) -> None:
-        """Return if the caller has `scope`.
-
-        Raises:
-            Forbidden: It doesn't.
-        """
-        if scope not in self.scopes and SUPER_ADMIN not in self.scopes:
-            raise Forbidden(f"The token lacks the scope {scope}")
 
     def require_slug(self, slug: str) -> None:
         """Return if the caller may speak for `slug`.
@@ -73,7 +56,7 @@ class Verifier(Protocol):
         ...
 
 
-async def authorize(call: Call, accounts: Accounts, scaikey: Verifier | None) -> Caller:
+async def authenticate(call: Call, accounts: Accounts, scaikey: Verifier | None) -> Caller:
     """Return who calls, if it may manage the registry. Reads nothing of the body.
 
     A token that starts like ours is looked up among the accounts; one that looks like a JWT goes to `scaikey`, if
@@ -85,14 +68,10 @@ async def authorize(call: Call, accounts: Accounts, scaikey: Verifier | None) ->
         KeysUnavailable: It can't be verified now.
     """
     token = call.bearer()
-    if token is None:
-        raise Unauthorized("A bearer token is needed: Authorization: Bearer TOKEN")
-    if scaikey is not None and not token.startswith(LOCAL) and token.count(".") == 2:
+    if scaikey is not None and token is not None and not token.startswith(LOCAL) and token.count(".") == 2:
         caller = await scaikey.caller(token)
     else:
-        account = await accounts.authenticate(token)
-        if account is None:
-            raise Unauthorized("The bearer token is not valid")
+        account = await bearer.authenticate(call, accounts)
         caller = Caller(f"account:{account.name}", account.scopes, account.slugs)
-    caller.require(MANAGE)
+    bearer.require_scope(caller.scopes, MANAGE)
     return caller

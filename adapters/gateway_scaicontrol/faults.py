@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from gateway_scaicontrol.auth import Forbidden, KeysUnavailable, Unauthorized
+from gateway_scaicontrol.auth import KeysUnavailable
 from gateway_scaicontrol.wire import ErrorBody, ErrorResponse
 from registry_gateway.adapter import (
     REFUSES,
     AlreadyRegistered,
     Answer,
     BodyTooLarge,
+    Forbidden,
     NotOwner,
     NotRegistered,
     OutcomeUnknown,
@@ -20,6 +21,7 @@ from registry_gateway.adapter import (
     StoreRefuses,
     StoreUnavailable,
     TooMany,
+    Unauthorized,
     decode_errors,
     fastapi_errors,
     json_answer,

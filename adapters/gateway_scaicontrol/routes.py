@@ -7,7 +7,7 @@ from typing import Literal
 from starlette.routing import Route
 
 from gateway_scaicontrol import translate
-from gateway_scaicontrol.auth import Verifier, authorize
+from gateway_scaicontrol.auth import Caller, Verifier, authenticate
 from gateway_scaicontrol.wire import ApiResponse, ResponseMeta
 from registry_gateway.adapter import Answer, Call, Core, NotRegistered, Renewed, json_answer, resource
 
@@ -36,8 +36,8 @@ class ScaiControl:
 
     async def heartbeat(self, call: Call) -> Answer:
         """POST /api/v1/registry/heartbeat: 200, or 404 if the slug is not registered. No lapse is final."""
-        caller = await authorize(call, self._accounts, self._scaikey)
-        command = translate.heartbeat(await call.body(), call.actor(caller.name))
+        caller = await self._authenticate(call)
+        command = translate.renew(await call.body(), call.actor(caller.name))
         caller.require_slug(command.key)
         outcome = await self._registry.renew(command)
         if not isinstance(outcome, Renewed):
@@ -54,19 +54,22 @@ class ScaiControl:
 
     async def deregister(self, call: Call) -> Answer:
         """DELETE /api/v1/registry/register, with a body: 204, 404, or 409 while somebody depends on it."""
-        caller = await authorize(call, self._accounts, self._scaikey)
+        caller = await self._authenticate(call)
         command = translate.deregister(await call.body(), call.actor(caller.name))
         caller.require_slug(command.key)
         await self._registry.deregister(command)
         return Answer(204, headers={"X-Request-ID": call.request_id})
 
     async def _register(self, call: Call, mode: Literal["create", "update"], status: int) -> Answer:
-        caller = await authorize(call, self._accounts, self._scaikey)
+        caller = await self._authenticate(call)
         actor = call.actor(caller.name)
         command = translate.register(await call.body(), mode, self._grace, self._internal, actor)
         caller.require_slug(command.key)
         outcome = await self._registry.register(command)
         return self._answer(status, translate.registered(outcome.registration, self._grace), call)
+
+    async def _authenticate(self, call: Call) -> Caller:
+        return await authenticate(call, self._accounts, self._scaikey)
 
     def _answer(self, status: int, data: object, call: Call) -> Answer:
         # To the millisecond, so that the answers to a batch of heartbeats share the text.

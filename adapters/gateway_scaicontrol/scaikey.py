@@ -14,9 +14,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from msgspec import Meta
 
-from gateway_scaicontrol.auth import Caller, Forbidden, Unauthorized
+from gateway_scaicontrol.auth import Caller
 from gateway_scaicontrol.jwks import Keys
-from registry_gateway.adapter import SUPER_ADMIN, Clock, parse
+from registry_gateway.adapter import SUPER_ADMIN, Clock, Forbidden, Unauthorized, parse
 
 JWKS_PATH = "/api/v1/platform/.well-known/jwks.json"
 """Where ScaiKey publishes its keys, below the issuer's URL."""

@@ -19,6 +19,7 @@ from gateway_scaicontrol.wire import (
 from registry_gateway.adapter import Actor, Deregister, Register, Registration, Renew, decode
 
 DIALECT = "scaicontrol"
+"""The dialect's name."""
 
 _members = msgspec.json.Decoder(dict[str, Any])
 _as_sent = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -60,7 +61,7 @@ def _tools(capabilities: Collection) -> tuple[str, ...]:
     return tuple(name for name in named if isinstance(name, str))
 
 
-def heartbeat(body: bytes, actor: Actor) -> Renew:
+def renew(body: bytes, actor: Actor) -> Renew:
     """Return the command a heartbeat asks for.
 
     Raises:

@@ -5,10 +5,9 @@ An adapter is a value of `Adapter` behind an entry point of the group `registry_
 
 from registry_gateway.adapter.adapter import Adapter, Core
 from registry_gateway.adapter.installation import AnyAdapter, chosen, installed, open_to_writes
-from registry_gateway.auth import service_keys
+from registry_gateway.auth import bearer, service_keys
 from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
-from registry_gateway.auth.service_keys import Keyring
-from registry_gateway.auth.unneeded_keys import Unasked
+from registry_gateway.auth.key_check import KeyCheck, MissingKey, WrongKey
 from registry_gateway.bulk import importing
 from registry_gateway.bulk.importing import Importer
 from registry_gateway.core import web_url
@@ -28,6 +27,7 @@ from registry_gateway.core.commands import (
 from registry_gateway.core.errors import (
     REFUSES,
     AlreadyRegistered,
+    Forbidden,
     NotInLog,
     NotOwner,
     NotRegistered,
@@ -39,6 +39,7 @@ from registry_gateway.core.errors import (
     StoreRefuses,
     StoreUnavailable,
     TooMany,
+    Unauthorized,
 )
 from registry_gateway.core.lease import EXPIRED, Health, LeasePolicy, Stage
 from registry_gateway.core.model import ANONYMOUS, Actor, Entry, Event, EventKind, Registration
@@ -102,13 +103,15 @@ __all__ = [
     "Entry",
     "Event",
     "EventKind",
+    "Forbidden",
     "Health",
     "Importer",
     "Invalid",
-    "Keyring",
+    "KeyCheck",
     "Lapsed",
     "LeasePolicy",
     "LongText",
+    "MissingKey",
     "Moment",
     "Mount",
     "NotInLog",
@@ -142,9 +145,11 @@ __all__ = [
     "Text",
     "Timestamp",
     "TooMany",
-    "Unasked",
+    "Unauthorized",
     "Unknown",
     "Unprocessable",
+    "WrongKey",
+    "bearer",
     "body_answer",
     "chosen",
     "decode",

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from registry_gateway.auth.accounts import Accounts
+from registry_gateway.auth.bearer import Readers
 from registry_gateway.auth.service_keys import Keyrings
 from registry_gateway.bulk.importing import Importer
 from registry_gateway.core.clock import Clock
@@ -21,13 +22,31 @@ Own = TypeVar("Own", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Core:
-    """What the gateway gives an adapter to work with."""
+    """What the gateway gives an adapter to work with.
+
+    Attributes:
+        registry: The operations: what services ask for, and what readers do, of all dialects.
+        accounts: The service accounts and their tokens.
+        readers: Who may read what other dialects have registered; `authorize` it before you answer with that.
+        keyrings: Where shared keys are opened.
+        settings: The gateway's own.
+        clock: Where the time comes from.
+    """
 
     registry: Registry
     accounts: Accounts
+    readers: Readers
     keyrings: Keyrings
     settings: Settings
     clock: Clock
+
+    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Have /metrics show what `read` returns as the gauge `registry_gateway_<name>`. Call this in `mount`.
+
+        Raises:
+            ValueError: There is one of that name already.
+        """
+        self.registry.meters.gauge(name, description, read)
 
 
 @dataclass(frozen=True)
@@ -39,9 +58,11 @@ class Adapter(Generic[Own]):
         segments: The first path segments it answers; no two adapters may share one.
         settings: Struct of its settings; each field's environment name starts with the adapter's name unless
             its metadata says otherwise.
-        policy: Its lease policy, from the gateway's and its own settings.
+        policy: Its lease policy, from the gateway's and its own settings; None for one that registers nothing.
         mount: Builds its routes; called once at start.
-        welcome: Lines for the start of `serve`: where the dialect is, and a curl line that registers something.
+        welcome: Lines for the start of `serve`, and for the page: where the dialect is, and a curl line that registers
+            something. None at all, if there is nothing to say.
+        enabled: Tells, from its settings, whether it is served. Leave it out for one that is, once it is installed.
         closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
         open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
             it, or None. Leave it out for a dialect that is never open, or always is on purpose.
@@ -54,9 +75,10 @@ class Adapter(Generic[Own]):
     name: str
     segments: frozenset[str]
     settings: type[Own]
-    policy: Callable[[Settings, Own], LeasePolicy]
+    policy: Callable[[Settings, Own], LeasePolicy] | None
     mount: Callable[[Core, Own], Mount]
-    welcome: Callable[[str, Own], Sequence[str]]
+    welcome: Callable[[str, Own], Sequence[str]] = lambda _url, _own: ()
+    enabled: Callable[[Own], bool] = lambda _own: True
     open_writes: Callable[[Own], str | None] = lambda _own: None
     closed_reads: Callable[[Own], bool] = lambda _own: False
     warnings: Callable[[Settings, Own], Sequence[str]] = lambda _core, _own: ()

@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
 from registry_gateway.adapter.adapter import Adapter
-from registry_gateway.settings import Configuration, Settings, SettingsError
+from registry_gateway.settings import Configuration, SettingsError
 
 AnyAdapter: TypeAlias = Adapter[Any]
 """An adapter whose settings are known to itself alone; `Configuration.adapters` has them by its name."""
@@ -21,10 +21,9 @@ def installed() -> tuple[AnyAdapter, ...]:
     """Return the adapters that are installed, by name.
 
     Raises:
-        SettingsError: One can't be loaded, or two claim the same name or path.
+        SettingsError: One can't be loaded, or two have the same name.
     """
     found: dict[str, AnyAdapter] = {}
-    claimed = dict.fromkeys(OWN_SEGMENTS, "the gateway itself")
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
             adapter = point.load()
@@ -32,17 +31,26 @@ def installed() -> tuple[AnyAdapter, ...]:
             raise SettingsError(f"the adapter {point.name} can't be loaded: {error}") from error
         if adapter.name in found:
             raise SettingsError(f"two adapters are called {adapter.name}; uninstall one")
-        for segment in adapter.segments:
-            other = claimed.setdefault(segment, adapter.name)
-            if other != adapter.name:
-                raise SettingsError(f"{other} and {adapter.name} both answer /{segment}")
         found[adapter.name] = adapter
     return tuple(found.values())
 
 
-def chosen(adapters: Sequence[AnyAdapter], settings: Settings) -> tuple[AnyAdapter, ...]:
-    """Return those of `adapters` that the settings switch on."""
-    return tuple(a for a in adapters if settings.dialects is None or a.name in settings.dialects)
+def chosen(adapters: Sequence[AnyAdapter], configuration: Configuration) -> tuple[AnyAdapter, ...]:
+    """Return those of `adapters` that the settings switch on, REGISTRY_GATEWAY_DIALECTS and their own.
+
+    Raises:
+        SettingsError: Two of these claim the same path.
+    """
+    dialects = configuration.gateway.dialects
+    asked_for = [a for a in adapters if dialects is None or a.name in dialects]
+    speaking = tuple(a for a in asked_for if a.enabled(configuration.adapters[a.name]))
+    claimed = dict.fromkeys(OWN_SEGMENTS, "the gateway itself")
+    for adapter in speaking:
+        for segment in adapter.segments:
+            other = claimed.setdefault(segment, adapter.name)
+            if other != adapter.name:
+                raise SettingsError(f"{other} and {adapter.name} both answer /{segment}")
+    return speaking
 
 
 def open_to_writes(adapters: Sequence[AnyAdapter], configuration: Configuration) -> dict[str, str]:

@@ -1,25 +1,59 @@
-"""Who may read the catalogue: anybody, unless the operator wants a token for it."""
+"""The check of a bearer token, and who may read what all dialects have registered."""
+
+from collections.abc import Collection
 
 from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN, Accounts
+from registry_gateway.core.errors import Forbidden, Unauthorized
+from registry_gateway.core.model import Account
 from registry_gateway.http.call import Call
-from registry_gateway.http.problem_details import Refused
 
 READ = "read:catalog"
 """The scope that reading asks for, where it is protected."""
 
-_ENOUGH = frozenset({READ, ADMINISTER, SUPER_ADMIN})
 
-
-async def authorize(call: Call, accounts: Accounts) -> None:
-    """Return if the request comes with the token of an account that may read the catalogue.
+async def authenticate(call: Call, accounts: Accounts) -> Account:
+    """Return the account of the token in `Authorization: Bearer TOKEN`.
 
     Raises:
-        Refused: With 401, there is no valid token; with 403, its account lacks the scope.
+        Unauthorized: There is no token, or it is not valid.
     """
     token = call.bearer()
-    account = await accounts.authenticate(token) if token else None
+    if token is None:
+        raise Unauthorized("A bearer token is needed: Authorization: Bearer TOKEN")
+    account = await accounts.authenticate(token)
     if account is None:
-        detail = "A valid token is needed: Authorization: Bearer TOKEN"
-        raise Refused(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-    if _ENOUGH.isdisjoint(account.scopes):
-        raise Refused(403, "Forbidden", f"The token lacks the scope {READ}")
+        raise Unauthorized("The bearer token is not valid")
+    return account
+
+
+def require_scope(scopes: Collection[str], scope: str, *others: str) -> None:
+    """Return if `scope`, one of the `others`, or `super_admin` is among `scopes`.
+
+    Raises:
+        Forbidden: None of them is.
+    """
+    if not any(enough in scopes for enough in (scope, *others, SUPER_ADMIN)):
+        raise Forbidden(f"The token lacks the scope {scope}")
+
+
+class Readers:
+    """Who may read the services of all dialects: anybody, unless reading is protected.
+
+    It is protected if the operator says so, or if a dialect asks its own readers for a credential.
+    """
+
+    def __init__(self, accounts: Accounts, *, protected: bool) -> None:
+        """Check tokens of `accounts`, if reading is `protected`."""
+        self.protected = protected
+        self._accounts = accounts
+
+    async def authorize(self, call: Call) -> None:
+        """Return if the caller may read.
+
+        Raises:
+            Unauthorized: Reading is protected, and there is no valid token.
+            Forbidden: The token's account lacks the scope `read:catalog`.
+        """
+        if self.protected:
+            account = await authenticate(call, self._accounts)
+            require_scope(account.scopes, READ, ADMINISTER)

@@ -143,6 +143,11 @@ def check(setting: str, given: Sequence[str] | None, file: str | None) -> None:
         raise SettingsError(f"{setting} and {setting}_FILE are both set; keep one")
 
 
+def closing(setting: str, given: Sequence[str] | None, file: str | None) -> str | None:
+    """Return the name of the setting that closes a dialect, None if there are keys or a file: it is closed."""
+    return setting if given is None and file is None else None
+
+
 def _read(file: Path) -> list[str]:
     """Return the keys in a file.
 

@@ -70,7 +70,7 @@ async def _here(database_url: str | None) -> Report:
     configuration, adapters = configured(database_url)
     remedy = upgrade_command(database_url)
     checked = next(str(value) for variable, value in settings.effective(configuration, adapters) if variable.url)
-    speaking = adapter.chosen(adapters, configuration.gateway)
+    speaking = adapter.chosen(adapters, configuration)
     found = installation.of_settings(configuration.gateway, adapter.open_to_writes(speaking, configuration))
     async with opened(configuration, speaking, reading=True) as (core, store):
         require_file(store.file, remedy)

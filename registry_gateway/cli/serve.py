@@ -197,7 +197,7 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[AnyAdap
     own = configuration.gateway
     if is_loopback(own.host):
         return
-    for name, closing in adapter.open_to_writes(adapter.chosen(adapters, own), configuration).items():
+    for name, closing in adapter.open_to_writes(adapter.chosen(adapters, configuration), configuration).items():
         say(
             f"{NAME}: warning: anybody who reaches {own.host} may register and remove {name} services; set {closing}",
             err=True,
@@ -205,7 +205,7 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[AnyAdap
 
 
 def _warn_of_settings(configuration: Configuration, adapters: tuple[AnyAdapter, ...]) -> None:
-    for dialect in adapter.chosen(adapters, configuration.gateway):
+    for dialect in adapter.chosen(adapters, configuration):
         for warning in dialect.warnings(configuration.gateway, configuration.adapters[dialect.name]):
             say(f"{NAME}: warning: {warning}", err=True)
 
@@ -215,7 +215,7 @@ def _welcome(configuration: Configuration, adapters: tuple[AnyAdapter, ...], bou
     url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
     say(f"registry-gateway listens on {bound}")
     say()
-    for dialect in adapter.chosen(adapters, own):
+    for dialect in adapter.chosen(adapters, configuration):
         for line in dialect.welcome(url, configuration.adapters[dialect.name]):
             say(line)
     say()

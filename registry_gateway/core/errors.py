@@ -22,6 +22,18 @@ class AlreadyRegistered(RegistryError):
     code = "already_registered"
 
 
+class Unauthorized(RegistryError):
+    """The caller showed no credential, or one that is not valid."""
+
+    code = "unauthorized"
+
+
+class Forbidden(RegistryError):
+    """The caller is known and may not do this."""
+
+    code = "forbidden"
+
+
 class NotOwner(RegistryError):
     """The registration belongs to another account."""
 

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from registry_gateway.core.errors import REFUSES, OutcomeUnknown, RateLimited, StoreRefuses, StoreUnavailable, TooMany
+from registry_gateway.core.errors import (
+    REFUSES,
+    Forbidden,
+    OutcomeUnknown,
+    RateLimited,
+    StoreRefuses,
+    StoreUnavailable,
+    TooMany,
+    Unauthorized,
+)
 from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import BodyTooLarge
 from registry_gateway.http.decode_errors import REFUSED, unprocessable
@@ -41,6 +50,10 @@ def fault(error: Exception, _scope: Scope) -> Answer:
     not named here is a 500.
     """
     match error:
+        case Unauthorized():
+            return json_answer(401, {"detail": str(error)}, {"WWW-Authenticate": "Bearer"})
+        case Forbidden():
+            return json_answer(403, {"detail": str(error)})
         case TooMany():
             return json_answer(403, {"detail": str(error)})
         case BodyTooLarge():

@@ -13,11 +13,13 @@ from starlette.types import Scope
 
 from registry_gateway.core.errors import (
     REFUSES,
+    Forbidden,
     OutcomeUnknown,
     Overloaded,
     RegistryError,
     StoreRefuses,
     StoreUnavailable,
+    Unauthorized,
     Unstorable,
 )
 from registry_gateway.http import decode_errors
@@ -82,6 +84,11 @@ def fault(error: Exception, scope: Scope) -> Answer:
     match error:
         case Refused():
             return problem(error.status, error.title, str(error), error.headers, **error.extra)
+        case Unauthorized():
+            detail = "A valid bearer token is needed: Authorization: Bearer TOKEN"
+            return problem(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+        case Forbidden():
+            return problem(403, "Forbidden", str(error))
         case StoreRefuses():
             return problem(503, "Unavailable", REFUSES, code=error.code)
         case Overloaded():

@@ -5,6 +5,7 @@ additions to numbers: together less than a microsecond.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from starlette.types import Scope
 
@@ -112,6 +113,14 @@ class LeaseClock:
         return total / processes
 
 
+class Gauge(NamedTuple):
+    """A number that is read whenever the figures are."""
+
+    name: str
+    description: str
+    row: Row
+
+
 class Meters:
     """All that is measured."""
 
@@ -124,7 +133,7 @@ class Meters:
         self.events = {dialect: self.figures.row(len(KINDS)) for dialect in self.heartbeats}
         self.clock = LeaseClock(self.figures)
         self.requests: list[Requests] = []
-        self.watchers = self.figures.row(1)  # none, until `watch` says who knows
+        self.gauges: list[Gauge] = []
         self.waiting: dict[str, Row] = {}
         self.abandoned = self.figures.row(1)
 
@@ -132,9 +141,15 @@ class Meters:
         """Have the length of a queue looked at."""
         self.waiting[name] = self.figures.gauge(length)
 
-    def watch(self, watchers: Callable[[], int]) -> None:
-        """Have the number of clients looked at that are being sent changes as they happen."""
-        self.watchers = self.figures.gauge(watchers)
+    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Have `read` called for the gauge `registry_gateway_<name>` of /metrics. Processes are added up.
+
+        Raises:
+            ValueError: There is one of that name already.
+        """
+        if any(gauge.name == name for gauge in self.gauges):
+            raise ValueError(f"there is a gauge {name} already")
+        self.gauges.append(Gauge(name, description, self.figures.gauge(read)))
 
     def mount(self, name: str, operations: Mapping[tuple[object, str], str]) -> Requests:
         """Return what counts the requests to a mount; see `Requests`."""

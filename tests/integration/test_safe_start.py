@@ -49,7 +49,7 @@ def test_a_key_that_follows_the_host_header_is_warned_of(environment: dict[str, 
     configuration = settings.load(adapters, environment)
     said = [
         warning
-        for dialect in adapter.chosen(adapters, configuration.gateway)
+        for dialect in adapter.chosen(adapters, configuration)
         for warning in dialect.warnings(configuration.gateway, configuration.adapters[dialect.name])
     ]
     assert len(said) == warnings

@@ -3,8 +3,6 @@
 It is off, and answers 404, unless there is a valid token with the scope `admin:registry`.
 """
 
-from collections.abc import Sequence
-
 from registry_gateway.adapter import Core
 from registry_gateway.endpoints.admin.operations import DESCRIPTION, OPERATIONS
 from registry_gateway.endpoints.admin.routes import Admin
@@ -15,6 +13,6 @@ SEGMENT = "admin"
 """The first path segment."""
 
 
-def mount(core: Core, dialects: Sequence[str]) -> Mount:
-    """Build the routes for a gateway that speaks `dialects`."""
-    return Mount(Admin(core, dialects).routes(), fault, OPERATIONS, DESCRIPTION)
+def mount(core: Core) -> Mount:
+    """Build the routes."""
+    return Mount(Admin(core).routes(), fault, OPERATIONS, DESCRIPTION)

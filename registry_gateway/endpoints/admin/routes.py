@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
+from registry_gateway.auth import bearer
 from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN, Issued
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import NotRegistered
@@ -21,7 +22,6 @@ from registry_gateway.endpoints.admin import wire
 from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import decode
 from registry_gateway.http.call import Call
-from registry_gateway.http.problem_details import Refused
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.lookup import lookup
 
@@ -40,11 +40,11 @@ _cancellation = msgspec.json.Decoder(wire.Cancellation)
 class Admin:
     """The administration of a gateway."""
 
-    def __init__(self, core: Core, dialects: Sequence[str]) -> None:
-        """Take the core, and the dialects in which services are looked for."""
+    def __init__(self, core: Core) -> None:
+        """Administer the registry and the accounts of the core."""
         self._registry = core.registry
         self._accounts = core.accounts
-        self._dialects = dialects
+        self._dialects = tuple(core.registry.policies.known)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""
@@ -131,23 +131,19 @@ class Admin:
 
         Raises:
             HTTPException: 404, there is no administrator at all.
-            Refused: The token is missing or no good (401), or not an administrator's (403).
+            Unauthorized: The token is missing or not valid.
+            Forbidden: It is not an administrator's.
         """
         if not await self._accounts.granted(ADMINISTER, SUPER_ADMIN):
             raise HTTPException(404)
-        token = call.bearer()
-        account = await self._accounts.authenticate(token) if token else None
-        if account is None:
-            detail = "A valid bearer token is needed: Authorization: Bearer TOKEN"
-            raise Refused(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-        if not {ADMINISTER, SUPER_ADMIN}.intersection(account.scopes):
-            raise Refused(403, "Forbidden", f"The token lacks the scope {ADMINISTER}")
+        account = await bearer.authenticate(call, self._accounts)
+        bearer.require_scope(account.scopes, ADMINISTER)
         return call.actor(f"account:{account.name}")
 
     async def _find(self, asked: wire.Service) -> Registration:
         if asked.dialect is not None and asked.dialect not in self._dialects:
             raise NotRegistered("the gateway does not speak that dialect")
-        dialects = self._dialects if asked.dialect is None else [asked.dialect]
+        dialects = self._dialects if asked.dialect is None else (asked.dialect,)
         return (await lookup(self._registry, asked.key, dialects)).registration
 
 

@@ -20,14 +20,12 @@ SEGMENT = "catalog"
 """The first path segment."""
 
 
-def mount(core: Core, store: Store, *, protected: bool) -> tuple[Mount, Watch]:
-    """Build the routes, and the watch behind one of them, to be closed before the database is.
-
-    `protected` asks readers for a token.
-    """
+def mount(core: Core, store: Store) -> tuple[Mount, Watch]:
+    """Build the routes, and the watch behind one of them, to be closed before the database is."""
     own = core.settings
     reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
     watch = Watch(reader, Tail(store, core.registry, reader), Seats(own.watchers_per_address))
-    routes = Catalogue(core, reader, watch, protected=protected).routes()
+    core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: watch.seats.taken)
+    routes = Catalogue(core, reader, watch).routes()
     description = "What is registered in all dialects, what was, and what changes."
-    return Mount(routes, fault, operations(protected=protected), description), watch
+    return Mount(routes, fault, operations(protected=core.readers.protected), description), watch

@@ -8,7 +8,6 @@ import msgspec
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
-from registry_gateway.auth.bearer import authorize
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.render import listed
@@ -27,10 +26,9 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 class Catalogue:
     """The endpoints over what can be read."""
 
-    def __init__(self, core: Core, reader: Reader, watch: Watch, *, protected: bool) -> None:
-        """Take the core, for its accounts and settings, the catalogue, and its watch."""
-        self._accounts = core.accounts
-        self._protected = protected
+    def __init__(self, core: Core, reader: Reader, watch: Watch) -> None:
+        """Serve what `reader` reads, and its watch, to the readers of the core."""
+        self._readers = core.readers
         self._reader = reader
         self._watch = watch
         self._lists = Shared(self._render_list)
@@ -59,7 +57,7 @@ class Catalogue:
     async def watch(self, call: Call) -> Answer:
         """GET /catalog/v1/events: what is registered, then each change, for as long as the caller listens."""
         query = await self._query(call, Watching)
-        allowed = partial(authorize, call, self._accounts) if self._protected else None
+        allowed = partial(self._readers.authorize, call) if self._readers.protected else None
         return Stream(call, self._watch, query.wanted(), _resumed(call, query), allowed)
 
     async def service(self, call: Call) -> Answer:
@@ -82,8 +80,7 @@ class Catalogue:
 
     async def _query(self, call: Call, query: type[Q]) -> Q:
         """Return the parameters of a request, once the caller may read."""
-        if self._protected:
-            await authorize(call, self._accounts)
+        await self._readers.authorize(call)
         return decode(call.scope.get("query_string", b""), query)
 
     async def _render_list(self, query: Services) -> Rendered:

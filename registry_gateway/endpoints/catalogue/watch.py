@@ -14,7 +14,7 @@ from typing import TypeVar
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Scope, Send
 
-from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.errors import Forbidden, StoreUnavailable, Unauthorized
 from registry_gateway.core.model import ANONYMOUS
 from registry_gateway.core.rate_limit import caller
 from registry_gateway.endpoints.catalogue.changes import Changes, message
@@ -48,7 +48,7 @@ Part = tuple[bytes, int, Place | None]
 """Messages of a snapshot, how many, and the place of the last if there are more."""
 
 Allowed = Callable[[], Awaitable[None]]
-"""Raises `Refused` if the watcher may not read, or may not any longer."""
+"""Raises `Unauthorized` or `Forbidden` if the watcher may not read any longer."""
 
 log = logging.getLogger("registry_gateway.catalogue")
 
@@ -137,7 +137,7 @@ class Stream(Answer):
             yield message("ready", Ready(services=services), position)
             async for part in self._changes(behind, position):
                 yield part
-        except Refused as refusal:  # the token is worthless by now, or the client so slow that the log has gone on
+        except (Unauthorized, Forbidden, Refused) as refusal:  # Refused: the client is so slow that the log has gone on
             yield ServerSentEvent(comment=str(refusal), sep="\n").encode()
         except Exception:
             log.exception("a defect ended a stream", extra={"request_id": self._call.request_id})

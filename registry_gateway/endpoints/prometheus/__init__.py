@@ -17,14 +17,13 @@ SEGMENTS = ("metrics", "sd")
 """The first path segments."""
 
 
-def mount(core: Core, store: Store, readiness: Readiness, *, protected: bool) -> Mount:
-    """Build the routes; `protected` asks readers for a token."""
+def mount(core: Core, store: Store, readiness: Readiness) -> Mount:
+    """Build the routes."""
     queries = core.registry.queries
     routes = Prometheus(
-        core.accounts,
+        core.readers,
         Collector(core.registry.meters, store, readiness, queries, core.clock),
         Discovery(queries),
-        protected=protected,
     ).routes()
-    operations = guarded(OPERATIONS) if protected else OPERATIONS
+    operations = guarded(OPERATIONS) if core.readers.protected else OPERATIONS
     return Mount(routes, fault, operations, "The gateway's figures, and services as targets, for Prometheus.")

@@ -122,9 +122,10 @@ class Collector(Collecting):
         yield from _queues(meters, reading)
         yield from _database(meters, reading)
         yield from _clock(meters, reading)
-        watchers = GaugeMetricFamily(_PREFIX + "watchers", "Clients that are sent changes as they happen.")
-        watchers.add_metric([], reading[meters.watchers][0])
-        yield watchers
+        for gauge in meters.gauges:
+            family = GaugeMetricFamily(_PREFIX + gauge.name, gauge.description)
+            family.add_metric([], reading[gauge.row][0])
+            yield family
 
     def _registrations(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(

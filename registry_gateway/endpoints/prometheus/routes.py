@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from prometheus_client.exposition import choose_encoder
 from starlette.routing import Route
 
-from registry_gateway.auth.accounts import Accounts
-from registry_gateway.auth.bearer import authorize
+from registry_gateway.auth.bearer import Readers
 from registry_gateway.endpoints.prometheus.collector import Collector
 from registry_gateway.endpoints.prometheus.discovery import Discovery, Targets
 from registry_gateway.http.answer import NOSNIFF, Answer
@@ -20,12 +19,11 @@ from registry_gateway.registry.group_commit import Shared
 class Prometheus:
     """The endpoints over what is measured and what is registered."""
 
-    def __init__(self, accounts: Accounts, collector: Collector, discovery: Discovery, *, protected: bool) -> None:
-        """Take the accounts, for who may read, and what there is to read."""
-        self._accounts = accounts
+    def __init__(self, readers: Readers, collector: Collector, discovery: Discovery) -> None:
+        """Serve the figures of `collector` and the targets of `discovery` to `readers`."""
+        self._readers = readers
         self._collector = collector
         self._discovery = discovery
-        self._protected = protected
         self._targets = Shared(self._render)
 
     def routes(self) -> Sequence[Route]:
@@ -34,7 +32,7 @@ class Prometheus:
 
     async def metrics(self, call: Call) -> Answer:
         """GET /metrics: the figures, in the format that is asked for."""
-        await self._authorize(call)
+        await self._readers.authorize(call)
         await self._collector.look()
         try:
             encode, media_type = choose_encoder(call.header(b"accept") or "")
@@ -46,12 +44,8 @@ class Prometheus:
 
     async def targets(self, call: Call) -> Answer:
         """GET /sd/prometheus: the services as targets, all of them or an error."""
-        await self._authorize(call)
+        await self._readers.authorize(call)
         return call.answer(await self._targets.submit(decode(call.scope.get("query_string", b""), Targets)))
-
-    async def _authorize(self, call: Call) -> None:
-        if self._protected:
-            await authorize(call, self._accounts)
 
     async def _render(self, query: Targets) -> Rendered:
         return await self._discovery.targets(query)

@@ -144,7 +144,7 @@ def _nested(depth: int) -> bytes:
         ),
         lambda deep: translate.advertise("a", b'{"tools":[{"name":"a","x-y":%s}]}' % deep, ACTOR),
         lambda deep: translate.advertise("a", b'{"tools":[{"name":"a","inputSchema":{"k":%s}}]}' % deep, ACTOR),
-        lambda deep: translate.check_heartbeat(b'{"system":{"k":%s}}' % deep),
+        lambda deep: translate.renew("a", b'{"system":{"k":%s}}' % deep, ACTOR),
     ],
     ids=["register", "execution", "schema", "heartbeat"],
 )
