@@ -24,14 +24,15 @@ from registry_gateway.core.deadlines import CLOSE_WITHIN
 from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.endpoints import admin, catalogue, openapi, prometheus
 from registry_gateway.endpoints.api_docs import ApiPages
-from registry_gateway.endpoints.catalogue.watch import Watch
 from registry_gateway.endpoints.own_operations import OPERATIONS
 from registry_gateway.endpoints.page import Page
 from registry_gateway.http import fastapi_errors
 from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.call import Call
 from registry_gateway.http.forwarded import Forwarded
+from registry_gateway.http.lifespans import entered
 from registry_gateway.http.mount import Mount, Mounted
+from registry_gateway.http.protocol import STOPPING
 from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.http.routing import resource
 from registry_gateway.observability.metrics import Meters
@@ -53,20 +54,18 @@ _UNQUOTED = "/!$&'()*+,;=:@~"
 
 
 class Gateway:
-    """The ASGI application. `core`, `watch`, and `mounts` by their names, are open to whoever embeds it."""
+    """The ASGI application. `core`, and `mounts` by their names, are open to whoever embeds it."""
 
-    def __init__(self, core: Core, readiness: Readiness, mounts: dict[str, Mounted], watch: Watch, page: Page) -> None:
+    def __init__(self, core: Core, readiness: Readiness, mounts: dict[str, Mounted], page: Page) -> None:
         """Build the application; nothing is opened yet.
 
         Args:
             core: What the adapters work with.
             readiness: Tells whether the database works.
             mounts: The routes by the first path segment that they answer.
-            watch: Closed before the database is.
             page: The routes of the page.
         """
         self.core = core
-        self.watch = watch
         self.readiness = readiness
         self._unstartable: StoreUnavailable | None = None
         self._mounts = mounts
@@ -82,7 +81,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. `/path/` is `/path`: the clients follow no redirects."""
         if scope["type"] != "http":
-            scope.get("state", {})[ABANDONED] = self.core.registry.meters.abandoned
+            scope.get("state", {}).update({ABANDONED: self.core.registry.meters.abandoned, STOPPING: self.core.stop})
             await self._lifespan(scope, receive, partial(self._tell, send))
             return
         path: str = scope["path"]
@@ -134,6 +133,15 @@ class Gateway:
         return page or fastapi_errors.fault(error, scope)
 
     @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Have what the mounts open be open (their `lifespan`), for as long as the context is."""
+        async with entered({name: m.lifespan for name, m in self.mounts.items() if m.lifespan is not None}):
+            try:
+                yield
+            finally:
+                self.core.stop()
+
+    @contextlib.asynccontextmanager
     async def _run(self, _app: object) -> AsyncIterator[None]:
         core = self.core
         try:
@@ -147,12 +155,12 @@ class Gateway:
         core.keyrings.report()
         try:
             with sighup.on_hangup(core.keyrings.reload):
-                yield
+                async with self.opened():
+                    yield
         finally:
             house.cancel()
             published.cancel()
             await asyncio.wait([house, published], timeout=CLOSE_WITHIN / 4)
-            await self.watch.close()
             await core.registry.leave()
             await core.registry.close()
 
@@ -183,12 +191,11 @@ def create_app(
     for adapter in speaking:
         mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
-    mount, watch = catalogue.mount(core, store)
-    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", mount)
+    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", catalogue.mount(core))
     watched = _mounted(core, "prometheus", prometheus.mount(core, store, readiness))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
     page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
-    return Gateway(core, readiness, mounts, watch, page)
+    return Gateway(core, readiness, mounts, page)
 
 
 def _welcome(configuration: Configuration, speaking: Sequence[AnyAdapter], url: str) -> list[Sequence[str]]:

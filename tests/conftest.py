@@ -172,7 +172,8 @@ def start_gateway(clock: ManualClock) -> GatewayFactory:
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway:8765") as client:
             client.gateway = gateway  # type: ignore[attr-defined] # handed to tests that look beneath the wire
             try:
-                yield client
+                async with gateway.opened():
+                    yield client
             finally:
                 await gateway.core.registry.close()
 
@@ -183,6 +184,14 @@ def gateway_of(client: httpx.AsyncClient) -> Gateway:
     """The gateway that a client of `start_gateway` talks to."""
     gateway: Gateway = client.gateway  # type: ignore[attr-defined] # put there by start_gateway
     return gateway
+
+
+def watchers_of(client: httpx.AsyncClient) -> float:
+    """How many watchers the catalogue has, as /metrics says."""
+    gateway = gateway_of(client)
+    meters = gateway.core.registry.meters
+    [watchers] = [gauge.row for gauge in meters.gauges if gauge.name == "watchers"]
+    return meters.figures.read(gateway.core.clock.now())[watchers][0]
 
 
 def core_of(client: httpx.AsyncClient) -> Core:

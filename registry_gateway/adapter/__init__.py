@@ -64,10 +64,10 @@ from registry_gateway.http.operation import (
     Unprocessable,
     secured,
 )
-from registry_gateway.http.pacing import paced
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.pacing import paced
 from registry_gateway.registry.queries import Moment
 from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import PREFIX, Seconds, Settings, SettingsError

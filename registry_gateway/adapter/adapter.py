@@ -1,7 +1,8 @@
 """An adapter: one dialect, translated. Its routes decode a request, do one core call and encode the answer."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from registry_gateway.bulk.importing import Importer
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.http.mount import Mount
+from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Settings
 
@@ -31,6 +33,9 @@ class Core:
         keyrings: Where shared keys are opened.
         settings: The gateway's own.
         clock: Where the time comes from.
+        stopping: Set as soon as the gateway is told to stop and requests are still being answered. A request that waits
+            for long returns then: SIGTERM waits for it `FINISH_WITHIN` seconds, and cuts it off. Waits of `feed` end by
+            themselves; for others, race `stopping.wait()`.
     """
 
     registry: Registry
@@ -39,6 +44,23 @@ class Core:
     keyrings: Keyrings
     settings: Settings
     clock: Clock
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def feed(self) -> EventFeed:
+        """What is committed by any gateway on the database, as it happens: to follow, or to wait for the next change.
+
+        For a request that is held until something changes: read what there is with `registry.moment()` before it,
+        answer if it differs from what the client has, else `await feed.changed(moment.event, within=seconds)` and read
+        again. For what follows for good, such as a webhook: `async for batch in feed.follow(after)` in a task that
+        `Mount.lifespan` starts and ends.
+        """
+        return self.registry.feed
+
+    def stop(self) -> None:
+        """Have all that waits for long return: the gateway stops. Called by the application."""
+        self.stopping.set()
+        self.feed.end()
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Have /metrics show what `read` returns as the gauge `registry_gateway_<name>`. Call this in `mount`.

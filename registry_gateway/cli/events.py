@@ -1,6 +1,5 @@
 """`registry-gateway events`: what has happened, and why."""
 
-import asyncio
 import contextlib
 from collections.abc import Iterable
 
@@ -13,12 +12,6 @@ from registry_gateway.cli.session import run
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Event
 from registry_gateway.observability.printable import printable
-
-POLL_SECONDS = 1.0
-"""Time between two looks for new events."""
-
-MOST = 1000
-"""Events read at one look."""
 
 WIDTHS = (25, 15, 24, 24, 0)
 """Least widths of the columns, so that what `--follow` adds stands mostly below what is there."""
@@ -71,16 +64,17 @@ def events(
 async def follow_on(core: Core, last: int, dialect: str | None, key: str | None, *, as_json: bool) -> None:
     """Print events after id `last` as they happen."""
     while True:
-        await asyncio.sleep(POLL_SECONDS)
-        end = (await core.registry.moment()).event
+        follower = core.feed.follow(last)
         try:
-            found = await core.registry.events(after=last, dialect=dialect, key=key, limit=MOST)
+            async for batch in follower:
+                found = [e for e in batch.events if dialect in (None, e.dialect) and key in (None, e.key)]
+                print_events(found, as_json=as_json)
+            return
         except NotInLog as gap:
-            say(f"{gap.first - 1 - last} events were removed before they could be shown", err=True)
-            last = gap.first - 1
-            continue
-        print_events(found, as_json=as_json)
-        last = found[-1].id if len(found) == MOST else max([end, *(event.id for event in found)])
+            removed = gap.first - 1 - follower.position
+            if removed > 0:
+                say(f"{removed} events were removed before they could be shown", err=True)
+            last = gap.first - 1 if removed > 0 else gap.last  # the log has lost its end
 
 
 def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool = True) -> None:

@@ -76,14 +76,20 @@ class NotFound(RegistryError):
 
 
 class NotInLog(RegistryError):
-    """Events behind the id that was asked for are not kept any longer. `first` is the id of the first that is."""
+    """The log does not go on behind the id that was asked for: events that followed it are not kept any longer, or it
+    has no such id. `first` and `last` are the ids of the first and the last event there are; 1 and 0 if there is none.
+    """
 
     code = "not_in_log"
 
-    def __init__(self, after: int, first: int) -> None:
-        """Take the id that was asked for, and that of the first event that is kept."""
-        super().__init__(f"What followed event {after} is not kept: the log begins with event {first}")
+    def __init__(self, after: int, first: int, last: int) -> None:
+        """Take the id that was asked for, and those of the first and the last event that are kept."""
+        if after > last:
+            super().__init__(f"The log has no event {after}: it ends with event {last}")
+        else:
+            super().__init__(f"What followed event {after} is not kept: the log begins with event {first}")
         self.first = first
+        self.last = last
 
 
 class AccountRevoked(RegistryError):

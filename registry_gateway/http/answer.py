@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from starlette.types import Scope, Send
 
-from registry_gateway.http.pacing import paced
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.observability.masking import masked
+from registry_gateway.registry.pacing import paced
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Header of what a browser may be shown: whatever a service has registered, the answer is what its type says."""

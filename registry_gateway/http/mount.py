@@ -15,6 +15,7 @@ from registry_gateway.core.errors import INTERRUPTED, OutcomeUnknown, StoreUnava
 from registry_gateway.http.answer import NOSNIFF, Answer
 from registry_gateway.http.body import BodyCutShort
 from registry_gateway.http.call import request_id
+from registry_gateway.http.lifespans import Lifespan
 from registry_gateway.http.operation import Operation
 from registry_gateway.http.routing import methods
 from registry_gateway.observability.metrics import Requests
@@ -32,12 +33,18 @@ class Mount:
 
     `operations` and `description` are what /openapi.json says of the dialect; routes that have no operation
     appear there by path and method alone.
+
+    `lifespan` returns an asynchronous context manager for what is to be open while the application runs, such as a
+    task or an HTTP client. It is entered once in each process, when the database is open and before the first request,
+    and left after the last one, before the database is closed. An error on entering stops the start; leaving has half
+    a second, and an error there is logged.
     """
 
     routes: Sequence[BaseRoute]
     fault: Callable[[Exception, Scope], Answer]
     operations: Sequence[Operation] = ()
     description: str = ""
+    lifespan: Lifespan | None = None
 
 
 class Mounted:

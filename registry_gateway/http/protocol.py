@@ -43,6 +43,9 @@ who close it, and no request meets a connection that is just being closed.
 STOP_PATIENCE_SECONDS = 1.0
 """The same, once the gateway stops, for a client that reads nothing of its answer."""
 
+STOPPING = "registry_gateway.stopping"
+"""Key of the lifespan's state: what a connection calls when the server begins to stop. It may be called many times."""
+
 _HANDSHAKE = b"\x16"
 """What TLS begins with (RFC 8446, 5.1: a record of the type handshake), and no method of HTTP."""
 
@@ -106,6 +109,8 @@ class Connection(Answering):
 
     def shutdown(self) -> None:
         """Finish what is being answered, if its reader lets us, and what arrives in time."""
+        if STOPPING in self.app_state:
+            self.app_state[STOPPING]()  # ASGI tells the application only when all requests have ended
         super().shutdown()
         self._watch.cancel()
         self._stop()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from registry_gateway.http.pacing import paced
+from registry_gateway.registry.pacing import paced
 
 PIECE_BYTES = 65_536
 """About how much of a long body is put together, hashed, and later written at a time."""

@@ -29,6 +29,7 @@ from registry_gateway.observability.metrics import Meters
 from registry_gateway.registry import subscriptions
 from registry_gateway.registry.admission import Admission
 from registry_gateway.registry.commits import Commits
+from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.group_commit import Batching, Shared
 from registry_gateway.registry.outages import Continuity
 from registry_gateway.registry.queries import Listing, Moment, Queries
@@ -81,14 +82,7 @@ class Registry:
         self.meters.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
         self._admission = None if limit is None else Admission(limit, store, clock)
-        self._heeders: list[Callable[[], None]] = []
-
-    def heed(self, call: Callable[[], None]) -> None:
-        """Have `call` called whenever events of this registry have been committed. It must not block.
-
-        Other processes on the same database record events as well: this only tells of one's own sooner.
-        """
-        self._heeders.append(call)
+        self.feed = EventFeed(store)
 
     # --- what services ask for
 
@@ -190,7 +184,7 @@ class Registry:
         """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it.
 
         Raises:
-            NotInLog: Some of those after `after` are not kept any longer.
+            NotInLog: Some of those after `after` are not kept any longer, or the log has no such id.
         """
         if after is None:
             return await self._store.read(lambda c: events.read(c, dialect=dialect, key=key, limit=limit))
@@ -273,6 +267,7 @@ class Registry:
 
     async def close(self) -> None:
         """Finish what has been taken, then close the database. What is not done in time is given up."""
+        await self.feed.close()
         try:
             async with asyncio.timeout(CLOSE_WITHIN / 2):
                 await self._writer.drain()
@@ -293,8 +288,7 @@ class Registry:
         event_log.report(recorded)
         self.meters.happened(recorded)
         if recorded:
-            for call in self._heeders:
-                call()
+            self.feed.notice()
 
     def _given(self, connection: Connection) -> float | None:
         return lease_clock.given(connection, self._clock)

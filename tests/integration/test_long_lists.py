@@ -3,8 +3,9 @@
 import httpx
 import pytest
 
-from registry_gateway.http import pacing, rendered
+from registry_gateway.http import rendered
 from registry_gateway.http.rendered import Rendered
+from registry_gateway.registry import pacing
 from tests.conftest import GatewayFactory
 from tests.integration import chap_service, runspec_agent
 from tests.integration.watcher import listening

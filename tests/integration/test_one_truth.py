@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from registry_gateway import app
+from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.store.statements.search import Wanted
-from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
+from tests.conftest import DAY, GatewayFactory, ManualClock, core_of
 from tests.contract.services import listen
 from tests.integration import catalogue_reader, chap_service, prometheus_reader, runspec_agent, scaicontrol_account
 from tests.integration.command_line import command
@@ -82,7 +83,7 @@ async def alive_by_reader(client: httpx.AsyncClient, url: str, clock: ManualCloc
     }
     at = catalogue_reader.listed(client, at=chap_service.iso(clock.now()))
     told["catalogue past"] = {service["key"] for service in (await at)["services"]}
-    snapshot, _ = await gateway_of(client).watch.reader.snapshot(Wanted(statuses=()), None)
+    snapshot, _ = await Reader(core_of(client).registry.queries, DAY).snapshot(Wanted(statuses=()), None)
     told["watch"] = {str(service.key) for service in snapshot if service.status in ("up", "pending")}
     targets = (await client.get("/sd/prometheus?status=up,pending")).json()
     told["discovery"] = {group["labels"]["__meta_registry_gateway_key"] for group in targets} | {"billing"}

@@ -9,10 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from registry_gateway.endpoints.catalogue import reader, seats, tail, watch
+from registry_gateway.endpoints.catalogue import seats, watch
+from registry_gateway.registry import event_feed
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow
-from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
+from tests.conftest import GatewayFactory, ManualClock, core_of, watchers_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import listed, problem
 from tests.integration.runspec_agent import post_tools, register
@@ -89,9 +90,10 @@ async def test_no_event_is_lost_or_told_twice_while_others_write(
     monkeypatch: pytest.MonkeyPatch,
     kept: int,
 ) -> None:
-    monkeypatch.setattr(tail, "KEPT", kept)  # few: who comes back has to read from the database
-    monkeypatch.setattr(reader, "PART", 7)
-    monkeypatch.setattr(tail, "PAUSE_SECONDS", 0.005)
+    monkeypatch.setattr(watch, "KEPT", kept)
+    monkeypatch.setattr(event_feed, "KEPT", kept // 10)  # few: who comes back has to read from the database
+    monkeypatch.setattr(event_feed, "BATCH", 7)
+    monkeypatch.setattr(event_feed, "PAUSE_SECONDS", 0.005)
     writing = True
 
     async def write(writer: httpx.AsyncClient, name: str) -> None:
@@ -135,7 +137,7 @@ async def test_what_others_write_is_noticed_without_being_told(start_gateway: Ga
     ):
         await watcher.snapshot()
         await register(elsewhere, "a1")
-        with anyio.fail_after(5 * tail.POLL_SECONDS):
+        with anyio.fail_after(5 * event_feed.POLL_SECONDS):
             assert await watcher.changes(1) == [("registered", "a1", True)]
 
 
@@ -143,7 +145,7 @@ async def test_what_others_write_is_noticed_without_being_told(start_gateway: Ga
 async def test_postgresql_tells_of_what_others_write(
     start_gateway: GatewayFactory, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(event_feed, "POLL_SECONDS", 3600.0)
     async with (
         start_gateway(database_url) as here,
         start_gateway(database_url) as elsewhere,
@@ -183,7 +185,7 @@ async def test_a_database_out_of_reach_is_said_so(start_gateway: GatewayFactory)
         refused = await client.get(EVENTS)
         problem(refused, 503)
         assert refused.headers["retry-after"] == "1"
-        assert gateway_of(client).watch.seats.taken == 0
+        assert watchers_of(client) == 0
 
 
 async def test_a_stream_can_be_resumed_from_the_last_event_that_was_removed(
@@ -201,7 +203,7 @@ async def test_a_stream_can_be_resumed_from_the_last_event_that_was_removed(
 async def test_nothing_ends_where_nothing_has_happened_for_as_long_as_events_are_kept(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(event_feed, "POLL_SECONDS", 0.01)
     await register(client, "a1")
     await register(client, "a2")
     async with watching(remote) as watcher:
@@ -253,12 +255,12 @@ async def test_there_is_room_for_so_many(
         for number in (1, 2):
             watcher: Watcher = await watchers.enter_async_context(watching(remote))
             await watcher.snapshot()
-            assert gateway_of(client).watch.seats.taken == number
+            assert watchers_of(client) == number
         refused = await client.get(EVENTS)
         assert problem(refused, 503)["title"] == "Too many watchers"
         assert refused.headers["retry-after"] == "10"
     with anyio.fail_after(5):
-        while gateway_of(client).watch.seats.taken:  # noqa: ASYNC110 - it is what others are shown, and no event
+        while watchers_of(client):  # noqa: ASYNC110 - it is what others are shown, and no event
             await anyio.sleep(0.01)
     async with watching(remote) as watcher:
         await watcher.snapshot()

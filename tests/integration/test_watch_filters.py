@@ -11,8 +11,9 @@ from sqlalchemy import text
 from registry_gateway.auth.bearer import READ
 from registry_gateway.endpoints.catalogue import watch
 from registry_gateway.endpoints.catalogue.query import Watching
+from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.http.query import decode
-from tests.conftest import GatewayFactory, ManualClock, core_of, gateway_of
+from tests.conftest import DAY, GatewayFactory, ManualClock, core_of, watchers_of
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import keys, problem
 from tests.integration.runspec_agent import RESTART, ROTATE, post_tools, register
@@ -53,7 +54,8 @@ async def test_filters_mean_what_they_mean_in_the_list(
     await register(client, "left")
     await client.delete("/instances/left")
     await chap_service.register(client)
-    changes = await gateway_of(client).watch.reader.changes(0)
+    core = core_of(client)
+    changes = await Reader(core.registry.queries, DAY).changes(await core.feed.read(0))
     for query in QUERIES:
         expected = await keys(client, **query)
         async with watching(remote, None, **query) as watcher:
@@ -158,6 +160,6 @@ async def test_who_leaves_while_its_token_is_looked_at_breaks_no_connection_of_o
                 clock.advance(60)
                 await asyncio.sleep(0.5)
             await asyncio.sleep(0.5)
-            assert gateway_of(client).watch.seats.taken == 0
+            assert watchers_of(client) == 0
             await busy.rollback()
         assert await looking_up() == before

@@ -10,22 +10,20 @@ from registry_gateway.endpoints.catalogue.operations import operations
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.routes import Catalogue
 from registry_gateway.endpoints.catalogue.seats import Seats
-from registry_gateway.endpoints.catalogue.tail import Tail
 from registry_gateway.endpoints.catalogue.watch import Watch
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault
-from registry_gateway.store.engine import Store
 
 SEGMENT = "catalog"
 """The first path segment."""
 
 
-def mount(core: Core, store: Store) -> tuple[Mount, Watch]:
-    """Build the routes, and the watch behind one of them, to be closed before the database is."""
+def mount(core: Core) -> Mount:
+    """Build the routes."""
     own = core.settings
     reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
-    watch = Watch(reader, Tail(store, core.registry, reader), Seats(own.watchers_per_address))
-    core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: watch.seats.taken)
-    routes = Catalogue(core, reader, watch).routes()
+    seats = Seats(own.watchers_per_address)
+    core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: seats.taken)
+    routes = Catalogue(core, reader, Watch(reader, core.feed, seats)).routes()
     description = "What is registered in all dialects, what was, and what changes."
-    return Mount(routes, fault, operations(protected=core.readers.protected), description), watch
+    return Mount(routes, fault, operations(protected=core.readers.protected), description)

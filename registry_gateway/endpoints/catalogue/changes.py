@@ -35,16 +35,9 @@ class Changes:
     The gateway's own events (accounts, its absence) are left out: they are about no service.
     """
 
-    def __init__(
-        self, after: int, happened: Sequence[Event], services: Mapping[Key, Service], limit: int | None = None
-    ) -> None:
-        """Take the events and the services they are about as they are now; what is not there is left out.
-
-        With `limit`, there may be more events behind so many; those that belong together stay together.
-        """
+    def __init__(self, after: int, happened: Sequence[Event], services: Mapping[Key, Service]) -> None:
+        """Take the events and the services they are about as they are now; what is not there is left out."""
         runs = [list(run) for _, run in groupby(happened, lambda e: (e.dialect, e.key, e.at))]
-        if limit is not None and len(happened) == limit and len(runs) > 1:
-            runs.pop()
         changes = [
             _Change(event, services.get((event.dialect, event.key)), seen)
             for run in runs

@@ -18,6 +18,7 @@ from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.query import Events, Services
 from registry_gateway.endpoints.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.problem_details import Refused, bad_parameter
+from registry_gateway.registry.event_feed import Batch
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue as present
 from registry_gateway.store.statements import events, past
@@ -27,7 +28,7 @@ from registry_gateway.store.statements.search import Page, Wanted
 HOUR = 3_600.0
 
 PART = 200
-"""Services or events that are read, and sent to a watcher, at once."""
+"""Services that are read, and sent to a watcher, at once."""
 
 _PAST_ORDERS = ("key", "name")
 _PAST_MEMBERS = ("dialect", "key", "name", "version", "address", "since")
@@ -167,26 +168,15 @@ class Reader:
 
         return await self._queries.search(work)
 
-    async def changes(self, after: int) -> Changes:
-        """Return the next events behind the id `after`, with the services they are about as they are now.
+    async def changes(self, batch: Batch) -> Changes:
+        """Return events with the services they are about as they are now, which is after them."""
+        read = self._queries.read if batch.shared else self._queries.search  # many may be further back
+        return await read(self._changes, batch)
 
-        For one reader at a time; any caller may ask for `missed`.
-
-        Raises:
-            Refused: With 410, events behind that id are not kept any longer, or the log never was so long.
-        """
-        return await self._queries.read(self._changes, after)
-
-    async def missed(self, after: int) -> Changes:
-        """Do what `changes` does for one of many who are further back in the log, each somewhere else."""
-        return await self._queries.search(self._changes, after)
-
-    def _changes(self, connection: Connection, now: float, after: int) -> Changes:
-        happened = events.read(connection, after=after, limit=PART)
-        Log(*events.span(connection)).check(after)  # afterwards: what is removed in between is missed otherwise
-        found = present.registered(connection, {(e.dialect, e.key) for e in happened})
+    def _changes(self, connection: Connection, now: float, batch: Batch) -> Changes:
+        found = present.registered(connection, {(e.dialect, e.key) for e in batch.events})
         services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
-        return Changes(after, happened, services, limit=PART)
+        return Changes(batch.after, batch.events, services)
 
     async def stats(self) -> Stats:
         """Return the registry in figures."""

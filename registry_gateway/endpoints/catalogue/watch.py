@@ -14,18 +14,18 @@ from typing import TypeVar
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Scope, Send
 
-from registry_gateway.core.errors import Forbidden, StoreUnavailable, Unauthorized
+from registry_gateway.core.errors import Forbidden, NotInLog, StoreUnavailable, Unauthorized
 from registry_gateway.core.model import ANONYMOUS
 from registry_gateway.core.rate_limit import caller
 from registry_gateway.endpoints.catalogue.changes import Changes, message
 from registry_gateway.endpoints.catalogue.cursor import Place
 from registry_gateway.endpoints.catalogue.reader import Log, Reader
 from registry_gateway.endpoints.catalogue.seats import Seats
-from registry_gateway.endpoints.catalogue.tail import Behind, Tail
 from registry_gateway.endpoints.catalogue.wire import Ready
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
+from registry_gateway.registry.event_feed import Batch, EventFeed, Follower
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.store.statements.search import Wanted
 
@@ -37,6 +37,9 @@ PING_SECONDS = 15
 
 RECHECK_SECONDS = 15.0
 """How long a watcher that was allowed to read is taken to be."""
+
+KEPT = 20_000
+"""Weight of the changes kept in memory for watchers a little behind: 2,000, or fewer of services with many tools."""
 
 SKIPPED = 1_000
 """Ids that may go by without concerning a watcher before it is told to resume behind them."""
@@ -54,15 +57,17 @@ log = logging.getLogger("registry_gateway.catalogue")
 
 
 class Watch:
-    """The streams of this process."""
+    """What the streams of this process have in common."""
 
-    def __init__(self, reader: Reader, tail: Tail, seats: Seats) -> None:
-        """Take what reads the catalogue, the end of its log, and the seats there are."""
+    def __init__(self, reader: Reader, feed: EventFeed, seats: Seats) -> None:
+        """Take what reads the catalogue, the feed of its events, and the seats there are."""
         self.reader = reader
-        self.tail = tail
+        self.feed = feed
         self.seats = seats
         self._parts: Shared[tuple[Wanted, Place | None], Part] = Shared(self._part)
         self._logs: Shared[None, Log] = Shared(self._log)
+        self._changes: Shared[Batch, Changes] = Shared(self._read_changes)
+        self._recent: dict[Batch, Changes] = {}
 
     async def part(self, wanted: Wanted, after: Place | None) -> Part:
         """Return the next part of a snapshot. A thousand who come at once, after a restart, share it."""
@@ -79,9 +84,20 @@ class Watch:
     async def _log(self, _asked: None) -> Log:
         return await self.reader.log()
 
-    async def close(self) -> None:
-        """Stop looking at the log."""
-        await self.tail.close()
+    async def changes(self, batch: Batch) -> Changes:
+        """Return the changes of a batch. Their services are read once for all watchers that get the same."""
+        known = self._recent.get(batch.whole)
+        if known is None:
+            known = await self._changes.submit(batch.whole)
+        return known.behind(batch.after)
+
+    async def _read_changes(self, batch: Batch) -> Changes:
+        changes = await self.reader.changes(batch)
+        if batch.shared:
+            self._recent[batch] = changes
+            while len(self._recent) > 1 and sum([kept.weight for kept in self._recent.values()]) > KEPT:
+                del self._recent[next(iter(self._recent))]
+        return changes
 
 
 class Stream(Answer):
@@ -111,21 +127,20 @@ class Stream(Answer):
             known = await self._watch.log()
             if self._resumed is not None:
                 known.check(self._resumed)
-            with self._watch.tail.followed(known.last) as behind:
-                response = EventSourceResponse(
-                    self._messages(behind, known.last if self._resumed is None else self._resumed),
-                    headers={"X-Content-Type-Options": "nosniff"},
-                    ping=PING_SECONDS,
-                    ping_message_factory=lambda: _PING,
-                    sep="\n",
-                )
-                self._call.lasts_long()  # how long it is watched is not how long an answer takes
-                await response(scope, self._call.receive, send)
-                if response.active and scope["method"] != "HEAD":
-                    # The server stops, which cut the stream off: it is ended in order.
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            response = EventSourceResponse(
+                self._messages(known.last if self._resumed is None else self._resumed),
+                headers={"X-Content-Type-Options": "nosniff"},
+                ping=PING_SECONDS,
+                ping_message_factory=lambda: _PING,
+                sep="\n",
+            )
+            self._call.lasts_long()  # how long it is watched is not how long an answer takes
+            await response(scope, self._call.receive, send)
+            if response.active and scope["method"] != "HEAD":
+                # The server stops, which cut the stream off: it is ended in order.
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _messages(self, behind: Behind, position: int) -> AsyncIterator[bytes]:
+    async def _messages(self, position: int) -> AsyncIterator[bytes]:
         """Yield all that is sent but the comments in between, in pieces of whole messages."""
         yield _BEGIN
         try:
@@ -135,10 +150,11 @@ class Stream(Answer):
                     services += count
                     yield part
             yield message("ready", Ready(services=services), position)
-            async for part in self._changes(behind, position):
+            async for part in self._changes(position):
                 yield part
-        except (Unauthorized, Forbidden, Refused) as refusal:  # Refused: the client is so slow that the log has gone on
-            yield ServerSentEvent(comment=str(refusal), sep="\n").encode()
+        except (Unauthorized, Forbidden, Refused, NotInLog) as end:
+            # The token is worthless by now, or what comes next is not known any longer.
+            yield ServerSentEvent(comment=str(end), sep="\n").encode()
         except Exception:
             log.exception("a defect ended a stream", extra={"request_id": self._call.request_id})
 
@@ -151,26 +167,28 @@ class Stream(Answer):
             more = place is not None
             yield part, count
 
-    async def _changes(self, behind: Behind, position: int) -> AsyncIterator[bytes]:
+    async def _changes(self, position: int) -> AsyncIterator[bytes]:
         told = position
-        while True:
-            changes = await self._next(behind, position)
-            await self._recheck()
-            if changes is None:
-                continue
-            position = changes.last
-            sent = changes.messages(self._wanted)
-            if not sent and position - told >= SKIPPED:
-                sent = ServerSentEvent(id=str(position), sep="\n").encode()
-            if sent:
-                told = position
-                yield sent
+        follower = self._watch.feed.follow(position)
+        with contextlib.suppress(StopAsyncIteration):  # the gateway stops
+            while True:
+                batch = await self._next(follower)
+                await self._recheck()
+                if batch is None:
+                    continue
+                changes = await _patiently(partial(self._watch.changes, batch))
+                sent = changes.messages(self._wanted)
+                if not sent and batch.last - told >= SKIPPED:
+                    sent = ServerSentEvent(id=str(batch.last), sep="\n").encode()
+                if sent:
+                    told = batch.last
+                    yield sent
 
-    async def _next(self, behind: Behind, position: int) -> Changes | None:
+    async def _next(self, follower: Follower) -> Batch | None:
         """Return what comes next; None if it is time to look at the token before anything does."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if self._allowed is None else RECHECK_SECONDS):
-                return await _patiently(partial(behind, position))
+                return await anext(follower)
         return None
 
     async def _recheck(self) -> None:

@@ -89,12 +89,12 @@ def follow(
     """Return the next `limit` events after id `after`, oldest first.
 
     Raises:
-        NotInLog: Some of them are not kept any longer.
+        NotInLog: Some of them are not kept any longer, or the log has no such id.
     """
     found = read(connection, after=after, dialect=dialect, key=key, limit=limit)
-    first, _ = span(connection)  # afterwards: what is removed in between is missed otherwise
-    if after < first - 1:
-        raise NotInLog(after, first)
+    first, last = span(connection)  # afterwards: what is removed in between is missed otherwise
+    if not first - 1 <= after <= last:
+        raise NotInLog(after, first, last)
     return found
 
 

@@ -146,7 +146,7 @@ async def test_a_request_that_waits_gets_what_it_waited_for() -> None:
 
 
 async def _failing() -> None:
-    raise NotInLog(1, 5)
+    raise NotInLog(1, 5, 9)
 
 
 def test_the_actor_has_the_address_and_id_of_the_request() -> None:

@@ -8,8 +8,8 @@ import pytest
 from starlette.types import Message
 
 from registry_gateway.http.answer import Answer, Long, body_answer
-from registry_gateway.http.pacing import HOLD_SECONDS, paced
 from registry_gateway.http.rendered import PIECE_BYTES, Rendered, render
+from registry_gateway.registry.pacing import HOLD_SECONDS, paced
 
 pytestmark = pytest.mark.anyio
 
