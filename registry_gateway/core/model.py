@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     REGISTERED = "registered"
     UPDATED = "updated"
     VERSION_CHANGED = "version_changed"
+    HEALTH_CHANGED = "health_changed"
     APPROVED = "approved"
     EXPIRED = "expired"
     DEGRADED = "degraded"
@@ -59,6 +60,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         reported: What it last said of its own health, if the dialect lets it say so.
         advertised: Whether it has posted its tools since it registered (an empty list counts).
         version_due: When the change to `version` may be recorded; None if it is recorded.
+        logged_health: What the last event `health_changed` says that it reports; None if there is none since it was
+            last registered.
+        health_logged_at: When the last such event was recorded.
     """
 
     dialect: str
@@ -73,6 +77,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     registered_at: float
     updated_at: float
     version_due: float | None = None
+    logged_health: str | None = None
+    health_logged_at: float | None = None
     lease: Lease
 
     @property

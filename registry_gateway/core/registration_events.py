@@ -70,6 +70,11 @@ def version_change(old: str | None, after: Registration, actor: Actor, now: floa
     return happened(EventKind.VERSION_CHANGED, after, actor, now, old=old, new=after.version)
 
 
+def health_change(old: str | None, after: Registration, actor: Actor, now: float) -> Event:
+    """Return the event of a change of what a service says of its own health."""
+    return happened(EventKind.HEALTH_CHANGED, after, actor, now, old_health=old, new_health=after.reported)
+
+
 def revival(before: Registration, actor: Actor, now: float) -> list[Event]:
     """Return the events of a sign of life after the deadline (none if it came in time)."""
     if before.lease.alive(now):

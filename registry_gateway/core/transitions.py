@@ -27,16 +27,22 @@ from registry_gateway.core.model import Event, EventKind, Registration, Version
 from registry_gateway.core.registration_events import (
     differences,
     happened,
+    health_change,
     revival,
     shortened,
     unrecorded_lapse,
     version_change,
 )
+from registry_gateway.core.status import UNWELL
 
 replace = msgspec.structs.replace
 
 VERSION_INTERVAL = 10.0
 """Seconds in which heartbeats cause at most one event `version_changed` for a registration."""
+
+
+HEALTH_INTERVAL = 10.0
+"""Seconds in which there is at most one event `health_changed` for a registration."""
 
 
 class Documents(msgspec.Struct, frozen=True):
@@ -107,6 +113,7 @@ def register(
         advertised=False,
         registered_at=now if before is None else before.registered_at,
         updated_at=now,
+        health_logged_at=None if before is None else before.health_logged_at,
         lease=leases.grant(command.ttl, now),
     )
     if created:
@@ -152,13 +159,23 @@ def _version_due(history: Sequence[Version], now: float) -> float | None:
     return last + VERSION_INTERVAL if abs(now - last) < VERSION_INTERVAL else None
 
 
+def health_due(held: Registration, now: float) -> bool:
+    """Tell whether what a service says of its health differs from what is on record, and may be recorded at `now`.
+
+    That it is well is no change where nothing is on record. A clock that was set back delays nothing.
+    """
+    if held.reported == held.logged_health or (held.logged_health is None and held.reported not in UNWELL):
+        return False
+    return held.health_logged_at is None or abs(now - held.health_logged_at) >= HEALTH_INTERVAL
+
+
 def renew(
     before: Registration | None, command: Renew, policy: LeasePolicy, now: float, history: Sequence[Version]
 ) -> Decision:
     """Renew a lease that the fast path left over: late, unknown, foreign, or with something to record.
 
-    The registration always has the version of the last heartbeat. What is recorded of quick changes is the first one
-    and, with the first heartbeat after `VERSION_INTERVAL`, what has become of them.
+    The registration always has the version and the health of the last heartbeat. What is recorded of quick changes is
+    the first one and, with the first heartbeat after `VERSION_INTERVAL` or `HEALTH_INTERVAL`, what has become of them.
     """
     if before is None:
         return Decision(after=None, outcome=Unknown())
@@ -176,8 +193,11 @@ def renew(
             news = Version(after.version, now)
             events.append(version_change(old, after, command.actor, now))
         after = replace(after, version_due=due)
-    if command.reported is not None and command.reported != before.reported:
+    if command.reported is not None:
         after = replace(after, reported=command.reported)
+    if health_due(after, now):
+        events.append(health_change(after.logged_health, after, command.actor, now))
+        after = replace(after, logged_health=after.reported, health_logged_at=now)
     return Decision(after=after, outcome=Renewed(after), events=events, recorded=news)
 
 

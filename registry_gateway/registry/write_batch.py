@@ -9,7 +9,7 @@ from registry_gateway.core.commands import Advertise, Command, Deregister, Outco
 from registry_gateway.core.errors import RegistryError, TooMany
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Event, Registration, Version
-from registry_gateway.core.transitions import Documents, decide
+from registry_gateway.core.transitions import Documents, decide, health_due
 from registry_gateway.store.statements import events, registrations, subscriptions, tools
 from registry_gateway.store.statements.versions import histories
 
@@ -57,6 +57,7 @@ def _brings_news(command: Renew, held: Registration) -> bool:
         or (command.version is not None and command.version != held.version)
         or (command.reported is not None and command.reported != held.reported)
         or (held.version_due is not None and held.version_due <= held.lease.last_seen)
+        or health_due(held, held.lease.last_seen)
     )
 
 

@@ -61,6 +61,8 @@ class RegistrationRow(Table):
     registered_at: Mapped[float]
     updated_at: Mapped[float]
     version_due: Mapped[float | None]
+    logged_health: Mapped[str | None]
+    health_logged_at: Mapped[float | None]
     ttl: Mapped[float]
     granted_at: Mapped[float]
     heartbeat_at: Mapped[float | None]

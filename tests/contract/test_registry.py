@@ -225,7 +225,7 @@ async def test_what_a_service_last_said_of_itself_is_kept(open_registry: OpenReg
     assert (await found(registry)).registration.reported == "degraded"
     await registry.renew(renew())
     assert (await found(registry)).registration.reported == "degraded"
-    assert await history(registry) == ["registered"]
+    assert await history(registry) == ["registered", "health_changed"]
 
 
 async def test_advertising_needs_a_registration(open_registry: OpenRegistry, clock: ManualClock) -> None:

@@ -161,6 +161,7 @@ def _move_back(connection: Connection, present_at: float, now: float) -> int:
         "granted_at": _least(R.granted_at, this),
         "heartbeat_at": _least(R.heartbeat_at, this),
         "version_due": R.version_due + moved,
+        "health_logged_at": R.health_logged_at + moved,
     }
     return connection.execute(update(R).where(ahead).values(changes)).rowcount
 

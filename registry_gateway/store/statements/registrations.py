@@ -112,6 +112,8 @@ def registration_of(row: Sequence[Any]) -> Registration:
         registered_at,
         updated_at,
         version_due,
+        logged_health,
+        health_logged_at,
         *lease,
     ) = row
     return Registration(
@@ -127,6 +129,8 @@ def registration_of(row: Sequence[Any]) -> Registration:
         registered_at=registered_at,
         updated_at=updated_at,
         version_due=version_due,
+        logged_health=logged_health,
+        health_logged_at=health_logged_at,
         lease=Lease(*lease[:5]),
     )
 

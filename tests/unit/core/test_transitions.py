@@ -352,7 +352,7 @@ def test_a_heartbeat_records_news_and_only_news() -> None:
     same = decided(held(), Renew("test", "svc", ALICE, version="1.0", reported="healthy"), REVIVE)
     assert kinds(same) == []
     news = decided(held(), Renew("test", "svc", ALICE, version="1.1", reported="degraded"), REVIVE)
-    assert kinds(news) == ["version_changed"]
+    assert kinds(news) == ["version_changed", "health_changed"]
     assert news.after is not None
     assert (news.after.version, news.after.reported, news.after.updated_at) == ("1.1", "degraded", NOW)
 
