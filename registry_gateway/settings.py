@@ -16,8 +16,8 @@ from registry_gateway.core import web_url
 from registry_gateway.core.rate_limit import Rate, parse
 from registry_gateway.core.service_links import is_service_link
 from registry_gateway.observability.masking import MASK
-from registry_gateway.store import libpq
 from registry_gateway.store.database_url import async_url
+from registry_gateway.store.postgresql import libpq
 
 PREFIX = "REGISTRY_GATEWAY_"
 

@@ -11,7 +11,7 @@ from registry_gateway.cli.session import configured
 from registry_gateway.store import backup as copies
 from registry_gateway.store import migrate
 from registry_gateway.store.database_url import async_url
-from registry_gateway.store.sqlite_file import SqliteFile
+from registry_gateway.store.sqlite.file import SqliteFile
 
 FILE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)
 

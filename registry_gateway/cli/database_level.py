@@ -8,7 +8,7 @@ from registry_gateway.core.errors import StoreRefuses
 from registry_gateway.settings import PREFIX
 from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
-from registry_gateway.store.sqlite_file import SqliteFile
+from registry_gateway.store.sqlite.file import SqliteFile
 
 
 class WrongLevel(click.ClickException):

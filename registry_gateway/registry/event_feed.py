@@ -20,7 +20,7 @@ from registry_gateway.core.model import Event
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.pacing import paced
 from registry_gateway.store.engine import Store
-from registry_gateway.store.listening import Listener
+from registry_gateway.store.postgresql.listening import Listener
 from registry_gateway.store.statements import events
 
 BATCH = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from registry_gateway.core.errors import StoreUnavailable
-from registry_gateway.store.sqlite_file import SIDES, SqliteFile
+from registry_gateway.store.sqlite.file import SIDES, SqliteFile
 
 _SHARED = (0x4000_0002, 510)
 """Where SQLite has its shared locks (https://www.sqlite.org/fileformat2.html#the_lock_byte_page): start and length.

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_gateway.core.errors import AlreadyExists, StoreUnavailable
 from registry_gateway.store import migrate
+from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.driver_errors import translated
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import PresenceRow, Table
@@ -50,9 +51,7 @@ async def _copy_table(table: SqlTable, reading: AsyncConnection, writing: AsyncC
     async for chunk in rows.mappings().partitions(CHUNK):
         await writing.execute(insert(table), [dict(row) for row in chunk])
         copied += len(chunk)
-    if writing.dialect.name == "postgresql" and "id" in table.c and table.c.id.identity is not None:
-        # The ids came with the rows; the sequence that gives the next one has to be told.
-        await writing.execute(
-            text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), GREATEST(max(id), 1)) FROM {table.name}")  # noqa: S608 - a table of ours
-        )
+    following = await writing.run_sync(lambda connection: sql_of(connection).number_on(table))
+    if following is not None:
+        await writing.execute(select(following))
     return copied

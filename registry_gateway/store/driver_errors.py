@@ -8,34 +8,10 @@ import sqlite3
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from registry_gateway.core.errors import SLOW, UNNAMED, Overloaded, StoreRefuses, StoreUnavailable, Unstorable
-from registry_gateway.store import postgresql, sqlite
 from registry_gateway.store.lanes import expensive_reads
-from registry_gateway.store.sqlite_file import FileLost, SqliteFile
-
-_RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
-
-READ_ONLY = "25006"
-"""SQLSTATE of a server that takes no writes: a standby, perhaps since a failover."""
-
-_BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
-
-_POSTGRESQL = {
-    "25006": "the server is read-only (a standby?)",
-    "53100": "the server's disk is full",
-    "53300": "the server has no connection left",
-    "55P03": "another session holds a lock",
-    "57P03": "the server is starting or stopping",
-}
-"""By SQLSTATE. What trying again does not mend is in `postgresql.remedy`."""
-
-_SQLITE = {
-    sqlite3.SQLITE_BUSY: "another process holds the lock of the file",
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_READONLY: "the file can't be written",
-    sqlite3.SQLITE_CANTOPEN: "the file can't be opened",
-    sqlite3.SQLITE_IOERR: "the file can't be read or written",
-}
-"""By primary result code. What is wrong with the file itself is in `sqlite.flaw`."""
+from registry_gateway.store.postgresql import errors as postgresql
+from registry_gateway.store.sqlite import errors as sqlite
+from registry_gateway.store.sqlite.file import FileLost, SqliteFile
 
 
 class LostRace(StoreUnavailable):
@@ -49,13 +25,13 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
     if isinstance(error, FileLost):
         return StoreRefuses(str(error), str(error))
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in _RACES:
+    if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in postgresql.RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if expensive_reads.was_stopped(error):
         return Overloaded(
             f"It took more than {expensive_reads.SECONDS:g} s and was given up; ask for less, or try later"
         )
-    if isinstance(error, DataError) or state.startswith(_BAD_VALUES):
+    if isinstance(error, DataError) or state.startswith(postgresql.BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
     flaw = sqlite.flaw(error, file) if file is not None else None
     if flaw is not None:
@@ -86,10 +62,10 @@ def cause_of(error: BaseException) -> str:
     driver = getattr(error, "orig", None) or error
     code: int | None = getattr(driver, "sqlite_errorcode", None)
     if code is not None:
-        return _SQLITE.get(code & 0xFF, UNNAMED)
+        return sqlite.CAUSES.get(code & 0xFF, UNNAMED)
     state: str | None = getattr(driver, "sqlstate", None)
     if state is not None:
-        return _POSTGRESQL.get(state, UNNAMED)
+        return postgresql.CAUSES.get(state, UNNAMED)
     if isinstance(driver, TimeoutError):
         return SLOW
     if isinstance(driver, OSError):

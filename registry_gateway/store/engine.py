@@ -31,16 +31,19 @@ from registry_gateway.core.errors import (
 )
 from registry_gateway.observability.metrics import Transactions
 from registry_gateway.observability.shared_counters import Figures
-from registry_gateway.store import libpq, postgresql, sqlite
 from registry_gateway.store.database_url import async_url
-from registry_gateway.store.driver_errors import READ_ONLY, LostRace, translated
-from registry_gateway.store.lanes import connection_check, expensive_reads
+from registry_gateway.store.driver_errors import LostRace, translated
+from registry_gateway.store.lanes import expensive_reads
 from registry_gateway.store.lanes.connection_lane import ConnectionLane
 from registry_gateway.store.lanes.lane import Lane
 from registry_gateway.store.lanes.pool import Waits, pooled
 from registry_gateway.store.lanes.thread_lane import ThreadLane
-from registry_gateway.store.sqlite import BUSY_TIMEOUT
-from registry_gateway.store.sqlite_file import FileLost, SqliteFile
+from registry_gateway.store.postgresql import connection_check, libpq
+from registry_gateway.store.postgresql.connector import Connector
+from registry_gateway.store.postgresql.errors import READ_ONLY
+from registry_gateway.store.sqlite import connections
+from registry_gateway.store.sqlite.connections import BUSY_TIMEOUT
+from registry_gateway.store.sqlite.file import FileLost, SqliteFile
 
 log = logging.getLogger("registry_gateway.store")
 
@@ -96,14 +99,14 @@ class Store:
             self.engine = create_async_engine(opened, connect_args=driver, **pool)
             plain = create_engine(opened.set(drivername="sqlite"), connect_args=driver)
             for engine in (self.engine.sync_engine, plain):
-                sqlite.prepare(engine, self.file, None if uri is not None else synchronous)
+                connections.prepare(engine, self.file, None if uri is not None else synchronous)
             self._finder, self._scanner = ThreadLane(plain, "find"), ThreadLane(plain, "scan")
             self._looker = ThreadLane(plain, "look")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
             self._snapshots = self.engine  # a transaction is one anyway
         else:
-            connect = postgresql.Connector(libpq.parse(url))
+            connect = Connector(libpq.parse(url))
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
@@ -203,7 +206,7 @@ class Store:
         """See that SQLite's file is still there, and work its log into it, if there is enough in it. PostgreSQL sees
         to its own.
 
-        It is done beside the writer, which waits for nothing; see `sqlite.work_in` for what is left of it.
+        It is done beside the writer, which waits for nothing; see `connections.checkpoint` for what is left of it.
         A commit that finds the log full would hold up all requests for as long as all of it takes.
 
         Raises:
@@ -215,9 +218,9 @@ class Store:
             self.file.verify()
         except FileLost as error:
             raise translated(error, self.file) from error
-        if self._commits >= sqlite.COMMITS:
+        if self._commits >= connections.COMMITS:
             self._commits = 0
-            await self.read(sqlite.work_in, LONG_TRANSACTION_WITHIN)
+            await self.read(connections.checkpoint, LONG_TRANSACTION_WITHIN)
 
     def _reconnect(self) -> None:
         """Have all that reads make new connections, since the one that writes has: it may lead to another server."""

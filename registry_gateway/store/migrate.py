@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from registry_gateway.store import postgresql
+from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
 
@@ -87,7 +87,7 @@ async def lacking(store: Store) -> str | None:
 
 def unprivileged(connection: Connection) -> str | None:
     """Return which privileges on the tables the role of a connection lacks, with what grants them; None: none."""
-    return postgresql.lacking(connection, list(Table.metadata.tables))
+    return sql_of(connection).lacking(connection, list(Table.metadata.tables))
 
 
 async def upgrade(store: Store, revision: str = "head") -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.listening import Listener
-from registry_gateway.store.statements.events import CHANNEL
+from registry_gateway.store.postgresql.listening import Listener
+from registry_gateway.store.postgresql.sql import CHANNEL
 from tests.contract.services import ENDS, OpenRegistry, register, renew
 from tests.postgresql import SERVERS
 

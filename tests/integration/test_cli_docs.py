@@ -9,7 +9,7 @@ from registry_gateway import adapter, settings
 from registry_gateway.cli import main
 from registry_gateway.cli.output import setting
 from registry_gateway.settings import Variable
-from registry_gateway.store import libpq
+from registry_gateway.store.postgresql import libpq
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- tables -->\n", "<!-- end of tables -->\n"

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransactio
 
 from registry_gateway.core.deadlines import COMMIT_WITHIN
 from registry_gateway.core.errors import OutcomeUnknown, RegistryError
-from registry_gateway.store.lanes.commit_outcome import XID, Fate, Session, session, settled
-from registry_gateway.store.lanes.connection_check import answers
+from registry_gateway.store.postgresql.commit_outcome import XID, Fate, Session, session, settled
+from registry_gateway.store.postgresql.connection_check import answers
 
 T = TypeVar("T")
 

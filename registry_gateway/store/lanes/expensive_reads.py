@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from registry_gateway.core.deadlines import ANSWER_WITHIN
 from registry_gateway.core.errors import Overloaded
+from registry_gateway.store.postgresql import errors as postgresql
+from registry_gateway.store.sqlite import errors as sqlite
 
 T = TypeVar("T")
 
@@ -32,9 +34,6 @@ client has left.
 
 _AGAIN_SECONDS = 0.1
 """Seconds between two attempts to stop one on SQLite: an interruption concerns what runs at that moment alone."""
-
-_CANCELLED = "57014"
-"""What PostgreSQL says after `statement_timeout`."""
 
 
 def at_once(*, sqlite: bool) -> int:
@@ -116,5 +115,5 @@ async def _until_stopped(driver: Any, running: asyncio.Future[T]) -> T:
 def was_stopped(error: Exception) -> bool:
     """Tell whether an error of a driver is that of a read that was stopped."""
     cause = getattr(error, "orig", None) or error
-    stopped = getattr(cause, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
-    return stopped or getattr(cause, "sqlstate", None) == _CANCELLED
+    stopped = getattr(cause, "sqlite_errorname", None) == sqlite.STOPPED
+    return stopped or getattr(cause, "sqlstate", None) == postgresql.STOPPED

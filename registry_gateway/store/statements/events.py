@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Event, EventKind
-from registry_gateway.store.lanes.commit_outcome import XID
+from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements import lease_clock
 from registry_gateway.store.statements.prepared import Prepared, Row, inserting
 from registry_gateway.store.tables import EventRow, PresenceRow
@@ -39,27 +39,14 @@ def event_of(row: Any) -> Event:
 
 
 def record(connection: Connection, events: Sequence[Event]) -> None:
-    """Append `events` to the log, in their order. Do this last in a transaction: see `_TURN`."""
+    """Append `events` to the log, in their order. Do this last in a transaction: see `postgresql.sql.TURN`."""
     if not events:
         return
-    if connection.dialect.name == "postgresql":
-        connection.info[XID] = connection.execute(_TURN).scalar()
+    sql_of(connection).take_turn(connection)
     _INSERT.run(connection, map(_row, events))
 
 
 _INSERT = inserting(EventRow)
-CHANNEL = "registry_gateway_events"
-"""What PostgreSQL notifies listeners on when events are committed. The message is empty: the log has it all."""
-
-LOCK = 0x52474556  # "RGEV"; sent as decimal, since PostgreSQL reads hexadecimal only from 16 on
-
-_TURN = text(f"SELECT pg_current_xact_id(), pg_advisory_xact_lock({LOCK}), pg_notify('{CHANNEL}', '')")
-"""Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
-
-Without it event 8 could appear after event 9, and who reads on from 9 would never see it. The lock is taken when
-all else is done, so it is held for little more than the commit. The notification goes out with the commit. The id of
-the transaction is for finding out what became of it, if its COMMIT is not answered.
-"""
 
 
 def read(

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -20,6 +19,7 @@ from sqlalchemy import (
     true,
 )
 
+from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements.prepared import Values
 
 Key = tuple[str, str]
@@ -42,10 +42,7 @@ def _batch_postgresql() -> TableValuedAlias:
 def batch_values(connection: Connection, batch: Iterable[tuple[str, str, str | None]]) -> Values:
     """Return the parameters for a batch, in the order of its keys: the one in which rows are locked."""
     ordered = sorted(batch, key=itemgetter(0, 1))
-    if connection.dialect.name == "sqlite":
-        return {"batch": msgspec.json.encode(ordered).decode()}
-    dialects, keys, owners = zip(*ordered, strict=True)
-    return {"dialects": dialects, "keys": keys, "owners": owners}
+    return sql_of(connection).batch(ordered)
 
 
 Batch = Subquery | TableValuedAlias

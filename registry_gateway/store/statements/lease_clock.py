@@ -7,6 +7,7 @@ the row is at hand: after the row was locked, not when the statement was sent.
 from sqlalchemy import ColumnElement, Connection, Double, bindparam, cast, extract, func, select
 
 from registry_gateway.core.clock import Clock
+from registry_gateway.store.database_sql import sql_of
 
 _SERVER = cast(extract("epoch", func.clock_timestamp()), Double)
 
@@ -18,7 +19,7 @@ def moment() -> ColumnElement[float]:
 
 def given(connection: Connection, clock: Clock) -> float | None:
     """Return the parameter `now` of a statement. Ask inside the transaction, once it holds its locks."""
-    return clock.now() if connection.dialect.name == "sqlite" else clock.server()
+    return sql_of(connection).given(clock)
 
 
 def read(connection: Connection, clock: Clock) -> float:
@@ -29,7 +30,7 @@ def read(connection: Connection, clock: Clock) -> float:
 
 def now(connection: Connection) -> float | None:
     """Return the database server's time in epoch seconds; None for SQLite, which runs in this process."""
-    return None if connection.dialect.name == "sqlite" else connection.execute(_NOW).scalar_one()
+    return connection.execute(_NOW).scalar_one() if sql_of(connection).server else None
 
 
 _NOW = select(_SERVER)

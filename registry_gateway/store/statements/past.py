@@ -9,27 +9,24 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     CompoundSelect,
     Connection,
     Double,
     Select,
     Subquery,
-    Text,
     and_,
     case,
-    cast,
     func,
     literal,
     or_,
     select,
-    type_coerce,
     union_all,
 )
 from sqlalchemy.orm import aliased
 
 from registry_gateway.core.model import EventKind
+from registry_gateway.store.database_sql import DatabaseSql, sql_of
 from registry_gateway.store.statements.search import Page, Searched, Wanted, both, matching, paged
 from registry_gateway.store.tables import EventRow, RegistrationRow
 
@@ -59,7 +56,7 @@ def search(
 
     `now` is the judging time of what is registered. It is before `at` in an outage, and nothing has lapsed since then.
     """
-    was = _alive(at, min(at, now), wanted, sqlite=connection.dialect.name == "sqlite").subquery("was")
+    was = _alive(at, min(at, now), wanted, sql_of(connection)).subquery("was")
     searched = Searched(was.c.dialect, was.c.key, was.c.name, was.c.version, was.c.address)
     condition = both(matching(searched, wanted))
     total = connection.execute(select(func.count()).select_from(was).where(condition)).scalar_one()
@@ -86,23 +83,23 @@ def _turns(at: ColumnElement[float], wanted: Wanted) -> Subquery:
     return statement.group_by(E.dialect, E.key).subquery("turns")
 
 
-def _alive(moment: float, judged_at: float, wanted: Wanted, *, sqlite: bool) -> CompoundSelect[Any]:
+def _alive(moment: float, judged_at: float, wanted: Wanted, sql: DatabaseSql) -> CompoundSelect[Any]:
     at, judged = literal(moment, Double), literal(judged_at, Double)
     turns = _turns(at, wanted)
     known, turn, first, following = (aliased(E, name=name) for name in ("known", "turn", "first", "following"))
     lapsing = and_(R.stage == 0, R.expires_at <= judged)  # not written down yet
     began = and_(
         turn.kind.in_(_BEGINS),
-        or_(following.id.is_(None), following.kind != EventKind.EXPIRED, _ended(following.detail, sqlite) > at),
+        or_(following.id.is_(None), following.kind != EventKind.EXPIRED, _ended(following.detail, sql) > at),
         or_(following.id.is_not(None), R.key.is_(None), ~lapsing),
     )
     began_before_the_log = and_(
         turn.id.is_(None),
         following.kind.in_(_ENDS),
-        func.coalesce(_ended(following.detail, sqlite), following.at) > at,
+        func.coalesce(_ended(following.detail, sql), following.at) > at,
     )
     logged = (
-        select(turns.c.dialect, turns.c.key, *_state(known, first, sqlite), turn.at.label("since"))
+        select(turns.c.dialect, turns.c.key, *_state(known, first, sql), turn.at.label("since"))
         .outerjoin(known, known.id == turns.c.known)
         .outerjoin(turn, turn.id == turns.c.turn)
         .outerjoin(first, first.id == turns.c.first)
@@ -112,7 +109,7 @@ def _alive(moment: float, judged_at: float, wanted: Wanted, *, sqlite: bool) -> 
     )
     # What is registered and has neither begun nor ended a life for as long as the log goes back.
     unlogged: Select[Any] = (
-        select(R.dialect, R.key, *_state(known, first, sqlite), R.registered_at)
+        select(R.dialect, R.key, *_state(known, first, sql), R.registered_at)
         .outerjoin(turns, _of(turns))
         .outerjoin(known, known.id == turns.c.known)
         .outerjoin(first, first.id == turns.c.first)
@@ -126,29 +123,25 @@ def _of(turns: Subquery) -> ColumnElement[bool]:
     return and_(R.dialect == turns.c.dialect, R.key == turns.c.key)
 
 
-def _state(known: Any, first: Any, sqlite: bool) -> tuple[ColumnElement[Any], ...]:
+def _state(known: Any, first: Any, sql: DatabaseSql) -> tuple[ColumnElement[Any], ...]:
     """Return name, version and address: by the last event until then, else by what the first one after it changed,
     else as they are now.
     """
-    name = func.coalesce(known.name, _old(first, "old_name", sqlite), first.name, R.name, "")
-    version = func.coalesce(known.version, _old(first, "old", sqlite), first.version, R.version)
+    name = func.coalesce(known.name, _old(first, "old_name", sql), first.name, R.name, "")
+    version = func.coalesce(known.version, _old(first, "old", sql), first.version, R.version)
     address = case(
         (known.id.is_not(None), known.service_address),
-        (first.id.is_not(None), func.coalesce(_old(first, "old_address", sqlite), first.service_address)),
+        (first.id.is_not(None), func.coalesce(_old(first, "old_address", sql), first.service_address)),
         else_=R.address,
     )
     return name.label("name"), version.label("version"), address.label("address")
 
 
-def _ended(detail: Any, sqlite: bool) -> ColumnElement[float]:
+def _ended(detail: Any, sql: DatabaseSql) -> ColumnElement[float]:
     """Return when a lease really ended, by the event of its lapse."""
-    if sqlite:
-        return func.json_extract(detail, "$.expires_at", type_=Double)
-    return cast(cast(detail, JSON)["expires_at"].as_string(), Double)
+    return sql.number_member(detail, "expires_at")
 
 
-def _old(event: Any, member: str, sqlite: bool) -> ColumnElement[Any]:
+def _old(event: Any, member: str, sql: DatabaseSql) -> ColumnElement[Any]:
     """Return what the first event after the instant says has been until then."""
-    if sqlite:
-        return func.json_extract(event.detail, f"$.{member}", type_=Text)
-    return type_coerce(cast(event.detail, JSON)[member].as_string(), Text)
+    return sql.text_member(event.detail, member)

@@ -21,10 +21,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement, KeyedColumnElement
+
+from registry_gateway.store.database_sql import sql_of
 
 Values = dict[str, Any]
 """The values of a statement's bound parameters by name, as the driver takes them."""
@@ -51,11 +52,7 @@ class Prepared:
     def run(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
         """Run it once; return the rows."""
         text, order = self._of(connection)
-        if connection.dialect.name == "sqlite":
-            cursor = connection.connection.cursor()
-            cursor.execute(text, order(values))
-            return cursor.fetchall()
-        return _run_on_server(connection, text, order(values))
+        return sql_of(connection).run(connection, text, order(values))
 
     def _of(self, connection: Connection) -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
         name = connection.dialect.name
@@ -64,32 +61,6 @@ class Prepared:
             compiled = _compiled(self._statements[name], connection)
             found = self._compiled[name] = compiled.string, _in_order(compiled)
         return found
-
-
-def _run_on_server(connection: Connection, statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    """Run a statement for PostgreSQL. Errors, and what they do to the connection, are as with SQLAlchemy's own."""
-    dialect, cursor = connection.dialect, connection.connection.cursor()
-    driver: Any = dialect.loaded_dbapi
-    try:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else ()
-    except driver.Error as error:
-        gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
-        if gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            statement,
-            tuple(values),
-            error,
-            driver.Error,
-            hide_parameters=connection.engine.hide_parameters,
-            connection_invalidated=gone,
-            dialect=dialect,
-        ) from error
-    except BaseException as error:
-        if not isinstance(error, Exception):  # cancelled: the statement may still run
-            connection.invalidate(error)
-        raise
 
 
 def _compiled(statement: ClauseElement, connection: Connection) -> SQLCompiler:
@@ -131,7 +102,7 @@ class ForEach:
         listed = list(rows)
         if not listed:
             return
-        if connection.dialect.name == "sqlite":
+        if not sql_of(connection).server:
             if self._each is None:
                 compiled = _compiled(self._one, connection)
                 places = [self._names.index(name) for name in compiled.positiontup or ()]

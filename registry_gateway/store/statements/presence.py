@@ -14,7 +14,6 @@ from sqlalchemy import (
     Subquery,
     bindparam,
     case,
-    func,
     insert,
     literal,
     or_,
@@ -23,6 +22,7 @@ from sqlalchemy import (
 )
 
 from registry_gateway.core.model import GATEWAY, Event, EventKind
+from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements.lease_clock import moment
 from registry_gateway.store.statements.prepared import Prepared
 from registry_gateway.store.tables import PresenceRow, RegistrationRow
@@ -67,10 +67,8 @@ _SEEN = Prepared(_LAST, postgresql=select(_LAST.scalar_subquery(), moment()))
 
 def seen(connection: Connection, now: float | None) -> tuple[float, float | None]:
     """Return the time, and when a gateway last listened (None: never), both of one instant, in epoch seconds."""
-    [*rows] = _SEEN.run(connection, {"now": now})
-    if connection.dialect.name == "sqlite":
-        return _known(now), rows[0][0] if rows else None
-    return rows[0][1], rows[0][0]
+    rows = _SEEN.run(connection, {"now": now})
+    return sql_of(connection).time(now, rows), rows[0][0] if rows else None
 
 
 def last(connection: Connection) -> float | None:
@@ -81,12 +79,6 @@ def last(connection: Connection) -> float | None:
 def last_column() -> ColumnElement[float]:
     """Return when a gateway last listened as a part of a statement."""
     return _LAST.scalar_subquery()
-
-
-def _known(now: float | None) -> float:
-    if now is None:
-        raise TypeError("SQLite has no clock of its own")
-    return now
 
 
 # --- signing
@@ -123,7 +115,7 @@ def sign(
     if not held:
         return None
     present_at = held[0][0]
-    at = _known(now) if connection.dialect.name == "sqlite" else held[0][1]
+    at = sql_of(connection).time(now, held)
     step = stepped(at)
     events: tuple[Event, ...] = ()
     if at - present_at > absence:
@@ -172,9 +164,7 @@ def _least(one: Any, other: Any) -> ColumnElement[Any]:
 
 def _lock_in_order(connection: Connection, *which: ColumnElement[bool]) -> None:
     """Lock rows in the order of their keys, as heartbeats do, so that the two never wait for each other."""
-    if connection.dialect.name == "postgresql":
-        rows = select(R.key).where(*which).order_by(R.dialect, R.key).with_for_update().subquery()
-        connection.execute(select(func.count()).select_from(rows))
+    sql_of(connection).lock(connection, select(R.key).where(*which).order_by(R.dialect, R.key))
 
 
 def _after_absence(present_at: float, now: float, stepped: float, extended: int) -> Event:

@@ -30,7 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from registry_gateway.core.lease import Lease
 from registry_gateway.core.model import Registration, Version
 from registry_gateway.core.transitions import Documents
-from registry_gateway.store.lanes.commit_outcome import XID
+from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values, each
 from registry_gateway.store.statements.lease_clock import moment
 from registry_gateway.store.statements.prepared import ForEach, Prepared, Row, changing, inserting, removing
@@ -154,8 +154,8 @@ def renew(
     """
     values = batch_values(connection, batch)
     rows = _RENEWAL.run(connection, values | {"now": now})
-    if rows and connection.dialect.name == "postgresql":
-        connection.info[XID] = rows[0][-1]
+    if rows:
+        sql_of(connection).note_transaction(connection, rows[0][-1])
     return {(row[0], row[1]): registration_of(row) for row in rows}
 
 
@@ -248,12 +248,12 @@ def find(connection: Connection, keys: Collection[Key], now: float | None) -> tu
     All of it is of one instant, and on PostgreSQL one statement.
     """
     values = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]) | {"now": now}
-    if connection.dialect.name == "sqlite":
-        at, present_at = seen(connection, now)
-        rows = _FIND.run(connection, values)
-    else:
+    if sql_of(connection).server:
         rows = _FIND.run(connection, values)
         present_at, at = rows[0][-2:]
+    else:
+        at, present_at = seen(connection, now)
+        rows = _FIND.run(connection, values)
     there = (row for row in rows if row[0] is not None)
     return {(row[0], row[1]): (registration_of(row), row[_DOCUMENT], row[_DOCUMENT + 1]) for row in there}, (
         at,

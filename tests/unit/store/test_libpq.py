@@ -2,8 +2,8 @@
 
 import pytest
 
-from registry_gateway.store import libpq
 from registry_gateway.store.database_url import async_url
+from registry_gateway.store.postgresql import libpq
 
 NOTHING: dict[str, str] = {}
 

@@ -5,22 +5,22 @@ import time
 import pytest
 from sqlalchemy import Connection
 
-from registry_gateway.store import sqlite
 from registry_gateway.store.engine import Store
+from registry_gateway.store.sqlite import connections
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_slow_disk_does_not_count_as_an_outage(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    work_in, worked_in = sqlite.work_in, []
+    work_in, worked_in = connections.checkpoint, []
 
     def slowly(connection: Connection) -> None:
         time.sleep(1.0)
         work_in(connection)
         worked_in.append(connection)
 
-    monkeypatch.setattr(sqlite, "work_in", slowly)
-    monkeypatch.setattr(sqlite, "COMMITS", 0)
+    monkeypatch.setattr(connections, "checkpoint", slowly)
+    monkeypatch.setattr(connections, "COMMITS", 0)
     monkeypatch.setattr(Store.read, "__defaults__", (0.5,))  # what other reads have
     store = Store(sqlite_url)
     try:

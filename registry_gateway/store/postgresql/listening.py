@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from registry_gateway.store.statements.events import CHANNEL
+from registry_gateway.store.postgresql.sql import CHANNEL
 
 log = logging.getLogger("registry_gateway.store")
 

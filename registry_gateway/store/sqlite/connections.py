@@ -1,4 +1,4 @@
-"""What is SQLite's own: how its connections are set up, its write-ahead log, and what its errors mean."""
+"""How connections to SQLite are set up, and how its write-ahead log is worked into the file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from registry_gateway.core.deadlines import TRANSACTION_WITHIN
-from registry_gateway.store.sqlite_file import SqliteFile
+from registry_gateway.store.sqlite.file import SqliteFile
 
 BUSY_TIMEOUT = TRANSACTION_WITHIN - 0.5
 """Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection. Less than the
@@ -52,12 +52,6 @@ otherwise. Heartbeats wait meanwhile.
 LOG_PATIENCE_MS = 50
 """Milliseconds that may then wait for writers, and hold them up waiting for readers."""
 
-REFUSALS = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_AUTH", "SQLITE_PERM")
-"""What SQLite says of tables that are not there, and of files that are no database of it."""
-
-_OF_THE_FILE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH")
-"""What it says where the file, or its directory, may be the cause."""
-
 
 def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
     """Have each connection set up, and `file` told of it. `synchronous` is None where nothing can be written."""
@@ -87,7 +81,7 @@ def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
         connection.connection.cursor().execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def work_in(connection: Connection) -> None:
+def checkpoint(connection: Connection) -> None:
     """Work the write-ahead log into the file, beside the writer if that is possible.
 
     Only when nothing is left can a writer begin the log anew. Between the commits of a small fleet there is time enough
@@ -109,17 +103,3 @@ def work_in(connection: Connection) -> None:
         pragma("wal_checkpoint(FULL)")
     finally:
         pragma(f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}")
-
-
-def name_of(error: Exception) -> str:
-    """Return what SQLite calls an error, such as SQLITE_BUSY; empty if it is none of SQLite's."""
-    return getattr(getattr(error, "orig", None) or error, "sqlite_errorname", "")
-
-
-def flaw(error: Exception, file: SqliteFile) -> str | None:
-    """Return what is wrong with the file, if that is the cause of an error and trying again does not help."""
-    name = name_of(error)
-    if name.startswith("SQLITE_CORRUPT"):
-        return f"the database {file.path} is damaged; restore a backup with: registry-gateway db restore FILE"
-    found = file.flaw() if name.startswith(_OF_THE_FILE) else None
-    return None if found is None else f"the database {file.path} can't be used: {found}"

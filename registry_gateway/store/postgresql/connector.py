@@ -1,24 +1,18 @@
-"""PostgreSQL: how a connection is made, what a server must be, and which of its errors mean what."""
+"""How a connection to PostgreSQL is made, and what a server must be."""
 
 import asyncio
 import os
-import re
 import secrets
 import socket
 import ssl
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection, text
-
 from registry_gateway.core.deadlines import LONG_TRANSACTION_WITHIN
 from registry_gateway.core.errors import StoreRefuses
-from registry_gateway.store.libpq import Address
-
-MINIMUM = 15
-"""The oldest major version the statements are tested on."""
+from registry_gateway.store.postgresql.errors import MINIMUM, SESSION_POOLING
+from registry_gateway.store.postgresql.libpq import Address
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to one host, where the address says nothing else."""
@@ -36,11 +30,6 @@ _LIMIT = """
 """
 # So that a gateway that was frozen or cut off in the middle of a transaction does not stop the others. Set once
 # connected, as pgbouncer refuses these in a startup packet; `options` of the address wins.
-
-_SESSION_POOLING = (
-    "the gateway needs session pooling, and the pooler hands the transactions of a session to different connections: "
-    "set pool_mode = session for this database in pgbouncer, or connect to PostgreSQL itself"
-)
 
 
 class Connector:
@@ -179,7 +168,7 @@ class Connector:
                         mine = f"SELECT WHERE current_setting('registry_gateway.session', true) = '{token}'"
                         await connection.execute(f"SELECT set_config('registry_gateway.session', '{token}', false)")
                         if _found(await other.execute(mine)) or not _found(await connection.execute(mine)):
-                            raise StoreRefuses(_SESSION_POOLING)
+                            raise StoreRefuses(SESSION_POOLING)
                 finally:
                     other.terminate()
         except TimeoutError:
@@ -220,68 +209,3 @@ def _reports_writes(connection: Any) -> bool:
 
 
 # --- errors that trying again does not mend
-
-
-def remedy(state: str, problem: str) -> str | None:
-    """Return what the operator can do about an error of PostgreSQL; None if trying again may help.
-
-    `state` is its SQLSTATE, `problem` its message.
-    """
-    if problem.startswith("unsupported startup parameter"):
-        return "remove it from the database URL, or add it to ignore_startup_parameters in pgbouncer"
-    return _REMEDIES.get(state) or _REMEDIES.get(state[:2])
-
-
-_TABLES = "run: registry-gateway db check; a schema other than public needs options=-csearch_path%3DSCHEMA in the URL"
-
-
-_REMEDIES = {
-    "28": "look at user and password in the database URL, and at the server's pg_hba.conf",
-    "3D": "create it: CREATE DATABASE NAME OWNER ROLE",
-    "3F": "create the schema, or name another with options=-csearch_path%3DSCHEMA in the database URL",
-    "26": _SESSION_POOLING,
-    "42P05": _SESSION_POOLING,
-    "42501": (
-        "as the owner, GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO the role in the database "
-        "URL; for migrations the role must own the tables, and have CREATE ON SCHEMA public"
-    ),
-    "42P01": _TABLES,
-    "42703": _TABLES,
-    "42": f"this version of the gateway works with PostgreSQL {MINIMUM} or newer, and with tables of its own making",
-    "0A": f"this version of the gateway works with PostgreSQL {MINIMUM} or newer",
-}
-
-_DOING = re.compile(r"(?<!FOR )\b(INSERT INTO|UPDATE|DELETE FROM|CREATE \w+|ALTER TABLE|DROP TABLE) \w+")
-
-
-def doing(statement: str | None) -> str:
-    """Return what a statement does, in the fewest words: `DELETE FROM registrations`."""
-    if statement is None:
-        return "the connection"
-    found = _DOING.search(statement)
-    if found is None and (read := re.search(r"\bFROM (\w+)", statement)):
-        return f"SELECT FROM {read[1]}"
-    return found[0] if found else " ".join(statement.split())[:60]
-
-
-# --- privileges
-
-_LACKING = text("""
-    SELECT current_user, current_schema(), privilege, string_agg(name, ', ' ORDER BY name)
-    FROM unnest(CAST(:tables AS text[])) AS name, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
-    WHERE NOT has_table_privilege(name, privilege)
-    GROUP BY privilege ORDER BY privilege
-""")
-
-
-def lacking(connection: Connection, tables: Sequence[str]) -> str | None:
-    """Return which privileges on `tables` the role lacks, with what grants them; None if it has them all."""
-    if connection.dialect.name != "postgresql":
-        return None
-    rows = connection.execute(_LACKING, {"tables": list(tables)}).all()
-    if not rows:
-        return None
-    role, schema = rows[0][:2]
-    missing = "; ".join(f"{privilege} on {names}" for _, _, privilege, names in rows)
-    grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
-    return f"the role {role} lacks {missing}; as the owner of the tables run: {grant}"
