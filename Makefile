@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test torture lint fmt type migrate bench bench-scale constraints audit clean
+.PHONY: help install run test test-latest torture lint fmt type migrate bench bench-scale constraints audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +35,14 @@ run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="
 test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=3 processes)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+test-latest: ## The suite on the newest version of every dependency, whatever the upper bounds, in an environment of its own
+	$(PYTHON) -m venv --clear .latest
+	.latest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	.latest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	.latest/bin/python .ci/latest.py names | xargs .latest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager
+	.latest/bin/python .ci/latest.py beyond
+	PYTHONDONTWRITEBYTECODE= .latest/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
 torture: $(STAMP) ## Hostile clients for ten minutes on each database, and long outages (TORTURE_MINUTES=1: one)
 	$(BIN)/python -m pytest tests/torture --capture no $(ARGS)
 
@@ -47,7 +55,7 @@ fmt: $(STAMP) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-type: $(STAMP) ## mypy, strict
+type: $(STAMP) ## mypy, strict; what has not changed is taken from .mypy_cache
 	$(BIN)/mypy
 
 migrate: $(STAMP) ## Bring the database up to date (REGISTRY_GATEWAY_DATABASE_URL, else ./registry.db)
@@ -76,5 +84,5 @@ audit: $(STAMP) ## Look up every installed package in PyPI's advisories (needs h
 	$(BIN)/python .ci/audit.py .audit/report.json
 
 clean: ## Remove the environments and caches; registry.db stays
-	rm -rf $(VENV) .audit .lock .clients .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .latest .audit .lock .clients .mypy_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
