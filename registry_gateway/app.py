@@ -36,7 +36,7 @@ from registry_gateway.http.protocol import STOPPING
 from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.http.routing import resource
 from registry_gateway.observability.metrics import Meters
-from registry_gateway.observability.shared_counters import Figures
+from registry_gateway.observability.shared_counters import SharedCounters
 from registry_gateway.registry.maintenance import keep_house
 from registry_gateway.registry.readiness import Readiness
 from registry_gateway.registry.registry import Registry
@@ -151,7 +151,7 @@ class Gateway:
             raise
         await self.readiness.problem()  # it has its connection from now on, before others take them all
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
-        published = asyncio.create_task(core.registry.meters.figures.keep_published(core.clock), name="figures")
+        published = asyncio.create_task(core.registry.meters.counters.keep_published(core.clock), name="counters")
         core.keyrings.report()
         try:
             with sighup.on_hangup(core.keyrings.reload):
@@ -174,18 +174,18 @@ def create_app(
     configuration: Configuration,
     adapters: Sequence[AnyAdapter],
     clock: Clock | None = None,
-    figures: Figures | None = None,
+    counters: SharedCounters | None = None,
 ) -> Gateway:
     """Build the gateway from its settings and the adapters that are installed. Opens nothing yet.
 
-    `figures` is where the numbers behind /metrics are kept; None: in this process alone.
+    `counters` is where the numbers behind /metrics are kept; None: in this process alone.
 
     Raises:
         SettingsError: A dialect can't work with its settings, or is open where credentials are required.
     """
     speaking = adapters_module.chosen(adapters, configuration)
     _require_auth(configuration, speaking)
-    core, store = open_core(configuration, speaking, clock, figures)
+    core, store = open_core(configuration, speaking, clock, counters)
     readiness = Readiness(store)
     mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core))}
     for adapter in speaking:
@@ -207,7 +207,7 @@ def open_core(
     configuration: Configuration,
     adapters: Sequence[AnyAdapter],
     clock: Clock | None = None,
-    figures: Figures | None = None,
+    counters: SharedCounters | None = None,
     *,
     reading: bool = False,
 ) -> tuple[Core, Store]:
@@ -218,7 +218,7 @@ def open_core(
     own = configuration.gateway
     clock = clock or SystemClock()
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters if a.policy is not None}
-    meters = Meters(policies, figures)
+    meters = Meters(policies, counters)
     store = Store(
         own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions, reading=reading
     )
@@ -247,8 +247,8 @@ def from_environment() -> Forwarded:
     """Build the gateway from the environment alone, behind its proxies: what each worker process of `serve` does."""
     sighup.ignore()
     adapters = adapters_module.installed()
-    figures = Figures.of_process(os.environ)
-    gateway = create_app(settings.load(adapters, os.environ), adapters, figures=figures)
+    counters = SharedCounters.of_process(os.environ)
+    gateway = create_app(settings.load(adapters, os.environ), adapters, counters=counters)
     # What is there now stays. Under load the collector would walk all of it several times a second, and every
     # heartbeat wait for 60 ms. And it would walk the requests that share a commit each time, to find that all of
     # them are still needed: that took a twentieth of the time of a heartbeat.

@@ -191,7 +191,7 @@ def watchers_of(client: httpx.AsyncClient) -> float:
     gateway = gateway_of(client)
     meters = gateway.core.registry.meters
     [watchers] = [gauge.row for gauge in meters.gauges if gauge.name == "watchers"]
-    return meters.figures.read(gateway.core.clock.now())[watchers][0]
+    return meters.counters.read(gateway.core.clock.now())[watchers][0]
 
 
 def core_of(client: httpx.AsyncClient) -> Core:

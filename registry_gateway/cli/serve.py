@@ -87,7 +87,7 @@ def serve(
     create_app(configuration, adapters)  # finds the settings that only make no sense together, before anything is done
     own = configuration.gateway
     database_url = given[f"{PREFIX}DATABASE_URL"]
-    with _listen(own.host, own.port) as listener, _shared_figures(workers):
+    with _listen(own.host, own.port) as listener, _shared_counters(workers):
         asyncio.run(_prepare_database(configuration, adapters, migrating, upgrade_command(database_url)))
         scheme = "http" if ssl_certfile is None else "https"
         port: int = listener.getsockname()[1]
@@ -176,7 +176,7 @@ async def _migrate(store: Store, remedy: str) -> None:
 
 
 @contextlib.contextmanager
-def _shared_figures(workers: int) -> Iterator[None]:
+def _shared_counters(workers: int) -> Iterator[None]:
     """Give several workers a directory for what /metrics answers with, so that each can answer for all."""
     if workers == 1:
         yield

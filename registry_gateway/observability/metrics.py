@@ -12,7 +12,7 @@ from starlette.types import Scope
 from registry_gateway.core.commands import Command, Lapsed, Outcome, Renew, Renewed, Unknown
 from registry_gateway.core.errors import RegistryError
 from registry_gateway.core.model import Event, EventKind
-from registry_gateway.observability.shared_counters import Figures, Histogram, Reading, Row
+from registry_gateway.observability.shared_counters import Histogram, Reading, Row, SharedCounters
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds of what is measured in seconds: a heartbeat takes some milliseconds, a slow list a second."""
@@ -45,19 +45,19 @@ class Operation:
 
     __slots__ = ("name", "seconds", "statuses")
 
-    def __init__(self, figures: Figures, name: str) -> None:
+    def __init__(self, counters: SharedCounters, name: str) -> None:
         """Take its name."""
         self.name = name
-        self.seconds = Histogram(figures, SECONDS)
-        self.statuses = figures.row(6)  # 404 is counted at 4
+        self.seconds = Histogram(counters, SECONDS)
+        self.statuses = counters.row(6)  # 404 is counted at 4
 
 
 class Requests:
     """The requests to what is mounted under one name."""
 
-    def __init__(self, figures: Figures, mount: str, operations: Mapping[tuple[object, str], str]) -> None:
+    def __init__(self, counters: SharedCounters, mount: str, operations: Mapping[tuple[object, str], str]) -> None:
         """Take the name, and those of the operations by endpoint (as Starlette notes it in the scope) and method."""
-        made = {name: Operation(figures, name) for name in dict.fromkeys((*operations.values(), OTHER))}
+        made = {name: Operation(counters, name) for name in dict.fromkeys((*operations.values(), OTHER))}
         self.mount = mount
         self.operations = tuple(made.values())
         self._by_endpoint = {endpoint: made[name] for endpoint, name in operations.items()}
@@ -77,10 +77,10 @@ class Requests:
 class Transactions:
     """The transactions of a database: how long each took, from asking for it to its end, and how many failed."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, counters: SharedCounters) -> None:
         """Start with none."""
-        self.seconds = {lane: Histogram(figures, SECONDS) for lane in LANES}
-        self.failures = {lane: figures.row(1) for lane in LANES}
+        self.seconds = {lane: Histogram(counters, SECONDS) for lane in LANES}
+        self.failures = {lane: counters.row(1) for lane in LANES}
 
     def done(self, lane: str, seconds: float) -> None:
         """Count one that ended well."""
@@ -97,11 +97,11 @@ class LeaseClock:
     `ahead` is how many seconds this machine's clock is ahead of it.
     """
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, counters: SharedCounters) -> None:
         """Start with a clock that was never set."""
         self.ahead = 0.0
-        self.steps = figures.row(1)
-        self._sums = figures.gauge(lambda: self.ahead), figures.gauge(lambda: 1.0)
+        self.steps = counters.row(1)
+        self._sums = counters.gauge(lambda: self.ahead), counters.gauge(lambda: 1.0)
 
     def stepped(self) -> None:
         """Count that it was set."""
@@ -124,22 +124,22 @@ class Gauge(NamedTuple):
 class Meters:
     """All that is measured."""
 
-    def __init__(self, dialects: Iterable[str], figures: Figures | None = None) -> None:
+    def __init__(self, dialects: Iterable[str], counters: SharedCounters | None = None) -> None:
         """Take the names of the dialects, and where the numbers are kept (None: in this process alone)."""
-        self.figures = figures or Figures()
-        self.transactions = Transactions(self.figures)
-        self.batches = {queue: Histogram(self.figures, SIZES) for queue in QUEUES}
-        self.heartbeats = {dialect: self.figures.row(len(OUTCOMES)) for dialect in dialects}
-        self.events = {dialect: self.figures.row(len(KINDS)) for dialect in self.heartbeats}
-        self.clock = LeaseClock(self.figures)
+        self.counters = counters or SharedCounters()
+        self.transactions = Transactions(self.counters)
+        self.batches = {queue: Histogram(self.counters, SIZES) for queue in QUEUES}
+        self.heartbeats = {dialect: self.counters.row(len(OUTCOMES)) for dialect in dialects}
+        self.events = {dialect: self.counters.row(len(KINDS)) for dialect in self.heartbeats}
+        self.clock = LeaseClock(self.counters)
         self.requests: list[Requests] = []
         self.gauges: list[Gauge] = []
         self.waiting: dict[str, Row] = {}
-        self.abandoned = self.figures.row(1)
+        self.abandoned = self.counters.row(1)
 
     def queue(self, name: str, length: Callable[[], int]) -> None:
         """Have the length of a queue looked at."""
-        self.waiting[name] = self.figures.gauge(length)
+        self.waiting[name] = self.counters.gauge(length)
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Have `read` called for the gauge `registry_gateway_<name>` of /metrics. Processes are added up.
@@ -149,11 +149,11 @@ class Meters:
         """
         if any(gauge.name == name for gauge in self.gauges):
             raise ValueError(f"there is a gauge {name} already")
-        self.gauges.append(Gauge(name, description, self.figures.gauge(read)))
+        self.gauges.append(Gauge(name, description, self.counters.gauge(read)))
 
     def mount(self, name: str, operations: Mapping[tuple[object, str], str]) -> Requests:
         """Return what counts the requests to a mount; see `Requests`."""
-        requests = Requests(self.figures, name, operations)
+        requests = Requests(self.counters, name, operations)
         self.requests.append(requests)
         return requests
 

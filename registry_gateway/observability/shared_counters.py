@@ -32,7 +32,7 @@ RECENT = 5.0
 """Seconds since its last `publish` after which a sibling is taken for ended, and its gauges count no more."""
 
 
-class Figures:
+class SharedCounters:
     """The rows of a process, and those of its siblings. All of them must ask for the same rows in the same order."""
 
     def __init__(self, own: Path | None = None) -> None:
@@ -120,10 +120,10 @@ class Histogram:
 
     __slots__ = ("bounds", "row")
 
-    def __init__(self, figures: Figures, bounds: Sequence[float]) -> None:
+    def __init__(self, counters: SharedCounters, bounds: Sequence[float]) -> None:
         """Take the upper bounds, in ascending order; what is more than the last one is counted apart."""
         self.bounds = bounds
-        self.row = figures.row(len(bounds) + 2)  # the last number is the sum
+        self.row = counters.row(len(bounds) + 2)  # the last number is the sum
 
     def observe(self, amount: float) -> None:
         """Count `amount` in."""

@@ -30,7 +30,7 @@ from registry_gateway.core.errors import (
     Unstorable,
 )
 from registry_gateway.observability.metrics import Transactions
-from registry_gateway.observability.shared_counters import Figures
+from registry_gateway.observability.shared_counters import SharedCounters
 from registry_gateway.store.database_url import async_url
 from registry_gateway.store.driver_errors import LostRace, translated
 from registry_gateway.store.lanes import expensive_reads
@@ -83,7 +83,7 @@ class Store:
             transactions: What measures them; None: a meter of its own.
             reading: Nothing will be written, so a SQLite file that can't be written to will do.
         """
-        self._transactions = transactions or Transactions(Figures())
+        self._transactions = transactions or Transactions(SharedCounters())
         self.url = async_url(url)
         self.file = SqliteFile.of_url(self.url)
         self.sqlite = self.file is not None

@@ -18,7 +18,7 @@ from registry_gateway.http.fastapi_errors import UNAVAILABLE, UNKNOWN
 from registry_gateway.http.mount import Mount, Mounted
 from registry_gateway.http.routing import resource
 from registry_gateway.observability.metrics import Requests
-from registry_gateway.observability.shared_counters import Figures
+from registry_gateway.observability.shared_counters import SharedCounters
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "request_id": "req_1"}
 FLAW = {"type": "value_error", "loc": ["body"], "msg": "A value in it can't be stored"}
@@ -84,7 +84,7 @@ def test_a_request_that_is_cancelled_at_a_stop_is_answered_in_its_dialects_words
         sent.append(message)
 
     async def stopped() -> None:
-        mounted = Mounted("x", Mount([resource("/", POST=hanging)], fault), Requests(Figures(), "x", {}))
+        mounted = Mounted("x", Mount([resource("/", POST=hanging)], fault), Requests(SharedCounters(), "x", {}))
         request = asyncio.create_task(mounted({**SCOPE, "headers": []}, receive, send))
         await asyncio.sleep(0.01)
         request.cancel()
@@ -112,7 +112,7 @@ def test_a_request_that_is_cancelled_while_its_answer_leaves_gets_no_other(
         await asyncio.Event().wait()  # a client that reads nothing
 
     async def stopped() -> None:
-        mounted = Mounted("x", Mount([resource("/", POST=answering)], fault), Requests(Figures(), "x", {}))
+        mounted = Mounted("x", Mount([resource("/", POST=answering)], fault), Requests(SharedCounters(), "x", {}))
         request = asyncio.create_task(mounted({**SCOPE, "headers": []}, receive, send))
         await asyncio.sleep(0.01)
         request.cancel()

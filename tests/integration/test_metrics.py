@@ -192,7 +192,7 @@ async def test_a_queue_is_as_long_as_it_is(start_gateway: GatewayFactory, sqlite
         asked = [asyncio.create_task(chap_service.ping(client, f"s-{n}")) for n in range(600)]
         most = 0.0
         while not all(task.done() for task in asked):
-            most = max(most, meters.figures.read(START)[meters.waiting["write"]][0])
+            most = max(most, meters.counters.read(START)[meters.waiting["write"]][0])
             await asyncio.sleep(0)
         assert 0 < most <= 600
 

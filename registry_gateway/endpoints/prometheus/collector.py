@@ -67,7 +67,7 @@ class Collector(Collecting):
         self._measured_at = -inf
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
-        if not meters.figures.shared:
+        if not meters.counters.shared:
             for kind in (ProcessCollector, PlatformCollector, GCCollector):
                 kind(registry=self.registry)
 
@@ -113,7 +113,7 @@ class Collector(Collecting):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family there is."""
-        meters, reading = self._meters, self._meters.figures.read(self._clock.now())
+        meters, reading = self._meters, self._meters.counters.read(self._clock.now())
         yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
         yield from self._registrations()
         yield from self._room()

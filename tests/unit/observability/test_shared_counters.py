@@ -4,46 +4,46 @@ from pathlib import Path
 
 import anyio
 
-from registry_gateway.observability.shared_counters import RECENT, Figures, Histogram
+from registry_gateway.observability.shared_counters import RECENT, Histogram, SharedCounters
 from tests.conftest import START, ManualClock
 
 BOUNDS = (1.0, 2.0)
 
 
 def test_a_histogram_counts_up_to_its_bounds_and_beyond() -> None:
-    figures = Figures()
-    histogram = Histogram(figures, BOUNDS)
+    counters = SharedCounters()
+    histogram = Histogram(counters, BOUNDS)
     for amount in (0.5, 1.0, 1.5, 3.0):
         histogram.observe(amount)
-    assert figures.read(START)[histogram.row] == [2, 1, 1, 6.0]
+    assert counters.read(START)[histogram.row] == [2, 1, 1, 6.0]
 
 
 def test_a_gauge_is_looked_at_when_it_is_read() -> None:
-    figures, lengths = Figures(), [3]
-    gauge = figures.gauge(lambda: lengths[0])
-    assert figures.read(START)[gauge] == [3]
+    counters, lengths = SharedCounters(), [3]
+    gauge = counters.gauge(lambda: lengths[0])
+    assert counters.read(START)[gauge] == [3]
     lengths[0] = 4
-    assert figures.read(START)[gauge] == [4]
+    assert counters.read(START)[gauge] == [4]
 
 
 def test_processes_of_one_directory_answer_for_each_other(tmp_path: Path) -> None:
-    processes = [Figures(tmp_path / name) for name in ("a", "b", "c")]
-    histograms = [Histogram(figures, BOUNDS) for figures in processes]
-    gauges = [figures.gauge(lambda of=of: of) for of, figures in enumerate(processes, start=1)]  # type: ignore[misc] # mypy sees no default in a lambda
-    for figures, histogram in zip(processes, histograms, strict=True):
-        figures.publish(START)
+    processes = [SharedCounters(tmp_path / name) for name in ("a", "b", "c")]
+    histograms = [Histogram(counters, BOUNDS) for counters in processes]
+    gauges = [counters.gauge(lambda of=of: of) for of, counters in enumerate(processes, start=1)]  # type: ignore[misc] # mypy sees no default in a lambda
+    for counters, histogram in zip(processes, histograms, strict=True):
+        counters.publish(START)
         histogram.observe(0.5)
         histogram.observe(4.0)
-    for figures, histogram, gauge in zip(processes, histograms, gauges, strict=True):
-        reading = figures.read(START)
+    for counters, histogram, gauge in zip(processes, histograms, gauges, strict=True):
+        reading = counters.read(START)
         assert reading[histogram.row] == [3, 0, 3, 13.5]
         assert reading[gauge] == [6]
 
 
 def test_what_an_ended_process_counted_stays_and_its_gauges_go(tmp_path: Path) -> None:
-    ended, living = Figures(tmp_path / "ended"), Figures(tmp_path / "living")
-    histograms = [Histogram(figures, BOUNDS) for figures in (ended, living)]
-    gauges = [figures.gauge(lambda: 7) for figures in (ended, living)]
+    ended, living = SharedCounters(tmp_path / "ended"), SharedCounters(tmp_path / "living")
+    histograms = [Histogram(counters, BOUNDS) for counters in (ended, living)]
+    gauges = [counters.gauge(lambda: 7) for counters in (ended, living)]
     histograms[0].observe(0.5)
     ended.publish(START)
     reading = living.read(START + RECENT + 1)
@@ -52,28 +52,24 @@ def test_what_an_ended_process_counted_stays_and_its_gauges_go(tmp_path: Path) -
 
 
 def test_a_process_that_has_just_made_its_file_is_left_out(tmp_path: Path) -> None:
-    figures = Figures(tmp_path / "own")
-    row = figures.row(2)
+    counters = SharedCounters(tmp_path / "own")
+    row = counters.row(2)
     row[0] = 5
     (tmp_path / "new").touch()
-    assert figures.read(START)[row] == [5, 0]
+    assert counters.read(START)[row] == [5, 0]
 
 
 def test_a_process_says_that_it_is_there(tmp_path: Path, clock: ManualClock) -> None:
-    figures = Figures(tmp_path / "own")
+    counters = SharedCounters(tmp_path / "own")
 
     async def a_moment() -> None:
         with anyio.move_on_after(0.01):
-            await figures.keep_published(clock)
+            await counters.keep_published(clock)
 
     anyio.run(a_moment)
-    assert Figures(tmp_path / "other").read(START) is not None
+    assert SharedCounters(tmp_path / "other").read(START) is not None
     assert (tmp_path / "own").read_bytes()[:8] != bytes(8)
 
 
 def test_alone_there_is_nothing_to_say(clock: ManualClock) -> None:
-    async def bounded() -> None:
-        with anyio.fail_after(5):
-            await Figures().keep_published(clock)
-
-    anyio.run(bounded)
+    anyio.run(SharedCounters().keep_published, clock)  # returns
