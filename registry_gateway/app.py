@@ -35,7 +35,7 @@ from registry_gateway.http.mount import Mount, Mounted
 from registry_gateway.http.protocol import STOPPING
 from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.http.routing import resource
-from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.metrics import Metrics
 from registry_gateway.observability.shared_counters import SharedCounters
 from registry_gateway.registry.maintenance import keep_house
 from registry_gateway.registry.readiness import Readiness
@@ -81,7 +81,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. `/path/` is `/path`: the clients follow no redirects."""
         if scope["type"] != "http":
-            scope.get("state", {}).update({ABANDONED: self.core.registry.meters.abandoned, STOPPING: self.core.stop})
+            scope.get("state", {}).update({ABANDONED: self.core.registry.metrics.abandoned, STOPPING: self.core.stop})
             await self._lifespan(scope, receive, partial(self._tell, send))
             return
         path: str = scope["path"]
@@ -151,7 +151,7 @@ class Gateway:
             raise
         await self.readiness.problem()  # it has its connection from now on, before others take them all
         house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
-        published = asyncio.create_task(core.registry.meters.counters.keep_published(core.clock), name="counters")
+        published = asyncio.create_task(core.registry.metrics.counters.keep_published(core.clock), name="counters")
         core.keyrings.report()
         try:
             with sighup.on_hangup(core.keyrings.reload):
@@ -218,18 +218,18 @@ def open_core(
     own = configuration.gateway
     clock = clock or SystemClock()
     policies = {a.name: a.policy(own, configuration.adapters[a.name]) for a in adapters if a.policy is not None}
-    meters = Meters(policies, counters)
+    metrics = Metrics(policies, counters)
     store = Store(
-        own.database_url, synchronous=own.sqlite_synchronous, transactions=meters.transactions, reading=reading
+        own.database_url, synchronous=own.sqlite_synchronous, transactions=metrics.transactions, reading=reading
     )
-    registry = Registry(store, policies, clock, own.rate(), meters)
+    registry = Registry(store, policies, clock, own.rate(), metrics)
     accounts = Accounts(store, clock)
     protected = own.protect_catalog or any(a.closed_reads(configuration.adapters[a.name]) for a in adapters)
     return Core(registry, accounts, Readers(accounts, protected=protected), Keyrings(), own, clock), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:
-    return Mounted(name, mount, core.registry.meters.mount(name, openapi.names(mount)))
+    return Mounted(name, mount, core.registry.metrics.mount(name, openapi.names(mount)))
 
 
 def _require_auth(configuration: Configuration, speaking: Sequence[AnyAdapter]) -> None:

@@ -189,9 +189,9 @@ def gateway_of(client: httpx.AsyncClient) -> Gateway:
 def watchers_of(client: httpx.AsyncClient) -> float:
     """How many watchers the catalogue has, as /metrics says."""
     gateway = gateway_of(client)
-    meters = gateway.core.registry.meters
-    [watchers] = [gauge.row for gauge in meters.gauges if gauge.name == "watchers"]
-    return meters.counters.read(gateway.core.clock.now())[watchers][0]
+    metrics = gateway.core.registry.metrics
+    [watchers] = [gauge.row for gauge in metrics.gauges if gauge.name == "watchers"]
+    return metrics.counters.read(gateway.core.clock.now())[watchers][0]
 
 
 def core_of(client: httpx.AsyncClient) -> Core:

@@ -68,7 +68,7 @@ class Core:
         Raises:
             ValueError: There is one of that name already.
         """
-        self.registry.meters.gauge(name, description, read)
+        self.registry.metrics.gauge(name, description, read)
 
 
 @dataclass(frozen=True)

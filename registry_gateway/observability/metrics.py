@@ -121,7 +121,7 @@ class Gauge(NamedTuple):
     row: Row
 
 
-class Meters:
+class Metrics:
     """All that is measured."""
 
     def __init__(self, dialects: Iterable[str], counters: SharedCounters | None = None) -> None:

@@ -8,7 +8,7 @@ from registry_gateway.core.commands import Command, Outcome
 from registry_gateway.core.errors import RegistryError, StoreUnavailable
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Event
-from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.metrics import Metrics
 from registry_gateway.registry.group_commit import apart
 from registry_gateway.registry.outages import Continuity
 from registry_gateway.registry.write_batch import apply
@@ -28,7 +28,7 @@ class Commits:
         policies: Mapping[str, LeasePolicy],
         clock: Clock,
         continuity: Continuity,
-        meters: Meters,
+        metrics: Metrics,
         report: Callable[[Sequence[Event]], None],
     ) -> None:
         """Take where commands are done, where they are counted, and what is called with the events of each transaction
@@ -38,7 +38,7 @@ class Commits:
         self._policies = policies
         self._clock = clock
         self._continuity = continuity
-        self._meters = meters
+        self._metrics = metrics
         self._report = report
 
     async def commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
@@ -67,6 +67,6 @@ class Commits:
         return [outcome for outcome in self._done(commands, *done) if outcome is not None]  # none is left undecided
 
     def _done(self, commands: Sequence[Command], outcomes: Applied, recorded: Sequence[Event]) -> Applied:
-        self._meters.committed(commands, outcomes)
+        self._metrics.committed(commands, outcomes)
         self._report(recorded)
         return outcomes

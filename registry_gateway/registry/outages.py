@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.deadlines import LONG_TRANSACTION_WITHIN, TRANSACTION_WITHIN
 from registry_gateway.core.errors import StoreUnavailable
-from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.metrics import Metrics
 from registry_gateway.registry.clock_steps import Reading, Skew
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import events, lease_clock, presence
@@ -42,11 +42,11 @@ def judging_time(now: float, present_at: float | None) -> float:
 class Continuity:
     """The signs of presence of a process, and the transactions that may call a lease lapsed."""
 
-    def __init__(self, store: Store, clock: Clock, meters: Meters) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
         """Take the database, the clock, and where it is counted how often the lease clock was set."""
         self._store = store
         self._clock = clock
-        self._skew = Skew(meters.clock)
+        self._skew = Skew(metrics.clock)
         self._limit = TRANSACTION_WITHIN
 
     async def start(self) -> None:

@@ -25,7 +25,7 @@ from registry_gateway.core.deadlines import CLOSE_WITHIN
 from registry_gateway.core.lease import LeasePolicy, Policies
 from registry_gateway.core.model import Actor, Entry, Event, Subscription, Version
 from registry_gateway.observability import event_log
-from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.metrics import Metrics
 from registry_gateway.registry import subscriptions
 from registry_gateway.registry.admission import Admission
 from registry_gateway.registry.commits import Commits
@@ -59,27 +59,27 @@ class Registry:
         policies: Mapping[str, LeasePolicy],
         clock: Clock,
         limit: rate_limit.Rate | None = None,
-        meters: Meters | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """Take the database, the lease policy of each dialect, the clock, how often a caller may change things (None:
-        as often as it likes), and meters (None: some of its own).
+        as often as it likes), and metrics (None: some of its own).
         """
         self._store = store
         self._policies = policies
         self.policies = Policies(policies)
         self._clock = clock
-        self.meters = meters or Meters(policies)
-        self._continuity = Continuity(store, clock, self.meters)
+        self.metrics = metrics or Metrics(policies)
+        self._continuity = Continuity(store, clock, self.metrics)
         self.queries = Queries(store, self.policies, clock)
-        commits = Commits(store, policies, clock, self._continuity, self.meters, self._report)
-        batches = self.meters.batches
+        commits = Commits(store, policies, clock, self._continuity, self.metrics, self._report)
+        batches = self.metrics.batches
         self._writer: Batching[Command, Outcome] = Batching(
             commits.commit, observe=batches["write"].observe, writing=True
         )
         find = self.queries.find
         self._finder: Batching[Key, Entry | None] = Batching(find, observe=batches["find"].observe)
-        self.meters.queue("write", lambda: self._writer.waiting)
-        self.meters.queue("find", lambda: self._finder.waiting)
+        self.metrics.queue("write", lambda: self._writer.waiting)
+        self.metrics.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
         self._admission = None if limit is None else Admission(limit, store, clock)
         self.feed = EventFeed(store)
@@ -286,7 +286,7 @@ class Registry:
 
     def _report(self, recorded: Sequence[Event]) -> None:
         event_log.report(recorded)
-        self.meters.happened(recorded)
+        self.metrics.happened(recorded)
         if recorded:
             self.feed.notice()
 

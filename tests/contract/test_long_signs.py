@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from registry_gateway.core.deadlines import TRANSACTION_WITHIN
 from registry_gateway.core.errors import StoreUnavailable
-from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.metrics import Metrics
 from registry_gateway.registry import outages
 from registry_gateway.registry.outages import Continuity
 from registry_gateway.store.statements import presence
@@ -86,7 +86,7 @@ class HangingStore:
 
 async def test_a_database_that_hangs_is_given_up_as_soon_at_each_attempt(clock: ManualClock) -> None:
     store: Any = HangingStore()
-    signing = Continuity(store, clock, Meters({}))
+    signing = Continuity(store, clock, Metrics({}))
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
             await signing.resume()

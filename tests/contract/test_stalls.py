@@ -324,7 +324,7 @@ async def test_a_step_is_logged_counted_and_on_record(
     assert [record.message for record in caplog.records if record.name == "registry_gateway.clock"] == [
         f"the clock that leases are judged by was set {words} by 3600.0 s"
     ]
-    assert registry.meters.clock.steps[0] == 1
+    assert registry.metrics.clock.steps[0] == 1
     resumed = (await registry.events())[-1]
     assert (resumed.reason or "").startswith(f"the clock was set {words} by 3600.0 s: 1 ")
     assert resumed.detail["clock_step"] == step
@@ -360,7 +360,7 @@ async def test_on_postgresql_the_clock_of_a_gateway_does_not_matter(
     assert await listed(wrong) == set(LIVING)
     assert await lapses_of_the_living(right) == set()
     assert "resumed" not in await history(right)
-    assert wrong.meters.clock.ahead == 3600
+    assert wrong.metrics.clock.ahead == 3600
     assert "3600.0 s ahead of the database server's" in caplog.text
 
 

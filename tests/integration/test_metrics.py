@@ -19,7 +19,7 @@ from registry_gateway.endpoints.prometheus import collector
 from registry_gateway.endpoints.prometheus.collector import FRESH, MEASURED
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.mount import Mount, Mounted
-from registry_gateway.observability.metrics import Meters
+from registry_gateway.observability.metrics import Metrics
 from registry_gateway.store import database_size
 from registry_gateway.store.database_size import Size
 from registry_gateway.store.engine import Store
@@ -57,7 +57,7 @@ async def test_registrations_are_judged_when_they_are_scraped(
 
 async def test_a_count_is_good_for_a_moment(start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock) -> None:
     def reads() -> float:
-        lanes = core_of(client).registry.meters.transactions
+        lanes = core_of(client).registry.metrics.transactions
         return sum(lanes.seconds["read"].row[:-1])
 
     async with start_gateway(sqlite_url) as client:
@@ -156,12 +156,12 @@ async def test_routes_of_other_makes_are_measured_too() -> None:
         """Let it go."""
 
     mount = Mount([Route("/beacon/{name}", shine)], lambda _error, _scope: Answer(500))
-    meters = Meters(["beacon"])
-    mounted = Mounted("beacon", mount, meters.mount("beacon", openapi.names(mount)))
+    metrics = Metrics(["beacon"])
+    mounted = Mounted("beacon", mount, metrics.mount("beacon", openapi.names(mount)))
     for query in (b"", b"", b"x=1"):
         scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/beacon/north", "headers": []}
         await mounted(scope | {"query_string": query}, receive, send)
-    operation = meters.requests[0].operations[0]
+    operation = metrics.requests[0].operations[0]
     assert operation.name == "GET /beacon/{name}"
     assert list(operation.statuses) == [0, 0, 2, 0, 0, 1]
 
@@ -188,11 +188,11 @@ async def test_batches_transactions_and_queues(start_gateway: GatewayFactory, da
 
 async def test_a_queue_is_as_long_as_it_is(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url) as client:
-        meters = core_of(client).registry.meters
+        metrics = core_of(client).registry.metrics
         asked = [asyncio.create_task(chap_service.ping(client, f"s-{n}")) for n in range(600)]
         most = 0.0
         while not all(task.done() for task in asked):
-            most = max(most, meters.counters.read(START)[meters.waiting["write"]][0])
+            most = max(most, metrics.counters.read(START)[metrics.waiting["write"]][0])
             await asyncio.sleep(0)
         assert 0 < most <= 600
 

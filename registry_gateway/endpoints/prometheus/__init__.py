@@ -22,7 +22,7 @@ def mount(core: Core, store: Store, readiness: Readiness) -> Mount:
     queries = core.registry.queries
     routes = Prometheus(
         core.readers,
-        Collector(core.registry.meters, store, readiness, queries, core.clock),
+        Collector(core.registry.metrics, store, readiness, queries, core.clock),
         Discovery(queries),
     ).routes()
     operations = guarded(OPERATIONS) if core.readers.protected else OPERATIONS

@@ -20,7 +20,7 @@ import registry_gateway
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.core.status import Status
-from registry_gateway.observability.metrics import KINDS, OUTCOMES, Meters
+from registry_gateway.observability.metrics import KINDS, OUTCOMES, Metrics
 from registry_gateway.observability.shared_counters import Histogram, Reading
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.queries import Queries
@@ -50,9 +50,9 @@ class Collector(Collecting):
     of whichever process was asked.
     """
 
-    def __init__(self, meters: Meters, store: Store, readiness: Readiness, queries: Queries, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, store: Store, readiness: Readiness, queries: Queries, clock: Clock) -> None:
         """Take what measures, the database for its size, whether it works, the registry's reads, and the clock."""
-        self._meters = meters
+        self._metrics = metrics
         self._store = store
         self._readiness = readiness
         self._ready = False
@@ -67,7 +67,7 @@ class Collector(Collecting):
         self._measured_at = -inf
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
-        if not meters.counters.shared:
+        if not metrics.counters.shared:
             for kind in (ProcessCollector, PlatformCollector, GCCollector):
                 kind(registry=self.registry)
 
@@ -113,16 +113,16 @@ class Collector(Collecting):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family there is."""
-        meters, reading = self._meters, self._meters.counters.read(self._clock.now())
+        metrics, reading = self._metrics, self._metrics.counters.read(self._clock.now())
         yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
         yield from self._registrations()
         yield from self._room()
-        yield from _life(meters, reading)
-        yield from _requests(meters, reading)
-        yield from _queues(meters, reading)
-        yield from _database(meters, reading)
-        yield from _clock(meters, reading)
-        for gauge in meters.gauges:
+        yield from _life(metrics, reading)
+        yield from _requests(metrics, reading)
+        yield from _queues(metrics, reading)
+        yield from _database(metrics, reading)
+        yield from _clock(metrics, reading)
+        for gauge in metrics.gauges:
             family = GaugeMetricFamily(_PREFIX + gauge.name, gauge.description)
             family.add_metric([], reading[gauge.row][0])
             yield family
@@ -159,23 +159,23 @@ class Collector(Collecting):
             yield free
 
 
-def _life(meters: Meters, reading: Reading) -> Iterator[Metric]:
+def _life(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     heartbeats = _counter("heartbeats", "Heartbeats by what became of them.", "dialect", "outcome")
-    for dialect, row in meters.heartbeats.items():
+    for dialect, row in metrics.heartbeats.items():
         for outcome, number in zip(OUTCOMES, reading[row], strict=True):
             heartbeats.add_metric([dialect, outcome], number)
     yield heartbeats
     events = _counter("events", "Events of services this gateway recorded; lapses are expired.", "dialect", "kind")
-    for dialect, row in meters.events.items():
+    for dialect, row in metrics.events.items():
         for kind, number in zip(KINDS, reading[row], strict=True):
             events.add_metric([dialect, kind.value], number)
     yield events
 
 
-def _requests(meters: Meters, reading: Reading) -> Iterator[Metric]:
+def _requests(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     requests = _counter("requests", "Requests by the class of status they got.", "dialect", "operation", "status")
     seconds = _histogram("request_duration_seconds", "From a request's head to its answer.", "dialect", "operation")
-    for mount in meters.requests:
+    for mount in metrics.requests:
         for operation in mount.operations:
             labels = [mount.mount, operation.name]
             if not any(reading[operation.statuses]):
@@ -186,40 +186,40 @@ def _requests(meters: Meters, reading: Reading) -> Iterator[Metric]:
     yield requests
     yield seconds
     abandoned = _counter("requests_abandoned", "Requests whose client left before the end of the answer.")
-    abandoned.add_metric([], reading[meters.abandoned][0])
+    abandoned.add_metric([], reading[metrics.abandoned][0])
     yield abandoned
 
 
-def _queues(meters: Meters, reading: Reading) -> Iterator[Metric]:
+def _queues(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     sizes = _histogram("batch_size", "Requests that shared a transaction.", "queue")
-    for queue, histogram in meters.batches.items():
+    for queue, histogram in metrics.batches.items():
         _observed(sizes, [queue], histogram, reading)
     yield sizes
     waiting = GaugeMetricFamily(_PREFIX + "queue_length", "Requests waiting for a transaction.", labels=["queue"])
-    for queue, row in meters.waiting.items():
+    for queue, row in metrics.waiting.items():
         waiting.add_metric([queue], reading[row][0])
     yield waiting
 
 
-def _database(meters: Meters, reading: Reading) -> Iterator[Metric]:
+def _database(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     seconds = _histogram("transaction_duration_seconds", "Transactions that ended well, waiting included.", "lane")
     failures = _counter("transaction_failures", "Transactions the database failed.", "lane")
-    for lane, histogram in meters.transactions.seconds.items():
+    for lane, histogram in metrics.transactions.seconds.items():
         _observed(seconds, [lane], histogram, reading)
-        failures.add_metric([lane], reading[meters.transactions.failures[lane]][0])
+        failures.add_metric([lane], reading[metrics.transactions.failures[lane]][0])
     yield seconds
     yield failures
 
 
-def _clock(meters: Meters, reading: Reading) -> Iterator[Metric]:
+def _clock(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     ahead = GaugeMetricFamily(
         _PREFIX + "clock_offset_seconds",
         "How far this machine's clock is ahead of the one leases are judged by: the database server's.",
     )
-    ahead.add_metric([], meters.clock.offset(reading))
+    ahead.add_metric([], metrics.clock.offset(reading))
     yield ahead
     steps = _counter("clock_steps", "How often the clock that leases are judged by was seen to be set.")
-    steps.add_metric([], reading[meters.clock.steps][0])
+    steps.add_metric([], reading[metrics.clock.steps][0])
     yield steps
 
 
