@@ -10,7 +10,7 @@ from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Event
 from registry_gateway.observability.metrics import Metrics
 from registry_gateway.registry.group_commit import apart
-from registry_gateway.registry.outages import Continuity
+from registry_gateway.registry.outages import Outages
 from registry_gateway.registry.write_batch import apply
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import lease_clock
@@ -27,7 +27,7 @@ class Commits:
         store: Store,
         policies: Mapping[str, LeasePolicy],
         clock: Clock,
-        continuity: Continuity,
+        outages: Outages,
         metrics: Metrics,
         report: Callable[[Sequence[Event]], None],
     ) -> None:
@@ -37,7 +37,7 @@ class Commits:
         self._store = store
         self._policies = policies
         self._clock = clock
-        self._continuity = continuity
+        self._outages = outages
         self._metrics = metrics
         self._report = report
 
@@ -63,7 +63,7 @@ class Commits:
         return self._done(commands, *done)
 
     async def _judge(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
-        done = await self._continuity.judge(apply, commands, self._policies, judging=True)
+        done = await self._outages.judge(apply, commands, self._policies, judging=True)
         return [outcome for outcome in self._done(commands, *done) if outcome is not None]  # none is left undecided
 
     def _done(self, commands: Sequence[Command], outcomes: Applied, recorded: Sequence[Event]) -> Applied:

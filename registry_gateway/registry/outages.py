@@ -1,7 +1,7 @@
 """Absences of all gateways, or of the database, and clocks that are set: none of them costs a service its lease.
 
 No heartbeat is heard in an absence, so none is held against a service. Whatever calls a lease lapsed runs in a
-transaction of `Continuity.judge`, which signs presence first and makes up for an absence before that; readers, who
+transaction of `Outages.judge`, which signs presence first and makes up for an absence before that; readers, who
 write nothing, judge by `judging_time`. See docs/decisions/0004-absence-of-the-gateway.md.
 """
 
@@ -39,7 +39,7 @@ def judging_time(now: float, present_at: float | None) -> float:
     return now if present_at is None or now - present_at <= ABSENCE else present_at
 
 
-class Continuity:
+class Outages:
     """The signs of presence of a process, and the transactions that may call a lease lapsed."""
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:

@@ -31,7 +31,7 @@ from registry_gateway.registry.admission import Admission
 from registry_gateway.registry.commits import Commits
 from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.group_commit import Batching, Shared
-from registry_gateway.registry.outages import Continuity
+from registry_gateway.registry.outages import Outages
 from registry_gateway.registry.queries import Listing, Moment, Queries
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import events, lease_clock, sweeps, tools
@@ -69,9 +69,9 @@ class Registry:
         self.policies = Policies(policies)
         self._clock = clock
         self.metrics = metrics or Metrics(policies)
-        self._continuity = Continuity(store, clock, self.metrics)
+        self._outages = Outages(store, clock, self.metrics)
         self.queries = Queries(store, self.policies, clock)
-        commits = Commits(store, policies, clock, self._continuity, self.metrics, self._report)
+        commits = Commits(store, policies, clock, self._outages, self.metrics, self._report)
         batches = self.metrics.batches
         self._writer: Batching[Command, Outcome] = Batching(
             commits.commit, observe=batches["write"].observe, writing=True
@@ -204,7 +204,7 @@ class Registry:
         asked = policy, dialect, key, subscriber, actor
         done = await self._store.write(lambda c: subscriptions.subscribe(c, *asked, now=self._given(c)))
         if done is None:
-            done = await self._continuity.judge(subscriptions.judge_and_subscribe, *asked)
+            done = await self._outages.judge(subscriptions.judge_and_subscribe, *asked)
         added, event = done
         self._report([event])
         return added
@@ -229,15 +229,15 @@ class Registry:
 
     async def start(self) -> None:
         """Say that this gateway begins to listen, and make up for all of the time since the last one did."""
-        await self._continuity.start()
+        await self._outages.start()
 
     async def resume(self) -> None:
         """Say that this gateway listens, and make up for an absence of all gateways."""
-        await self._continuity.resume()
+        await self._outages.resume()
 
     async def leave(self) -> None:
         """Say that this gateway stops to listen. Best done last; if the database does not take it, nothing is lost."""
-        await self._continuity.leave()
+        await self._outages.leave()
 
     async def expire(self) -> int:
         """Record the lapses that have come to pass, each exactly once; return how many.
@@ -279,7 +279,7 @@ class Registry:
     async def _sweep(self, statement: Callable[..., tuple[Sequence[Event], bool]]) -> int:
         total, more = 0, True
         while more:
-            swept, more = await self._continuity.judge(statement, self._policies, CHUNK)
+            swept, more = await self._outages.judge(statement, self._policies, CHUNK)
             self._report(swept)
             total += len(swept)
         return total

@@ -10,7 +10,7 @@ from registry_gateway.core.deadlines import TRANSACTION_WITHIN
 from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.observability.metrics import Metrics
 from registry_gateway.registry import outages
-from registry_gateway.registry.outages import Continuity
+from registry_gateway.registry.outages import Outages
 from registry_gateway.store.statements import presence
 from tests.conftest import ManualClock
 from tests.contract.services import REVIVES, OpenRegistry, found, register
@@ -86,7 +86,7 @@ class HangingStore:
 
 async def test_a_database_that_hangs_is_given_up_as_soon_at_each_attempt(clock: ManualClock) -> None:
     store: Any = HangingStore()
-    signing = Continuity(store, clock, Metrics({}))
+    signing = Outages(store, clock, Metrics({}))
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
             await signing.resume()
