@@ -7,7 +7,7 @@ from registry_gateway.core.clock import Clock
 from registry_gateway.core.commands import Advertise, Deregister, Register
 from registry_gateway.core.errors import RateLimited
 from registry_gateway.core.rate_limit import Change, Limit, Rate, caller, retry_after
-from registry_gateway.registry.group_commit import Batching, Shared, apart
+from registry_gateway.registry.group_commit import GroupCommit, Shared, apart
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import first_registrations
 from registry_gateway.store.statements.key_batch import Key
@@ -24,7 +24,7 @@ class Admission:
         self._limit = Limit(rate)
         self._store = store
         self._clock = clock
-        self._known: Batching[Key, bool] = Batching(partial(apart, self._look_up))
+        self._known: GroupCommit[Key, bool] = GroupCommit(partial(apart, self._look_up))
         self._held: Shared[Holder, int] = Shared(self._count)
 
     async def admit(self, command: Change) -> None:

@@ -1,6 +1,6 @@
-"""Batching: what arrives while a batch is worked on waits for the next one and shares it.
+"""Group commit: what arrives while a batch is worked on waits for the next one and shares it.
 
-This is group commit, and the same for reads. There is no timer. A lone request is worked on at once; under load
+The same is done for reads. There is no timer. A lone request is worked on at once; under load
 a batch grows to what one transaction takes, so the cost of a transaction is divided by the number of callers who
 wait for it. Each caller is answered after its own batch, with its own outcome.
 """
@@ -48,7 +48,7 @@ _Waiting = tuple[Asked, asyncio.Future[Answered], float]
 """What is asked, where the answer goes, and when it was asked, in seconds of the event loop."""
 
 
-class Batching(Generic[Asked, Answered]):
+class GroupCommit(Generic[Asked, Answered]):
     """Gathers what is asked into batches and hands one batch at a time to `work`."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Batching(Generic[Asked, Answered]):
         future: asyncio.Future[Answered] = loop.create_future()
         self._waiting.append((item, future, loop.time()))
         if self._worker is None:
-            self._worker = asyncio.create_task(self._run(), name="batching")
+            self._worker = asyncio.create_task(self._run(), name="group commit")
             if self._look is None:
                 self._look = loop.call_later(LOOK_SECONDS, self._answer_late)
         try:
@@ -235,7 +235,7 @@ class Shared(Generic[Asked, Answered]):
     def __init__(self, read: Callable[[Asked], Awaitable[Answered]]) -> None:
         """Take the function that reads."""
         self._read = read
-        self._asked: dict[Asked, Batching[Asked, Answered]] = {}
+        self._asked: dict[Asked, GroupCommit[Asked, Answered]] = {}
 
     def __len__(self) -> int:
         """Return how many different things are being read."""
@@ -243,10 +243,10 @@ class Shared(Generic[Asked, Answered]):
 
     async def submit(self, item: Asked) -> Answered:
         """Return what was read for `item`. Raises what reading it raised."""
-        batching = self._asked.get(item)
-        if batching is None:
-            batching = self._asked[item] = Batching(self._once, idle=lambda: self._asked.pop(item))
-        return await batching.submit(item)
+        group = self._asked.get(item)
+        if group is None:
+            group = self._asked[item] = GroupCommit(self._once, idle=lambda: self._asked.pop(item))
+        return await group.submit(item)
 
     async def _once(self, asked: Sequence[Asked]) -> Sequence[Answered]:
         return [await self._read(asked[0])] * len(asked)

@@ -30,7 +30,7 @@ from registry_gateway.registry import subscriptions
 from registry_gateway.registry.admission import Admission
 from registry_gateway.registry.commits import Commits
 from registry_gateway.registry.event_feed import EventFeed
-from registry_gateway.registry.group_commit import Batching, Shared
+from registry_gateway.registry.group_commit import GroupCommit, Shared
 from registry_gateway.registry.outages import Outages
 from registry_gateway.registry.queries import Listing, Moment, Queries
 from registry_gateway.store.engine import Store
@@ -73,11 +73,11 @@ class Registry:
         self.queries = Queries(store, self.policies, clock)
         commits = Commits(store, policies, clock, self._outages, self.metrics, self._report)
         batches = self.metrics.batches
-        self._writer: Batching[Command, Outcome] = Batching(
+        self._writer: GroupCommit[Command, Outcome] = GroupCommit(
             commits.commit, observe=batches["write"].observe, writing=True
         )
         find = self.queries.find
-        self._finder: Batching[Key, Entry | None] = Batching(find, observe=batches["find"].observe)
+        self._finder: GroupCommit[Key, Entry | None] = GroupCommit(find, observe=batches["find"].observe)
         self.metrics.queue("write", lambda: self._writer.waiting)
         self.metrics.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())

@@ -16,8 +16,8 @@ from registry_gateway.core.errors import (
     StoreUnavailable,
     Unstorable,
 )
-from registry_gateway.registry import group_commit as batching_module
-from registry_gateway.registry.group_commit import Batching, Shared, apart
+from registry_gateway.registry import group_commit as group_commit_module
+from registry_gateway.registry.group_commit import GroupCommit, Shared, apart
 
 pytestmark = pytest.mark.anyio
 
@@ -48,25 +48,25 @@ class Database:
         self._gate.release()
 
 
-async def submitted(batching: Batching[str, str], *commands: str) -> list[asyncio.Task[str]]:
+async def submitted(group_commit: GroupCommit[str, str], *commands: str) -> list[asyncio.Task[str]]:
     """Start a caller for each command and return once all are waiting."""
-    tasks = [asyncio.create_task(batching.submit(command)) for command in commands]
+    tasks = [asyncio.create_task(group_commit.submit(command)) for command in commands]
     await checkpoint()
     return tasks
 
 
 async def test_a_lone_command_is_committed_at_once() -> None:
     database = Database(open_=True)
-    assert await Batching[str, str](database.commit).submit("a") == "did a"
+    assert await GroupCommit[str, str](database.commit).submit("a") == "did a"
     assert database.batches == [["a"]]
 
 
 async def test_what_comes_while_a_commit_runs_shares_the_next_one() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit)
-    first = await submitted(batching, "a")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
+    first = await submitted(group_commit, "a")
     await database.started.wait()
-    others = await submitted(batching, "b", "c", "d")
+    others = await submitted(group_commit, "b", "c", "d")
     database.let_through()
     assert await first[0] == "did a"
     await database.started.wait()
@@ -78,8 +78,8 @@ async def test_what_comes_while_a_commit_runs_shares_the_next_one() -> None:
 
 async def test_each_caller_gets_its_own_outcome_or_error() -> None:
     database = Database(open_=True)
-    batching: Batching[str, str] = Batching(database.commit)
-    tasks = await submitted(batching, "a", "foreign b", "c", "foreign d")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
+    tasks = await submitted(group_commit, "a", "foreign b", "c", "foreign d")
     a, b, c, d = await asyncio.gather(*tasks, return_exceptions=True)
     assert (a, c) == ("did a", "did c")
     assert isinstance(b, NotOwner)
@@ -89,8 +89,8 @@ async def test_each_caller_gets_its_own_outcome_or_error() -> None:
 
 async def test_a_batch_has_a_largest_size() -> None:
     database = Database(open_=True)
-    batching: Batching[str, str] = Batching(database.commit, batch=3)
-    tasks = await submitted(batching, *"abcdefgh")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit, batch=3)
+    tasks = await submitted(group_commit, *"abcdefgh")
     assert await asyncio.gather(*tasks) == [f"did {c}" for c in "abcdefgh"]
     assert "".join("".join(batch) for batch in database.batches) == "abcdefgh"
     assert max(map(len, database.batches)) == 3
@@ -98,11 +98,11 @@ async def test_a_batch_has_a_largest_size() -> None:
 
 async def test_a_failed_commit_fails_its_callers_and_nobody_else() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit)
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
     database.failure = StoreUnavailable("the database is gone")
-    doomed = await submitted(batching, "a", "b")
+    doomed = await submitted(group_commit, "a", "b")
     await database.started.wait()
-    later = await submitted(batching, "c")
+    later = await submitted(group_commit, "c")
     database.let_through()
     failures = await asyncio.gather(*doomed, return_exceptions=True)
     assert [(type(f), str(f)) for f in failures] == [(StoreUnavailable, "the database is gone")] * 2
@@ -113,35 +113,35 @@ async def test_a_failed_commit_fails_its_callers_and_nobody_else() -> None:
 
 async def test_an_unforeseen_error_reaches_the_callers_and_the_next_batch_works() -> None:
     database = Database(open_=True)
-    batching: Batching[str, str] = Batching(database.commit)
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
     database.failure = ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError):
-        await batching.submit("a")
-    assert await batching.submit("b") == "did b"
+        await group_commit.submit("a")
+    assert await group_commit.submit("b") == "did b"
 
 
 async def test_beyond_its_queue_a_command_is_refused_and_not_taken() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit, queue=2)
-    running = await submitted(batching, "a")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit, queue=2)
+    running = await submitted(group_commit, "a")
     await database.started.wait()
-    waiting = await submitted(batching, "b", "c")
+    waiting = await submitted(group_commit, "b", "c")
     with pytest.raises(Overloaded):
-        await batching.submit("d")
+        await group_commit.submit("d")
     database.let_through()
     database.let_through()
     assert await asyncio.gather(*running, *waiting) == ["did a", "did b", "did c"]
     database.let_through()
-    assert await batching.submit("e") == "did e"
+    assert await group_commit.submit("e") == "did e"
     assert database.batches == [["a"], ["b", "c"], ["e"]]
 
 
 async def test_a_caller_that_gives_up_spoils_nothing_for_the_others() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit)
-    running = await submitted(batching, "a")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
+    running = await submitted(group_commit, "a")
     await database.started.wait()
-    waiting = await submitted(batching, "b", "c")
+    waiting = await submitted(group_commit, "b", "c")
     running[0].cancel()
     waiting[0].cancel()
     await asyncio.gather(running[0], waiting[0], return_exceptions=True)
@@ -154,9 +154,9 @@ async def test_a_caller_that_gives_up_spoils_nothing_for_the_others() -> None:
 
 async def test_a_caller_that_gives_up_while_its_commit_fails_is_not_missed() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit)
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
     database.failure = StoreUnavailable("gone")
-    tasks = await submitted(batching, "a", "b")
+    tasks = await submitted(group_commit, "a", "b")
     await database.started.wait()
     tasks[0].cancel()
     database.let_through()
@@ -167,22 +167,22 @@ async def test_a_caller_that_gives_up_while_its_commit_fails_is_not_missed() -> 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits longer than a moment."""
-    monkeypatch.setattr(batching_module, "ANSWER_WITHIN", 0.1)
-    monkeypatch.setattr(batching_module, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(group_commit_module, "ANSWER_WITHIN", 0.1)
+    monkeypatch.setattr(group_commit_module, "LOOK_SECONDS", 0.02)
 
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(("writing", "taken"), [(True, OutcomeUnknown), (False, StoreUnavailable)])
 async def test_whoever_waits_too_long_is_told_what_is_known(writing: bool, taken: type[StoreUnavailable]) -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit, writing=writing)
-    running = await submitted(batching, "a")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit, writing=writing)
+    running = await submitted(group_commit, "a")
     await database.started.wait()
-    waiting = await submitted(batching, "b", "c")
+    waiting = await submitted(group_commit, "b", "c")
     outcomes = await asyncio.gather(*running, *waiting, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [taken, StoreUnavailable, StoreUnavailable]
     database.let_through()
-    later = await submitted(batching, "d")
+    later = await submitted(group_commit, "d")
     database.let_through()
     assert await later[0] == "did d"
     assert database.batches == [["a"], ["d"]], "what was refused as not taken was taken"
@@ -190,12 +190,12 @@ async def test_whoever_waits_too_long_is_told_what_is_known(writing: bool, taken
 
 async def test_a_caller_cancelled_while_its_commit_runs_learns_that_it_may_be_done() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit, writing=True)
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit, writing=True)
     notes: dict[str, list[str]] = {}
 
     async def call(command: str) -> None:
         try:
-            await batching.submit(command)
+            await group_commit.submit(command)
         except asyncio.CancelledError as cancelled:
             notes[command] = getattr(cancelled, "__notes__", [])
             raise
@@ -209,27 +209,27 @@ async def test_a_caller_cancelled_while_its_commit_runs_learns_that_it_may_be_do
     await asyncio.wait([running, waiting])
     assert notes == {"a": [INTERRUPTED], "b": []}
     database.let_through()
-    await batching.drain()
+    await group_commit.drain()
     assert database.batches == [["a"]]
 
 
 async def test_a_batch_that_is_given_up_leaves_nobody_waiting() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit, writing=True)
-    running = await submitted(batching, "a")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit, writing=True)
+    running = await submitted(group_commit, "a")
     await database.started.wait()
-    waiting = await submitted(batching, "b")
-    await batching.stop()
+    waiting = await submitted(group_commit, "b")
+    await group_commit.stop()
     outcomes = await asyncio.gather(*running, *waiting, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, StoreUnavailable]
 
 
 async def test_drain_returns_when_everything_taken_is_answered() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit, batch=1)
-    tasks = await submitted(batching, "a", "b")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit, batch=1)
+    tasks = await submitted(group_commit, "a", "b")
     await database.started.wait()
-    draining = asyncio.create_task(batching.drain())
+    draining = asyncio.create_task(group_commit.drain())
     await checkpoint()
     assert not draining.done()
     database.let_through()
@@ -243,16 +243,16 @@ async def test_drain_returns_when_everything_taken_is_answered() -> None:
 async def test_draining_an_idle_one_returns_at_once() -> None:
     database = Database()
     with anyio.fail_after(5):
-        await Batching[str, str](database.commit).drain()
+        await GroupCommit[str, str](database.commit).drain()
     assert database.batches == []
 
 
 async def test_a_drain_that_is_cut_short_leaves_the_commit_alone() -> None:
     database = Database()
-    batching: Batching[str, str] = Batching(database.commit)
-    tasks = await submitted(batching, "a")
+    group_commit: GroupCommit[str, str] = GroupCommit(database.commit)
+    tasks = await submitted(group_commit, "a")
     await database.started.wait()
-    draining = asyncio.create_task(batching.drain())
+    draining = asyncio.create_task(group_commit.drain())
     await checkpoint()
     draining.cancel()
     await asyncio.gather(draining, return_exceptions=True)
