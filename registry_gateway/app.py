@@ -37,7 +37,7 @@ from registry_gateway.http.response_order import ABANDONED
 from registry_gateway.http.routing import resource
 from registry_gateway.observability.metrics import Metrics
 from registry_gateway.observability.shared_counters import SharedCounters
-from registry_gateway.registry.maintenance import keep_house
+from registry_gateway.registry.maintenance import run_maintenance
 from registry_gateway.registry.readiness import Readiness
 from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
@@ -150,7 +150,7 @@ class Gateway:
             self._unstartable = error
             raise
         await self.readiness.problem()  # it has its connection from now on, before others take them all
-        house = asyncio.create_task(keep_house(core.registry, core.settings, core.clock), name="reaper")
+        maintenance = asyncio.create_task(run_maintenance(core.registry, core.settings, core.clock), name="reaper")
         published = asyncio.create_task(core.registry.metrics.counters.keep_published(core.clock), name="counters")
         core.keyrings.report()
         try:
@@ -158,9 +158,9 @@ class Gateway:
                 async with self.opened():
                     yield
         finally:
-            house.cancel()
+            maintenance.cancel()
             published.cancel()
-            await asyncio.wait([house, published], timeout=CLOSE_WITHIN / 4)
+            await asyncio.wait([maintenance, published], timeout=CLOSE_WITHIN / 4)
             await core.registry.leave()
             await core.registry.close()
 

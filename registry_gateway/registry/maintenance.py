@@ -1,6 +1,4 @@
-"""The loops that keep house: presence, lapses, retention, the database's log. Clean-up only; liveness never waits for
-it.
-"""
+"""What a gateway does once a second: presence, lapses, retention, the database's log. Liveness never waits for it."""
 
 import asyncio
 import logging
@@ -19,7 +17,7 @@ in the log of events.
 log = logging.getLogger("registry_gateway.reaper")
 
 
-async def keep_house(registry: Registry, settings: Settings, clock: Clock) -> None:
+async def run_maintenance(registry: Registry, settings: Settings, clock: Clock) -> None:
     """Sign presence and sweep until cancelled.
 
     They are apart, since a sweep may have much to do: as long as one gateway signs, none counts as absent. A purge

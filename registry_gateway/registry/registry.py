@@ -225,7 +225,7 @@ class Registry:
         """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
         return await self._store.read(lambda c: subscription_rows.read(c, dialect, key))
 
-    # --- keeping house
+    # --- maintenance
 
     async def start(self) -> None:
         """Say that this gateway begins to listen, and make up for all of the time since the last one did."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from registry_gateway.core.errors import NotInLog
-from registry_gateway.registry.maintenance import keep_house
+from registry_gateway.registry.maintenance import run_maintenance
 from registry_gateway.registry.registry import CHUNK, Registry
 from registry_gateway.settings import Settings
 from registry_gateway.store.engine import Store
@@ -75,13 +75,13 @@ async def test_a_gateway_that_keeps_house_removes_them(open_registry: OpenRegist
     registry = open_registry(ENDS)
     await happen(registry, 50)
     settings = Settings(max_events=10, purge_interval=5.0)
-    house = asyncio.create_task(keep_house(registry, settings, clock))
+    maintenance = asyncio.create_task(run_maintenance(registry, settings, clock))
     for _ in range(500):
         if len(await ids(registry)) == 10:
             break
         await asyncio.sleep(0.02)
-    house.cancel()
-    await asyncio.wait([house])
+    maintenance.cancel()
+    await asyncio.wait([maintenance])
     assert len(await ids(registry)) == 10
 
 
