@@ -7,7 +7,7 @@ import msgspec
 from registry_gateway.adapter import Core
 from registry_gateway.cli.events import print_events
 from registry_gateway.cli.finding_lines import print_findings
-from registry_gateway.cli.lookup import NoSuchService, lookup
+from registry_gateway.cli.key_lookup import NoSuchService, find_service
 from registry_gateway.cli.output import age, indented, moment, print_table, say
 from registry_gateway.cli.subscriptions import print_subscriptions
 from registry_gateway.core.lease import Health
@@ -51,7 +51,7 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
     """
     now = (await core.registry.moment()).now
     try:
-        entry = await lookup(core, key, dialect)
+        entry = await find_service(core, key, dialect)
     except NoSuchService:
         past = await core.registry.events(dialect=dialect, key=key, limit=RECENT)
         if not past:

@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from registry_gateway.adapter import Core
-from registry_gateway.cli.lookup import lookup
+from registry_gateway.cli.key_lookup import find_service
 from registry_gateway.cli.output import age, print_json, print_table, say
 from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
 from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
@@ -121,7 +121,7 @@ def approve(key: str, dialect: str | None, as_json: bool, database_url: str | No
     """Approve the service KEY, which waits for it as `pending`. Approving twice changes nothing."""
 
     async def work(core: Core) -> Registration:
-        found = (await lookup(core, key, dialect)).registration
+        found = (await find_service(core, key, dialect)).registration
         return (await core.registry.approve(Approve(found.dialect, found.key, actor()))).registration
 
     approved = run(database_url, work)
@@ -150,7 +150,7 @@ def remove(key: str, reason: str | None, dialect: str | None, as_json: bool, dat
     """
 
     async def work(core: Core) -> Registration:
-        found = (await lookup(core, key, dialect)).registration
+        found = (await find_service(core, key, dialect)).registration
         command = Deregister(dialect=found.dialect, key=found.key, actor=actor(), reason=reason, forced=True)
         return (await core.registry.deregister(command)).registration
 

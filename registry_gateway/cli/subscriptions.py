@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from registry_gateway.adapter import Core
-from registry_gateway.cli.lookup import lookup
+from registry_gateway.cli.key_lookup import find_service
 from registry_gateway.cli.output import moment, print_json, print_table, say
 from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
 from registry_gateway.cli.session import actor, run
@@ -35,7 +35,7 @@ def add(slug: str, subscriber: str, dialect: str | None, as_json: bool, database
         raise click.UsageError("SUBSCRIBER can't be empty")
 
     async def work(core: Core) -> Subscription:
-        found = (await lookup(core, slug, dialect)).registration
+        found = (await find_service(core, slug, dialect)).registration
         return await core.registry.subscribe(found.dialect, found.key, subscriber, actor())
 
     added = run(database_url, work)

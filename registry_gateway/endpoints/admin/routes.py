@@ -23,7 +23,7 @@ from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import decode
 from registry_gateway.http.call import Call
 from registry_gateway.http.routing import resource
-from registry_gateway.registry.lookup import lookup
+from registry_gateway.registry.key_lookup import find_by_key
 
 SECRET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Headers of every answer: none of it belongs in anybody's cache."""
@@ -144,7 +144,7 @@ class Admin:
         if asked.dialect is not None and asked.dialect not in self._dialects:
             raise NotRegistered("the gateway does not speak that dialect")
         dialects = self._dialects if asked.dialect is None else (asked.dialect,)
-        return (await lookup(self._registry, asked.key, dialects)).registration
+        return (await find_by_key(self._registry, asked.key, dialects)).registration
 
 
 def _answer(code: int, data: Any) -> Answer:

@@ -6,14 +6,14 @@ from registry_gateway import adapter
 from registry_gateway.adapter import Core
 from registry_gateway.core.errors import Ambiguous, NotRegistered
 from registry_gateway.core.model import Entry
-from registry_gateway.registry.lookup import lookup as lookup_in
+from registry_gateway.registry.key_lookup import find_by_key
 
 
 class NoSuchService(click.ClickException):
     """Nothing is registered under the key."""
 
 
-async def lookup(core: Core, key: str, dialect: str | None) -> Entry:
+async def find_service(core: Core, key: str, dialect: str | None) -> Entry:
     """Return the service of that key.
 
     Raises:
@@ -22,7 +22,7 @@ async def lookup(core: Core, key: str, dialect: str | None) -> Entry:
     """
     dialects = [dialect] if dialect is not None else [a.name for a in adapter.installed()]
     try:
-        return await lookup_in(core.registry, key, dialects)
+        return await find_by_key(core.registry, key, dialects)
     except Ambiguous as error:
         raise click.ClickException(f"{error} with --dialect") from None
     except NotRegistered as error:

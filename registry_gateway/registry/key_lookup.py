@@ -7,7 +7,7 @@ from registry_gateway.core.model import Entry
 from registry_gateway.registry.registry import Registry
 
 
-async def lookup(registry: Registry, key: str, dialects: Iterable[str]) -> Entry:
+async def find_by_key(registry: Registry, key: str, dialects: Iterable[str]) -> Entry:
     """Return the service of that key in one of `dialects`.
 
     Raises:
