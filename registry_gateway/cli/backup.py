@@ -86,7 +86,7 @@ def restore(file: Path, database_url: str | None) -> None:
     try:
         with copies.copied(source, target.path.parent) as copy:
             revision, last = copies.examine(copy, file)
-            if revision not in migrate.known():
+            if revision not in migrate.revisions():
                 raise click.ClickException(f"{file} is at migration {revision}, which this version does not know")
             kept = copies.put_in_place(copy, target)
     except OSError as error:

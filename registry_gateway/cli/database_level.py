@@ -71,7 +71,7 @@ async def require_known(store: Store) -> str | None:
         StoreUnavailable: It can't be reached.
     """
     at = await migrate.current(store)
-    if at is not None and at not in migrate.known():
+    if at is not None and at not in migrate.revisions():
         raise NewerDatabase(
             f"the database is at migration {at}, which this version of {NAME} ({__version__}) does not know; "
             "a newer one has migrated it: install that"

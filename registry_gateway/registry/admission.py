@@ -24,8 +24,8 @@ class Admission:
         self._limit = Limit(rate)
         self._store = store
         self._clock = clock
-        self._known: GroupCommit[Key, bool] = GroupCommit(partial(apart, self._look_up))
-        self._held: Shared[Holder, int] = Shared(self._count)
+        self._registered_before: GroupCommit[Key, bool] = GroupCommit(partial(apart, self._look_up))
+        self._kept: Shared[Holder, int] = Shared(self._count)
 
     async def admit(self, command: Change) -> None:
         """Return if `command` may be done now. Administrators always may.
@@ -48,14 +48,14 @@ class Admission:
         allowance, who = self._limit.newcomers, (caller(command.actor), command.dialect)
         if not allowance.counted(who, now):
             owner = None if isinstance(command, Advertise) else command.owner
-            allowance.count(who, await self._held.submit((command.dialect, owner)), now)
-        if not isinstance(command, Register) or await self._known.submit((command.dialect, command.key)):
+            allowance.count(who, await self._kept.submit((command.dialect, owner)), now)
+        if not isinstance(command, Register) or await self._registered_before.submit((command.dialect, command.key)):
             return 0.0
         return allowance.take(who, now)
 
     async def _look_up(self, keys: Sequence[Key]) -> Sequence[bool]:
-        known = await self._store.find(lambda c: first_registrations.known(c, keys))
+        known = await self._store.find(lambda c: first_registrations.registered_before(c, keys))
         return [key in known for key in keys]
 
     async def _count(self, holder: Holder) -> int:
-        return await self._store.read(lambda c: first_registrations.held(c, *holder))
+        return await self._store.read(lambda c: first_registrations.count_kept(c, *holder))

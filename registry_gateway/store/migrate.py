@@ -36,7 +36,7 @@ def head() -> str:
 _HEAD = head()
 
 
-def known() -> frozenset[str]:
+def revisions() -> frozenset[str]:
     """Return the revisions this version of the program knows."""
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 

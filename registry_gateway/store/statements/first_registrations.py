@@ -14,26 +14,27 @@ from registry_gateway.store.tables import EventRow, RegistrationRow
 R = RegistrationRow
 
 
-def held(connection: Connection, dialect: str, owner: str | None) -> int:
+def count_kept(connection: Connection, dialect: str, owner: str | None) -> int:
     """Return how many registrations of a dialect have not been deregistered; with `owner`, only an account's."""
     statement = select(func.count()).where(R.dialect == dialect, R.stage != REVOKED)
     return connection.execute(statement if owner is None else statement.where(R.owner == owner)).scalar_one()
 
 
-def known(connection: Connection, keys: Collection[Key]) -> set[Key]:
+def registered_before(connection: Connection, keys: Collection[Key]) -> set[Key]:
     """Return which of `keys` are registered, or were until their lease lapsed.
 
     Those that were deregistered, or never registered, are missing.
     """
-    rows = _KNOWN.run(connection, batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]))
+    batch = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
+    rows = _REGISTERED_BEFORE.run(connection, batch)
     return {(dialect, key) for dialect, key in rows}
 
 
-def _known(batch: Batch) -> Select[Any]:
+def _registered_before(batch: Batch) -> Select[Any]:
     last = select(EventRow.kind).where(EventRow.dialect == batch.c.dialect, EventRow.key == batch.c.key)
     lapsed = last.order_by(EventRow.id.desc()).limit(1).correlate(batch).scalar_subquery() == EventKind.EXPIRED
-    held = select(R.key).where(R.dialect == batch.c.dialect, R.key == batch.c.key, R.stage != REVOKED)
-    return select(batch.c.dialect, batch.c.key).where(or_(held.correlate(batch).exists(), lapsed))
+    kept = select(R.key).where(R.dialect == batch.c.dialect, R.key == batch.c.key, R.stage != REVOKED)
+    return select(batch.c.dialect, batch.c.key).where(or_(kept.correlate(batch).exists(), lapsed))
 
 
-_KNOWN = Prepared(_known(SQLITE), postgresql=_known(POSTGRESQL))
+_REGISTERED_BEFORE = Prepared(_registered_before(SQLITE), postgresql=_registered_before(POSTGRESQL))
