@@ -8,9 +8,9 @@ from registry_gateway.cli.database_level import require_file, upgrade_command
 from registry_gateway.cli.output import moment, say
 from registry_gateway.cli.parameters import database_url_option
 from registry_gateway.cli.session import configured
-from registry_gateway.store import backup as copies
 from registry_gateway.store import migrate
 from registry_gateway.store.database_url import async_url
+from registry_gateway.store.sqlite import backup as copies
 from registry_gateway.store.sqlite.file import SqliteFile
 
 FILE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)

@@ -31,9 +31,7 @@ async def copy(source: Store, target: Store) -> dict[str, int]:
         if problem is not None:
             raise StoreUnavailable(f"the {name} can't be used: {problem}")
     try:
-        async with source.engine.connect() as reading, target.engine.begin() as writing:
-            if not source.sqlite:
-                reading = await reading.execution_options(isolation_level="REPEATABLE READ")
+        async with source.snapshots.connect() as reading, target.engine.begin() as writing:
             copied = {table.name: await _copy_table(table, reading, writing) for table in Table.metadata.sorted_tables}
             await writing.execute(text("ANALYZE"))  # the planner should not have to wait for autovacuum
             return copied

@@ -27,7 +27,7 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
     state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)) or state in postgresql.RACES:
         return LostRace(f"lost a race in the database: {_first_line(error)}")
-    if expensive_reads.was_stopped(error):
+    if _was_stopped(error):
         return Overloaded(
             f"It took more than {expensive_reads.SECONDS:g} s and was given up; ask for less, or try later"
         )
@@ -50,6 +50,12 @@ def _remedy(error: Exception, state: str) -> str | None:
     if sqlite.name_of(error).startswith(sqlite.REFUSALS):
         return "run: registry-gateway db check"
     return postgresql.remedy(state, _first_line(error)) if state else None
+
+
+def _was_stopped(error: Exception) -> bool:
+    """Tell whether a read took longer than it may."""
+    state = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+    return state == postgresql.STOPPED or sqlite.name_of(error) == sqlite.STOPPED
 
 
 def _first_line(error: Exception) -> str:

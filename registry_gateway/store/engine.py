@@ -41,9 +41,11 @@ from registry_gateway.store.lanes.thread_lane import ThreadLane
 from registry_gateway.store.postgresql import connection_check, libpq
 from registry_gateway.store.postgresql.connector import Connector
 from registry_gateway.store.postgresql.errors import READ_ONLY
+from registry_gateway.store.postgresql.limited_read import limited as postgresql_limited
 from registry_gateway.store.sqlite import connections
 from registry_gateway.store.sqlite.connections import BUSY_TIMEOUT
 from registry_gateway.store.sqlite.file import FileLost, SqliteFile
+from registry_gateway.store.sqlite.limited_read import limited as sqlite_limited
 
 log = logging.getLogger("registry_gateway.store")
 
@@ -62,7 +64,8 @@ class Store:
 
     Writes, look-ups and lists each have a lane (`write`, `find`, `scan`). `read` is for what is rare or cheap, `search`
     for expensive reads that any client may cause. Both go through a pool of asyncio connections, in which
-    `search` takes few: there is always one left for `read`.
+    `search` takes few: there is always one left for `read`. `snapshots` is the engine of that pool, for transactions
+    that read all of one instant.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Store:
             self._looker = ThreadLane(plain, "look")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
-            self._snapshots = self.engine  # a transaction is one anyway
+            self.snapshots = self.engine  # a transaction is one anyway
         else:
             connect = Connector(libpq.parse(url))
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
@@ -115,7 +118,7 @@ class Store:
             self._looker = ConnectionLane(self.engine, by_key=True)
             self._writer = ConnectionLane(self.engine, by_key=True, writing=True, connected=self._reconnect)
             self._plain = None
-            self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self.snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._lanes = (self._finder, self._scanner, self._looker, self._writer)
         self._gate = expensive_reads.Gate(expensive_reads.at_once(sqlite=self.sqlite), pausing=self.sqlite)
         self._waits = Waits()
@@ -132,7 +135,7 @@ class Store:
         Raises:
             StoreUnavailable: The database can't be reached or refuses, or took longer than `limit` seconds.
         """
-        return await self._attempt("read", functools.partial(self._waits.within, pooled, self._snapshots), work, limit)
+        return await self._attempt("read", functools.partial(self._waits.within, pooled, self.snapshots), work, limit)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
         """Do what `read` does for what is expensive: few at once, and each for `expensive_reads.SECONDS` at most.
@@ -141,7 +144,9 @@ class Store:
             Overloaded: Too many are running, or it took too long.
         """
         async with self._gate.passed():
-            run: _Run[T] = functools.partial(self._waits.within, expensive_reads.limited, self._snapshots)
+            stopping = postgresql_limited if self.file is None else sqlite_limited
+            limited = functools.partial(stopping, seconds=expensive_reads.SECONDS)
+            run: _Run[T] = functools.partial(self._waits.within, limited, self.snapshots)
             return await self._attempt("search", run, work, ANSWER_WITHIN)
 
     async def find(self, work: Callable[[Connection], T]) -> T:

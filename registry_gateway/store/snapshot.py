@@ -32,13 +32,13 @@ async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
     Raises:
         StoreUnavailable: The database can't be reached.
     """
-    connection = store.engine.connect()
+    connection = store.snapshots.connect()
     try:
         await connection.start()
     except (SQLAlchemyError, OSError) as error:
         raise translated(error) from error
     try:
-        yield connection if store.sqlite else await connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
     finally:
         await connection.close()
 

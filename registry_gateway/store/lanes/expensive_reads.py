@@ -2,19 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
-
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from registry_gateway.core.deadlines import ANSWER_WITHIN
 from registry_gateway.core.errors import Overloaded
-from registry_gateway.store.postgresql import errors as postgresql
-from registry_gateway.store.sqlite import errors as sqlite
-
-T = TypeVar("T")
 
 MOST = 4
 """Most that run at once. On SQLite each keeps a core of this machine busy, so there are fewer than it has: with two on
@@ -31,9 +23,6 @@ SECONDS = ANSWER_WITHIN - PATIENCE
 """Seconds one may take: on SQLite all of it, on PostgreSQL each of its statements. It may go on for as long when the
 client has left.
 """
-
-_AGAIN_SECONDS = 0.1
-"""Seconds between two attempts to stop one on SQLite: an interruption concerns what runs at that moment alone."""
 
 
 def at_once(*, sqlite: bool) -> int:
@@ -87,33 +76,3 @@ class Gate:
             raise Overloaded("Too many expensive reads are running; try again shortly") from None
         finally:
             self.waiting -= 1
-
-
-async def limited(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
-    """Run `work` in a transaction, for `SECONDS` at most. When they are over, the driver's error says so."""
-    async with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            await connection.exec_driver_sql(f"SET LOCAL statement_timeout = {SECONDS * 1000:.0f}")
-            return await connection.run_sync(work)
-        raw = await connection.get_raw_connection()
-        return await _until_stopped(raw.driver_connection, asyncio.ensure_future(connection.run_sync(work)))
-
-
-async def _until_stopped(driver: Any, running: asyncio.Future[T]) -> T:
-    """Return what `running` returns. After `SECONDS`, or when the caller is cancelled, SQLite is stopped."""
-    try:
-        await asyncio.wait([running], timeout=SECONDS)
-    finally:
-        while not running.done():
-            await driver.interrupt()
-            await asyncio.wait([running], timeout=_AGAIN_SECONDS)
-        if not running.cancelled():
-            running.exception()  # looked at, also where the caller has gone
-    return running.result()
-
-
-def was_stopped(error: Exception) -> bool:
-    """Tell whether an error of a driver is that of a read that was stopped."""
-    cause = getattr(error, "orig", None) or error
-    stopped = getattr(cause, "sqlite_errorname", None) == sqlite.STOPPED
-    return stopped or getattr(cause, "sqlstate", None) == postgresql.STOPPED
