@@ -68,8 +68,8 @@ from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.pacing import paced
-from registry_gateway.registry.queries import Moment
 from registry_gateway.registry.registry import Registry
+from registry_gateway.registry.snapshot import Moment, Snapshot, SnapshotEntry
 from registry_gateway.settings import PREFIX, Seconds, Settings, SettingsError
 
 __all__ = [
@@ -136,6 +136,8 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Shared",
+    "Snapshot",
+    "SnapshotEntry",
     "SplitAddress",
     "Stage",
     "Status",

@@ -4,7 +4,7 @@ So all who ask at the same moment get the same answer, in an outage as well; see
 """
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -14,11 +14,14 @@ from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import RegistryError
 from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import Entry
+from registry_gateway.core.status import Status, status
 from registry_gateway.registry.group_commit import apart
 from registry_gateway.registry.outages import judging_time
+from registry_gateway.registry.snapshot import Moment, Snapshot, SnapshotEntry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import events, lease_clock, presence, registrations
+from registry_gateway.store.statements import events, lease_clock, lists, presence, registrations
 from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.lists import Standing
 from registry_gateway.store.statements.registrations import Found
 
 PAGE = 250
@@ -26,13 +29,6 @@ PAGE = 250
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Moment(NamedTuple):
-    """A point in the life of the registry: the last event's id, and the judging time in epoch seconds."""
-
-    event: int
-    now: float
 
 
 class Listing(NamedTuple):
@@ -69,12 +65,14 @@ class Queries:
         """Return the time, which in an outage is later than the judging time."""
         return lease_clock.read(connection, self._clock)
 
-    async def list(self, dialect: str | None = None, *, alive: bool = False) -> Listing:
+    async def list(self, dialect: str | None = None, *, alive: bool = False, documents: bool = True) -> Listing:
         """Return the registrations of a dialect (None: of all); with `alive`, those that are.
+
+        Without `documents` these are not read, and empty in all entries.
 
         They are read page by page: each as it stands when its page is read, and judged at the time of the first.
         """
-        page = partial(self._page, dialect=dialect, alive=alive)
+        page = partial(self._page, dialect=dialect, alive=alive, documents=documents)
         now, rows = await self._store.scan(partial(page, at=None, after=("", "")))
         found = self._judged_all(rows, now)
         while len(rows) == PAGE:
@@ -84,13 +82,44 @@ class Queries:
         return Listing(found, now)
 
     def _page(
-        self, connection: Connection, *, at: float | None, dialect: str | None, alive: bool, after: Key
+        self,
+        connection: Connection,
+        *,
+        at: float | None,
+        dialect: str | None,
+        alive: bool,
+        documents: bool,
+        after: Key,
     ) -> tuple[float, Sequence[Found]]:
         now = self.time(connection) if at is None else at
-        return now, registrations.find_next(connection, dialect, now if alive else None, after, PAGE)
+        return now, lists.find_next(connection, dialect, now if alive else None, after, PAGE, documents=documents)
 
     def _judged_all(self, rows: Sequence[Found], now: float) -> builtins.list[Entry]:
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
+
+    async def snapshot(self) -> Snapshot:
+        """Return the services of all dialects that are not gone, all of them at one moment.
+
+        Raises:
+            Overloaded: Too many expensive reads are running, or it took too long.
+        """
+        return await self.search(self._snapshot)
+
+    def _snapshot(self, connection: Connection, now: float) -> Snapshot:
+        _, last_event = events.span(connection)
+        found: builtins.list[SnapshotEntry] = []
+        after: Key = ("", "")
+        while rows := lists.find_next_standing(connection, after, PAGE):
+            found += self._standing(rows, now)
+            last = rows[-1].registration
+            after = (last.dialect, last.key)
+        return Snapshot(Moment(last_event, now), found)
+
+    def _standing(self, rows: Sequence[Standing], now: float) -> Iterator[SnapshotEntry]:
+        for registration, tools, last_event in rows:
+            found = status(registration, self.policies.of(registration.dialect), now)
+            if found is not Status.GONE:
+                yield SnapshotEntry(registration, found, tools, last_event)
 
     async def find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
         """Return what is registered under each key: None where nothing is, or is any longer."""

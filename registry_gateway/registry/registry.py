@@ -32,7 +32,8 @@ from registry_gateway.registry.commits import Commits
 from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.group_commit import GroupCommit, Shared
 from registry_gateway.registry.outages import Outages
-from registry_gateway.registry.queries import Listing, Moment, Queries
+from registry_gateway.registry.queries import Listing, Queries
+from registry_gateway.registry.snapshot import Moment, Snapshot
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import events, lease_clock, sweeps, tools
 from registry_gateway.store.statements import subscriptions as subscription_rows
@@ -81,6 +82,7 @@ class Registry:
         self.metrics.queue("write", lambda: self._writer.waiting)
         self.metrics.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
+        self._snapshots: Shared[None, Snapshot] = Shared(lambda _asked: self.queries.snapshot())
         self._admission = None if limit is None else Admission(limit, store, clock)
         self.feed = EventFeed(store)
 
@@ -154,17 +156,25 @@ class Registry:
         """Return what is registered under `key`, with its health now; None if nothing is, or is any longer."""
         return await self._finder.submit((dialect, key))
 
-    async def list(self, dialect: str | None = None, *, alive: bool = False) -> Sequence[Entry]:
+    async def list(self, dialect: str | None = None, *, alive: bool = False, documents: bool = True) -> Sequence[Entry]:
         """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are.
 
-        They are read page by page: each as it stands when its page is read, and once. Those that are there
-        throughout are all in the list.
+        They are read page by page: each as it stands when its page is read, and once. Those that are there throughout
+        are all in the list. Without `documents` these are not read, and empty: reading them is most of the work.
         """
-        return (await self.queries.list(dialect, alive=alive)).entries
+        return (await self.queries.list(dialect, alive=alive, documents=documents)).entries
 
     async def listing(self, dialect: str | None = None, *, alive: bool = False) -> Listing:
         """Return what `list` does, with the time it was judged at."""
         return await self.queries.list(dialect, alive=alive)
+
+    async def snapshot(self) -> Snapshot:
+        """Return the services of all dialects that are not gone, all at one moment. Those who wait for one share it.
+
+        Raises:
+            Overloaded: Too many expensive reads are running, or it took too long.
+        """
+        return await self._snapshots.submit(None)
 
     async def moment(self) -> Moment:
         """Return where the log of changes stands, and the time. One small read, shared by all who wait for it."""

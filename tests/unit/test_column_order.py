@@ -9,13 +9,22 @@ from registry_gateway.core.lease import Lease
 from registry_gateway.core.model import Event, EventKind, Registration, Token
 from registry_gateway.store.postgresql.sql import PostgresqlSql
 from registry_gateway.store.sqlite.sql import SqliteSql
-from registry_gateway.store.statements import accounts, events, key_batch, past, presence, registrations, versions
+from registry_gateway.store.statements import (
+    accounts,
+    events,
+    key_batch,
+    lists,
+    past,
+    presence,
+    registrations,
+    versions,
+)
 from registry_gateway.store.statements.prepared import Prepared
 from registry_gateway.store.statements.search import Wanted
 from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
 
 COLUMNS = [column.name for column in registrations.COLUMNS]
-DOCUMENTS = ["document", "capabilities"]
+DOCUMENTS = ["document", "tools_document"]
 NOW = "coalesce"  # the time: what was given, else the server's
 PRESENT = "present_at"
 
@@ -64,7 +73,11 @@ def test_documents_are_written_to_the_columns_in_the_order_of_their_table() -> N
         (registrations._RENEWAL, COLUMNS, [*COLUMNS, "xid"]),
         (registrations._LOCKED, COLUMNS, [*COLUMNS, NOW]),
         (registrations._FIND, [*COLUMNS, *DOCUMENTS], [*COLUMNS, *DOCUMENTS, PRESENT, NOW]),
-        *((next_, [*COLUMNS, *DOCUMENTS], [*COLUMNS, *DOCUMENTS]) for next_ in registrations._FIND_NEXT.values()),
+        *(
+            (next_, [*COLUMNS, *(DOCUMENTS if documents else ())], [*COLUMNS, *(DOCUMENTS if documents else ())])
+            for (documents, *_), next_ in lists._FIND_NEXT.items()
+        ),
+        (lists._FIND_NEXT_STANDING, [*COLUMNS, "tools", "last_event"], [*COLUMNS, "tools", "last_event"]),
         (versions._HISTORIES, ["dialect", "key", "versions"], ["dialect", "key", "versions"]),
         (presence._SEEN, [PRESENT], [PRESENT, NOW]),
         (presence._HELD, [PRESENT], [PRESENT, NOW]),

@@ -13,8 +13,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Integer,
-    Text,
     and_,
     bindparam,
     false,
@@ -22,7 +20,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -265,33 +262,12 @@ _DOCUMENT = len(COLUMNS)
 """The place of the document in a row; its tools document is the next."""
 
 
-def find_next(
-    connection: Connection, dialect: str | None, alive_at: float | None, after: Key, limit: int
-) -> list[Found]:
-    """Return the next `limit` registrations of a dialect (None: of all) behind `after`, in the order of their keys.
-
-    With `alive_at`, only those whose lease runs at that time.
-    """
-    statement = _FIND_NEXT[dialect is not None, alive_at is not None]
-    place = {"after_dialect": after[0], "after_key": after[1], "limit": limit}
-    rows = statement.run(connection, {"dialect": dialect, "now": alive_at, **place})
-    return [(registration_of(row), row[-2], row[-1]) for row in rows]
-
-
-_ENTRIES = select(*COLUMNS, DocumentRow.document, DocumentRow.tools_document).join(
+WITH_DOCUMENTS = select(*COLUMNS, DocumentRow.document, DocumentRow.tools_document).join(
     DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key)
 )
-_IN_ORDER = _ENTRIES.order_by(R.dialect, R.key).limit(bindparam("limit", type_=Integer))
-_BEHIND = tuple_(R.dialect, R.key) > tuple_(bindparam("after_dialect", type_=Text), bindparam("after_key", type_=Text))
-_ALIVE = and_(R.stage == 0, R.expires_at > _now())
-_BEHIND_IN_DIALECT = and_(R.dialect == bindparam("dialect"), R.key > bindparam("after_key"))
-_FIND_NEXT = {
-    (False, False): Prepared(_IN_ORDER.where(_BEHIND)),
-    (False, True): Prepared(_IN_ORDER.where(_BEHIND, _ALIVE)),
-    (True, False): Prepared(_IN_ORDER.where(_BEHIND_IN_DIALECT)),
-    (True, True): Prepared(_IN_ORDER.where(_BEHIND_IN_DIALECT, _ALIVE)),
-}
 _FIND = Prepared(
-    _ENTRIES.join(SQLITE, _of_batch(SQLITE)),
-    postgresql=each(POSTGRESQL, _ENTRIES.where(_of_batch(POSTGRESQL)).limit(1), last_column(), moment(), outer=True),
+    WITH_DOCUMENTS.join(SQLITE, _of_batch(SQLITE)),
+    postgresql=each(
+        POSTGRESQL, WITH_DOCUMENTS.where(_of_batch(POSTGRESQL)).limit(1), last_column(), moment(), outer=True
+    ),
 )
