@@ -18,6 +18,7 @@ from registry_gateway.adapter import (
     Core,
     Health,
     LeasePolicy,
+    Lifespan,
     Mount,
     Settings,
     SettingsError,
@@ -135,18 +136,19 @@ def mount(core: Core, own: ScaiControlSettings) -> Mount:
     Raises:
         SettingsError: A setting of ScaiKey makes no sense.
     """
+    scaikey, lifespan = _scaikey(own)
     scaicontrol = ScaiControl(
-        core, internal=frozenset(own.internal_services), grace=own.grace_multiplier, scaikey=_scaikey(core, own)
+        core, internal=frozenset(own.internal_services), grace=own.grace_multiplier, scaikey=scaikey
     )
-    return Mount(scaicontrol.routes(), fault, OPERATIONS, DESCRIPTION)
+    return Mount(scaicontrol.routes(), fault, OPERATIONS, DESCRIPTION, lifespan)
 
 
-def _scaikey(core: Core, own: ScaiControlSettings) -> Verifier | None:
+def _scaikey(own: ScaiControlSettings) -> tuple[Verifier | None, Lifespan | None]:
     if own.scaikey_issuer is None:
         for name, value in (("JWKS_URL", own.scaikey_jwks_url), ("AUDIENCE", own.scaikey_audience)):
             if value is not None:
                 raise SettingsError(f"SCAIKEY_{name}: has no effect without SCAIKEY_ISSUER")
-        return None
+        return None, None
     # Imported here: the libraries for HTTP and JWTs are a fifth of what every command would wait for.
     from gateway_scaicontrol.jwks import Keys
     from gateway_scaicontrol.scaikey import JWKS_PATH, ScaiKey
@@ -154,7 +156,8 @@ def _scaikey(core: Core, own: ScaiControlSettings) -> Verifier | None:
     _require_url("SCAIKEY_ISSUER", own.scaikey_issuer)
     url = own.scaikey_jwks_url or own.scaikey_issuer.rstrip("/") + JWKS_PATH
     _require_url("SCAIKEY_JWKS_URL", url)
-    return ScaiKey(own.scaikey_issuer, own.scaikey_audience, Keys(url, core.clock), core.clock)
+    keys = Keys(url)
+    return ScaiKey(own.scaikey_issuer, own.scaikey_audience, keys), keys.opened
 
 
 def _require_url(name: str, value: str) -> None:

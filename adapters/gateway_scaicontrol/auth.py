@@ -47,8 +47,8 @@ class Caller(msgspec.Struct, frozen=True):
 class Verifier(Protocol):
     """Verifies the tokens of somebody else's accounts."""
 
-    async def caller(self, token: str) -> Caller:
-        """Return whom a token stands for.
+    async def caller(self, token: str, now: float) -> Caller:
+        """Return whom a token stands for at `now` (epoch seconds).
 
         Raises:
             Unauthorized, Forbidden, KeysUnavailable: It stands for nobody who may come in, or that can't be told.
@@ -69,7 +69,7 @@ async def authenticate(call: Call, accounts: Accounts, scaikey: Verifier | None)
     """
     token = call.bearer()
     if scaikey is not None and token is not None and not token.startswith(LOCAL) and token.count(".") == 2:
-        caller = await scaikey.caller(token)
+        caller = await scaikey.caller(token, call.received_at)
     else:
         account = await bearer.authenticate(call, accounts)
         caller = Caller(f"account:{account.name}", account.scopes, account.slugs)

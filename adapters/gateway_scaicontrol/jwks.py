@@ -6,9 +6,10 @@ until a better one has been read in full.
 
 import asyncio
 import base64
+import contextlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 import httpx
@@ -16,7 +17,7 @@ import msgspec
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway_scaicontrol.auth import KeysUnavailable
-from registry_gateway.adapter import Clock, parse
+from registry_gateway.adapter import parse
 
 FRESH_SECONDS = 3600.0
 """How long a set is used before it is fetched again."""
@@ -29,6 +30,9 @@ FIRST_RETRY_SECONDS = 10.0
 
 DEADLINE_SECONDS = 5.0
 """Longest a fetch may take, from the name look-up to the last byte."""
+
+ORDER_SECONDS = 10.0
+"""Most seconds by which a request may have been received before another that came first to be looked at."""
 
 MAX_BYTES = 131_072
 """Largest key set that is read. A hundred RSA keys fit."""
@@ -56,11 +60,11 @@ class Refused(Exception):
 class Keys:
     """The keys behind a URL."""
 
-    def __init__(self, url: str, clock: Clock, deadline: float = DEADLINE_SECONDS) -> None:
-        """Take the URL (http or https), the clock, and the seconds a fetch may take. Fetches nothing yet."""
+    def __init__(self, url: str, deadline: float = DEADLINE_SECONDS) -> None:
+        """Take the URL (http or https), and the seconds a fetch may take. Nothing is fetched before `opened`."""
         self._url = url
-        self._clock = clock
         self._deadline = deadline
+        self._client: httpx.AsyncClient | None = None
         self._keys: dict[str, Key] | None = None
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
@@ -68,70 +72,90 @@ class Keys:
         self._failing = False
         self._fetching: asyncio.Task[None] | None = None
 
-    async def find(self, kid: str) -> Key | None:
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Have a client for HTTP for as long as the context is open. A fetch that runs at its end is given up."""
+        # Making one reads the certificates of the system, some 50 ms, so it is made in a thread. Proxies and
+        # certificates come from the usual variables. No connection is kept: the next fetch is in an hour.
+        client = await asyncio.to_thread(
+            httpx.AsyncClient,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=self._deadline,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            follow_redirects=False,
+        )
+        async with client:
+            self._client = client
+            try:
+                yield
+            finally:
+                self._client = None
+                if self._fetching is not None:
+                    self._fetching.cancel()
+                    await asyncio.wait([self._fetching])
+
+    async def find(self, kid: str, now: float) -> Key | None:
         """Return the key of that id, None if the issuer has none. Waits for a fetch where one is needed.
+
+        `now` is when the request was received that asks for it, in epoch seconds.
 
         Raises:
             KeysUnavailable: It isn't known here, and the issuer can't be asked: the key may exist.
         """
-        asked = await self._keep_fresh()
+        asked = await self._keep_fresh(now)
         key = self._known(kid)
         if key is None:
             if self._fetching is not None:
-                await self._fetch()
-            elif not asked and self._over(self._sought_at, REFETCH_SECONDS):
-                self._sought_at = self._clock.now()
-                await self._fetch()
+                await self._fetch(now)
+            elif not asked and _over(self._sought_at, REFETCH_SECONDS, now):
+                self._sought_at = now
+                await self._fetch(now)
             key = self._known(kid)
         if key is None and (self._failing or self._keys is None):
-            raise KeysUnavailable(self._retry_after())
+            raise KeysUnavailable(self._retry_after(now))
         return key
 
-    async def _keep_fresh(self) -> bool:
+    async def _keep_fresh(self, now: float) -> bool:
         """Fetch what is missing or old; tell whether the issuer has been asked just now.
 
         Only a request without any keys, or the first after they got old, waits. While the issuer is away the old
         set serves at once, and the tries run beside the requests.
         """
         if self._keys is None:
-            if self._fetching is None and not self._over(self._tried_at, FIRST_RETRY_SECONDS):
+            if self._fetching is None and not _over(self._tried_at, FIRST_RETRY_SECONDS, now):
                 return True
-            await self._fetch()
+            await self._fetch(now)
             return True
-        if not self._over(self._fetched_at, FRESH_SECONDS):
+        if not _over(self._fetched_at, FRESH_SECONDS, now):
             return False
         if not self._failing:
-            await self._fetch()
+            await self._fetch(now)
             return True
-        if self._over(self._tried_at, REFETCH_SECONDS):
-            self._start()
+        if _over(self._tried_at, REFETCH_SECONDS, now):
+            self._start(now)
         return False
 
     def _known(self, kid: str) -> Key | None:
         return None if self._keys is None else self._keys.get(kid)
 
-    def _over(self, since: float | None, seconds: float) -> bool:
-        """Whether that much time has passed. A clock that was set back counts as passed."""
-        return since is None or not 0 <= self._clock.now() - since < seconds
-
-    def _retry_after(self) -> int:
+    def _retry_after(self, now: float) -> int:
         last, period = (
             (self._tried_at, FIRST_RETRY_SECONDS) if self._keys is None else (self._sought_at, REFETCH_SECONDS)
         )
-        left = period if last is None else last + period - self._clock.now()
+        left = period if last is None else last + period - now
         return max(1, math.ceil(left))
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, now: float) -> None:
         """Wait for the fetch that runs, or for a new one. One caller giving up doesn't end it for the others."""
-        await asyncio.shield(self._start())
+        await asyncio.shield(self._start(now))
 
-    def _start(self) -> asyncio.Task[None]:
+    def _start(self, now: float) -> asyncio.Task[None]:
         if self._fetching is None:
-            self._tried_at = self._clock.now()
-            self._fetching = asyncio.create_task(self._refresh(), name="scaikey keys")
+            self._tried_at = now
+            self._fetching = asyncio.create_task(self._refresh(now), name="scaikey keys")
         return self._fetching
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, asked_at: float) -> None:
         try:
             async with asyncio.timeout(self._deadline):
                 keys = await asyncio.to_thread(read, await self._download())
@@ -146,20 +170,14 @@ class Keys:
                 log.info("ScaiKey's keys can be fetched again", extra={"url": self._url})
             self._failing = False
             self._keys = keys
-            self._fetched_at = self._clock.now()
+            self._fetched_at = asked_at
         finally:
             self._fetching = None
 
     async def _download(self) -> bytes:
-        # A client of its own each time needs no closing at shutdown. Making one reads the certificates of the
-        # system, some 50 ms, so it is made in a thread. Proxies and certificates come from the usual variables.
-        client = await asyncio.to_thread(
-            httpx.AsyncClient,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            timeout=self._deadline,
-            follow_redirects=False,
-        )
-        async with client, client.stream("GET", self._url) as response:
+        if self._client is None:
+            raise Refused("the gateway stops")
+        async with self._client.stream("GET", self._url) as response:
             if response.status_code != 200:
                 raise Refused(f"the answer has status {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -170,6 +188,11 @@ class Keys:
                 if len(body) > MAX_BYTES:
                     raise Refused(f"the answer is larger than {MAX_BYTES} bytes")
             return bytes(body)
+
+
+def _over(since: float | None, seconds: float, now: float) -> bool:
+    """Tell whether that much time has passed at `now`. A clock that was set back counts as passed."""
+    return since is None or not -ORDER_SECONDS <= now - since < seconds
 
 
 class _Set(msgspec.Struct):

@@ -22,7 +22,6 @@ class ScaiControl:
         """
         self._registry = core.registry
         self._accounts = core.accounts
-        self._clock = core.clock
         self._internal = internal
         self._grace = grace
         self._scaikey = scaikey
@@ -42,7 +41,8 @@ class ScaiControl:
         outcome = await self._registry.renew(command)
         if not isinstance(outcome, Renewed):
             raise NotRegistered(f"{command.key} is not registered")
-        return self._answer(200, translate.renewed(outcome.registration, self._grace), call)
+        held = outcome.registration
+        return _answer(200, translate.renewed(held, self._grace), call, held.lease.last_seen)
 
     async def register(self, call: Call) -> Answer:
         """POST /api/v1/registry/register: 201, or 409 while the slug is alive."""
@@ -66,14 +66,15 @@ class ScaiControl:
         command = translate.register(await call.body(), mode, self._grace, self._internal, actor)
         caller.require_slug(command.key)
         outcome = await self._registry.register(command)
-        return self._answer(status, translate.registered(outcome.registration, self._grace), call)
+        held = outcome.registration
+        return _answer(status, translate.registered(held, self._grace), call, held.updated_at)
 
     async def _authenticate(self, call: Call) -> Caller:
         return await authenticate(call, self._accounts, self._scaikey)
 
-    def _answer(self, status: int, data: object, call: Call) -> Answer:
-        # To the millisecond, so that the answers to a batch of heartbeats share the text.
-        meta = ResponseMeta(call.request_id, translate.iso(round(self._clock.now(), 3)))
-        answer = json_answer(status, ApiResponse(data, meta))
-        answer.headers.append((b"x-request-id", meta.request_id.encode()))
-        return answer
+
+def _answer(status: int, data: object, call: Call, judged_at: float) -> Answer:
+    meta = ResponseMeta(call.request_id, translate.iso(judged_at))
+    answer = json_answer(status, ApiResponse(data, meta))
+    answer.headers.append((b"x-request-id", meta.request_id.encode()))
+    return answer

@@ -1,6 +1,6 @@
 """ScaiKey's tokens: JWTs of service accounts, verified here with the issuer's public keys.
 
-The signature is verified by joserfc, the claims here: their time is the gateway's clock, and what ScaiKey means by
+The signature is verified by joserfc, the claims here: their time is that of the request, and what ScaiKey means by
 them is no standard. What is wrong whoever signed it is refused before any key is looked for, so such tokens never
 cause a fetch.
 """
@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from gateway_scaicontrol.auth import Caller
 from gateway_scaicontrol.jwks import Keys
-from registry_gateway.adapter import SUPER_ADMIN, Clock, Forbidden, Unauthorized, parse
+from registry_gateway.adapter import SUPER_ADMIN, Forbidden, Unauthorized, parse
 
 JWKS_PATH = "/api/v1/platform/.well-known/jwks.json"
 """Where ScaiKey publishes its keys, below the issuer's URL."""
@@ -66,23 +66,23 @@ _header = msgspec.json.Decoder(dict[str, Any])
 class ScaiKey:
     """Verifies the tokens of one issuer."""
 
-    def __init__(self, issuer: str, audience: str | None, keys: Keys, clock: Clock) -> None:
+    def __init__(self, issuer: str, audience: str | None, keys: Keys) -> None:
         """Take the issuer as `iss` names it, the audience that `aud` must hold (None: not looked at), and its keys."""
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
-        self._clock = clock
         self._verified: dict[bytes, tuple[Caller, float]] = {}
 
-    async def caller(self, token: str) -> Caller:
+    async def caller(self, token: str, now: float) -> Caller:
         """Return whom a token stands for: the owner is `scaikey:` and its `sub`. What it may do is not looked at.
+
+        `now` is the time it is judged by, in epoch seconds.
 
         Raises:
             Unauthorized: It is no valid token of this issuer, now.
             Forbidden: It is a person's.
             KeysUnavailable: It may be valid, but the issuer's keys can't be had.
         """
-        now = self._clock.now()
         digest = hashlib.sha256(token.encode()).digest()
         caller, until = self._verified.get(digest, (None, 0.0))
         if caller is not None and now < until:
@@ -91,7 +91,7 @@ class ScaiKey:
         signed, kid = _read(token)
         claims = _decoded(signed)
         self._check(claims, now)
-        await self._verify(signed, kid)
+        await self._verify(signed, kid, now)
         caller = _caller(claims)
         if len(self._verified) >= CACHE_SIZE:
             self._verified.clear()
@@ -109,8 +109,8 @@ class ScaiKey:
         if self._audience is not None and self._audience not in audiences:
             raise Unauthorized("The token is meant for another audience")
 
-    async def _verify(self, signed: jws.CompactSignature, kid: str) -> None:
-        key = await self._keys.find(kid)
+    async def _verify(self, signed: jws.CompactSignature, kid: str, now: float) -> None:
+        key = await self._keys.find(kid, now)
         if key is None:
             raise Unauthorized("The token is signed with a key that its issuer does not publish")
         try:

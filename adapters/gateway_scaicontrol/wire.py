@@ -99,7 +99,7 @@ class HeartbeatResponse(msgspec.Struct):
 
 
 class ResponseMeta(msgspec.Struct):
-    """`meta` of every answer with a body: the id it is found under in the log, and when it was given."""
+    """`meta` of every answer with a body: the id it is found under in the log, and the time the registry judged by."""
 
     request_id: str
     timestamp: Timestamp

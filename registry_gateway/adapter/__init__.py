@@ -49,6 +49,7 @@ from registry_gateway.http.answer import NOSNIFF, Answer, body_answer, json_answ
 from registry_gateway.http.body import BodyTooLarge, EmptyBody, decode, parse
 from registry_gateway.http.call import Call, request_id
 from registry_gateway.http.decode_errors import NO_NUL, SLUG, Invalid, LongText, Text, unprocessable
+from registry_gateway.http.lifespans import Lifespan
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.operation import (
     ETAG,
@@ -110,6 +111,7 @@ __all__ = [
     "KeyCheck",
     "Lapsed",
     "LeasePolicy",
+    "Lifespan",
     "LongText",
     "MissingKey",
     "Moment",

@@ -53,6 +53,15 @@ class Call:
         scheme, _, token = (self.header(b"authorization") or "").partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
 
+    @property
+    def received_at(self) -> float:
+        """When the request was received, in epoch seconds of this gateway's clock: the time tokens are judged by.
+
+        What is registered is judged by the registry's clock, which can be another machine's.
+        """
+        received_at: float = self.scope["received_at"]
+        return received_at
+
     def param(self, name: str) -> str:
         """Return a path parameter, percent-decoded."""
         value: str = self.scope["path_params"][name]

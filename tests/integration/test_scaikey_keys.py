@@ -193,16 +193,41 @@ async def test_requests_before_the_first_keys_share_one_fetch(
 
 async def test_an_answer_that_never_ends_is_given_up(issuer: Issuer, clock: ManualClock) -> None:
     issuer.body, issuer.pause = lambda: repeat(b" "), 0.02
-    keys = Keys(issuer.url + JWKS_PATH, clock, deadline=0.3)
-    with pytest.raises(KeysUnavailable):
-        await keys.find("first")
-    issuer.body = lambda: ()
+    keys = Keys(issuer.url + JWKS_PATH, deadline=0.3)
+    async with keys.opened():
+        with pytest.raises(KeysUnavailable):
+            await keys.find("first", clock.now())
+        issuer.body = lambda: ()
+        issuer.open.clear()
+        clock.advance(10)
+        with pytest.raises(KeysUnavailable):
+            await keys.find("first", clock.now())
+        assert issuer.asked == 2
+        issuer.open.set()
+
+
+async def test_a_fetch_that_runs_does_not_outlive_the_gateway(issuer: Issuer, clock: ManualClock) -> None:
     issuer.open.clear()
-    clock.advance(10)
-    with pytest.raises(KeysUnavailable):
-        await keys.find("first")
-    assert issuer.asked == 2
+    keys = Keys(issuer.url + JWKS_PATH)
+    async with keys.opened():
+        asking = asyncio.create_task(keys.find("first", clock.now()))
+        while not issuer.asked:  # noqa: ASYNC110 - counted by another thread
+            await asyncio.sleep(0.01)
+    await asyncio.wait([asking], timeout=1)
+    assert asking.cancelled()
     issuer.open.set()
+    with pytest.raises(KeysUnavailable):
+        await keys.find("first", clock.now() + 10)
+    assert issuer.asked == 1
+
+
+async def test_requests_that_overtake_each_other_cause_no_further_fetch(issuer: Issuer, clock: ManualClock) -> None:
+    keys = Keys(issuer.url + JWKS_PATH)
+    async with keys.opened():
+        assert await keys.find("first", clock.now()) is not None
+        for second in (5, 4, 3, 5, 1):
+            assert await keys.find("unknown", clock.now() + second) is None
+    assert issuer.asked == 2
 
 
 # --- down
