@@ -16,7 +16,6 @@ comma or the end. A line break can't be part of a JSON string, and those between
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import inf
 
 import msgspec
 
@@ -184,16 +183,6 @@ def _spliced(entry: Entry) -> bytes:
         _encode(entry.registration.lease.last_seen),
         entry.tools_document or b"[]",
     )
-
-
-def stands_until(entries: Sequence[Entry], live_only: bool) -> float:
-    """Return until when (epoch seconds) a list of these holds if nothing happens: the first of the live may lapse.
-
-    Heartbeats only put that off. All else that changes a list of tools leaves an event.
-    """
-    if not live_only:
-        return inf
-    return min((entry.registration.lease.expires_at for entry in entries), default=inf)
 
 
 def newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -67,6 +67,7 @@ from registry_gateway.http.operation import (
 )
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
+from registry_gateway.registry.derived import Derived
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.pacing import paced
 from registry_gateway.registry.registry import Registry
@@ -98,6 +99,7 @@ __all__ = [
     "Clock",
     "Core",
     "Deregister",
+    "Derived",
     "Detail",
     "Done",
     "EmptyBody",
