@@ -19,11 +19,16 @@ const STORM = 1000; // and where they don't stop coming, there is a pause betwee
  */
 export class Live {
   constructor({ query, look, changed, refused, trouble }) {
-    Object.assign(this, { query, look, changed, refused, trouble });
+    this.query = query;
+    this.look = look;
+    this.changed = changed;
+    this.refused = refused;
+    this.trouble = trouble;
     this.shown = document.getElementById("connection");
     this.turn = 0; // of those that run, the last one started is in charge
     this.state = "";
     this.streaming = false;
+    /** @type {Promise<unknown>} */
     this.queue = Promise.resolve();
     document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.restart()));
     addEventListener("pagehide", () => this.stop());
@@ -184,7 +189,7 @@ function sleep(milliseconds) {
 }
 
 /** The messages of a stream of server-sent events: {event, id, data}. */
-async function* messages(body) {
+export async function* messages(body) {
   const chunks = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   try {

@@ -56,7 +56,7 @@ async function find(signal) {
     if (error.status === 404 && !me.key.endsWith("/events")) return null;
     if (error.status !== 404) throw error;
   }
-  const query = new URLSearchParams({ dialect: me.dialect, q: me.key, status: ALL, limit: 1000 });
+  const query = new URLSearchParams({ dialect: me.dialect, q: me.key, status: ALL, limit: "1000" });
   const list = await readList(`/catalog/v1/services?${query}`, signal);
   const found = list.services.find((service) => service.key === me.key);
   return found === undefined ? null : { ...found, listed: true };
@@ -185,7 +185,7 @@ function happening(event) {
 
 at("further").addEventListener("click", async () => {
   try {
-    const query = new URLSearchParams({ limit: EVENTS, cursor: older });
+    const query = new URLSearchParams({ limit: `${EVENTS}`, cursor: older });
     const found = await (await ask(`/catalog/v1${path}/events?${query}`)).json();
     found.events.forEach((event) => life.set(event.id, event));
     older = found.next;

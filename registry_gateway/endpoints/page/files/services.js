@@ -37,7 +37,7 @@ async function pages(fields, signal) {
   const services = [];
   for (let page = 0, cursor = null; ; page += 1) {
     const given = parameters(filters());
-    given.set("limit", Math.min(wanted - services.length, MOST));
+    given.set("limit", `${Math.min(wanted - services.length, MOST)}`);
     if (fields) given.set("fields", fields);
     if (cursor) given.set("cursor", cursor);
     readers[page] ??= { light: reader(), full: reader() };
@@ -84,7 +84,7 @@ function place(services) {
   rows = new Map(services.map((service) => [identity(service), known.get(identity(service)) ?? new Row()]));
   for (const [id, row] of known) if (!rows.has(id)) row.element.remove();
   services.forEach((service) => rows.get(identity(service)).update(service));
-  const focused = document.activeElement;
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
   let next = body.firstChild;
   for (const { element } of rows.values()) {
     if (element === next) next = next.nextSibling;

@@ -1,5 +1,6 @@
 // Words, times and elements. All that a service says of itself goes in as text, never as markup.
 
+/** @type {[string, number][]} */
 const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
 
 /** A length of time in its largest unit and the next smaller one: "3h 20m". */

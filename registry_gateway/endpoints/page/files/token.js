@@ -5,7 +5,7 @@ import { token } from "./gateway.js";
 const dialog = document.getElementById("token-dialog");
 const field = document.getElementById("token-field");
 const button = document.getElementById("token");
-let settle = () => {};
+let settle = (_given) => {};
 
 const WHY = {
   admin: ["To approve and remove services, a token of an account with the scope admin:registry is needed.", "admin:registry"],
@@ -42,7 +42,7 @@ function done(given) {
   dialog.close();
   label();
   const resolve = settle;
-  settle = () => {};
+  settle = (_given) => {};
   resolve(given);
 }
 

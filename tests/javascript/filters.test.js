@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { open, script } from "./place.js";
+
+const { filtering, filters, parameters } = await script("filters");
+
+test("the filters are those of the address", () => {
+  open("/", "?q=mal&status=up,down&status=gone&tool=rotate&sort=-name&other=1");
+  const found = filters();
+  assert.equal(found.q, "mal");
+  assert.equal(found.tool, "rotate");
+  assert.deepEqual(found.status, ["up", "down", "gone"]);
+  assert.deepEqual(found.dialect, []);
+  assert.equal(found.sort, "-name");
+});
+
+test("as parameters they say nothing that goes without saying", () => {
+  open("/");
+  assert.equal(`${parameters(filters())}`, "");
+  open("/", "?dialect=chap&dialect=runspec&name=a%20b&sort=key&q=");
+  assert.equal(`${parameters(filters())}`, "name=a+b&dialect=chap%2Crunspec");
+});
+
+test("an order filters nothing out", () => {
+  open("/", "?sort=-last_seen");
+  assert.equal(filtering(), false);
+  open("/", "?host=web");
+  assert.equal(filtering(), true);
+});
