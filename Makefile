@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-latest torture lint fmt type migrate bench bench-scale constraints audit clean
+.PHONY: help install run test test-slow test-latest torture lint fmt type migrate bench bench-scale constraints audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,8 +32,18 @@ $(STAMP): pyproject.toml
 run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="--port 9000" for options)
 	@exec $(BIN)/registry-gateway serve --migrate $(ARGS)
 
-test: lint type $(STAMP) ## The whole suite: lint, types, unit, contract, integration, migration, e2e (JOBS=3 processes)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+test: lint type $(STAMP) ## Lint, types, and all tests but the slow ones; with CI=true those too (JOBS=3 processes)
+ifeq ($(CI),true)
+	COVERAGE_CORE=ctrace $(PYTEST) -m '' -p pytest_cov --cov --cov-report json:.coverage.json $(ARGS)
+	$(BIN)/python .ci/coverage.py .coverage.json
+else
+	$(PYTEST) $(ARGS)
+endif
+
+test-slow: $(STAMP) ## The slow tests: older PostgreSQL servers, older clients, failover, hangs, benchmarks, the wheel
+	$(PYTEST) -m slow $(ARGS)
 
 test-latest: ## The suite on the newest version of every dependency, whatever the upper bounds, in an environment of its own
 	$(PYTHON) -m venv --clear .latest
@@ -46,10 +56,11 @@ test-latest: ## The suite on the newest version of every dependency, whatever th
 torture: $(STAMP) ## Hostile clients for ten minutes on each database, and long outages (TORTURE_MINUTES=1: one)
 	$(BIN)/python -m pytest tests/torture --capture no $(ARGS)
 
-lint: $(STAMP) ## Ruff: rules and formatting; import-linter: which room may import which
+lint: $(STAMP) ## Ruff: rules and formatting; import-linter: which room may import which; JavaScript where there is node
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	tests/javascript/lint
 
 fmt: $(STAMP) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
@@ -84,5 +95,5 @@ audit: $(STAMP) ## Look up every installed package in PyPI's advisories (needs h
 	$(BIN)/python .ci/audit.py .audit/report.json
 
 clean: ## Remove the environments and caches; registry.db stays
-	rm -rf $(VENV) .latest .audit .lock .clients .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .latest .audit .lock .clients .mypy_cache .ruff_cache .hypothesis .coverage* tests/javascript/node_modules dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ real PostgreSQL (`tests/postgresql.py`), one for each process that runs tests. T
 """
 
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -88,6 +89,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
         config.add_cleanup(lambda: stop_all(directory))
         os.environ[DIRECTORY] = str(directory)
+    # Each gateway and each command asks which adapters are installed. That stays as it is while tests run, and to find
+    # out takes as long as the rest of a small test.
+    adapter.entry_points = functools.cache(adapter.entry_points)  # type: ignore[attr-defined] # an import of the module
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects those that are slow
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make tests on the older PostgreSQL servers slow ones, but for those that are to run on every server."""
+    older = SERVERS.keys() - {"postgresql"}
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if parameters.get("database_url") in older and item.get_closest_marker("every_server") is None:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking all that pytest and the tests consist of, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,7 +35,7 @@ from tests.contract.services import (
 )
 from tests.postgresql import SERVERS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_server]
 
 Kind = Literal["create", "replace", "renew", "deregister"]
 
