@@ -91,7 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[DIRECTORY] = str(directory)
     # Each gateway and each command asks which adapters are installed. That stays as it is while tests run, and to find
     # out takes as long as the rest of a small test.
-    adapter.entry_points = functools.cache(adapter.entry_points)  # type: ignore[attr-defined] # an import of the module
+    adapter.entry_points = functools.cache(adapter.entry_points)  # type: ignore[assignment, attr-defined] # overloaded, and an import of the module
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects those that are slow
