@@ -4,7 +4,6 @@ import random
 import re
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tests.e2e.child import Child, clean_environment
+from tests.e2e import commands
+from tests.e2e.child import Child
 from tests.e2e.polling import wait_until
 from tests.postgresql import WORKER
 
@@ -111,16 +111,7 @@ class Gateway:
 
     def command(self, *arguments: str) -> str:
         """Run one of the other commands of `registry-gateway` on the same database; its standard output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "registry_gateway", *arguments],
-            cwd=self._directory,
-            env=clean_environment(self._environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = commands.run([*arguments], self._environment)
         if done.returncode:
             raise AssertionError(f"registry-gateway {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
         return done.stdout

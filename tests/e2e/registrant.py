@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.e2e.child import Child
 from tests.e2e.clients import ClientEnvironment
@@ -64,6 +65,8 @@ class Kind:
     name: str
     environment: ClientEnvironment
     launch: Callable[[ClientEnvironment, Gateway, Path, str, str | None], Registrant]
+    slow: bool = False
+    """Whether tests with it are slow ones: another kind is the same client in a newer version."""
 
     def start(self, gateway: Gateway, directory: Path, name: str, key: str | None = None) -> Registrant:
         """Start one that registers as `name`, with this key if there is one; `directory` is made for it."""
@@ -73,4 +76,9 @@ class Kind:
 
 def each(*kinds: Kind) -> pytest.MarkDecorator:
     """Run a test for each of these kinds, through the fixture that skips what this machine cannot run."""
-    return pytest.mark.parametrize("kind", kinds, ids=[kind.name for kind in kinds], indirect=True)
+    return pytest.mark.parametrize("kind", parameters(*kinds), indirect=True)
+
+
+def parameters(*kinds: Kind) -> list[ParameterSet]:
+    """Parameters of a test or fixture, one for each of these kinds."""
+    return [pytest.param(kind, id=kind.name, marks=[pytest.mark.slow] if kind.slow else []) for kind in kinds]

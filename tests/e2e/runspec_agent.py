@@ -76,6 +76,8 @@ def launch(
 # By default a heartbeat has no body at all, which runspec's own registry refuses; with data it has one.
 AGENT = Kind("runspec-0-8-8", RUNSPEC_LATEST, partial(launch, heartbeat_data=[]))
 AGENT_WITH_DATA = Kind("runspec-0-8-8-system", RUNSPEC_LATEST, partial(launch, heartbeat_data=["system"]))
-EARLY_AGENT = Kind("runspec-0-4-0", RUNSPEC_EARLY, partial(launch, heartbeat_data=[]))
-EARLY_AGENT_WITH_DATA = Kind("runspec-0-4-0-system", RUNSPEC_EARLY, partial(launch, heartbeat_data=["system"]))
+EARLY_AGENT = Kind("runspec-0-4-0", RUNSPEC_EARLY, partial(launch, heartbeat_data=[]), slow=True)
+EARLY_AGENT_WITH_DATA = Kind(
+    "runspec-0-4-0-system", RUNSPEC_EARLY, partial(launch, heartbeat_data=["system"]), slow=True
+)
 AGENTS = [AGENT, AGENT_WITH_DATA, EARLY_AGENT, EARLY_AGENT_WITH_DATA]

@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.polling import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def register(gateway: Gateway, instance: str) -> int:
     agent = {"instance_id": instance, "name": "portal", "version": "1", "host": "web-1"}

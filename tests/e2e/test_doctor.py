@@ -2,13 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.child import clean_environment
+from tests.e2e import commands
 from tests.e2e.gateway import Gateway, Tls, running_gateway, unused_port
 from tests.e2e.proxy import Proxy, answering_http_with_400
 from tests.e2e.test_tls import tls
@@ -20,15 +19,7 @@ REGISTER = "/v2/services/$register"
 
 def doctor(url: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it."""
-    return subprocess.run(
-        [sys.executable, "-m", "registry_gateway", "doctor", url, *options],
-        env=clean_environment(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return commands.run(["doctor", url, *options], environment)
 
 
 def codes(url: str, *options: str, **environment: str) -> list[str]:

@@ -21,6 +21,8 @@ from tests.e2e.polling import wait_until
 from tests.e2e.postgresql_server import Server, primary_and_standby
 from tests.e2e.relay import Relay
 
+pytestmark = pytest.mark.slow
+
 LIVING = [f"living-{n}" for n in range(10)]
 
 AGAIN = 2.0

@@ -97,6 +97,7 @@ def test_the_page_shows_an_adapter_of_less_than_a_hundred_lines_and_a_reading_on
     assert len(tally.splitlines()) < 80
 
 
+@pytest.mark.slow
 def test_a_fourth_dialect_needs_nothing_but_its_own_package(beacon: str) -> None:
     with httpx.Client(base_url=beacon) as client:
         lit = client.put("/beacon/harbour", params={"address": "192.0.2.1"})

@@ -23,6 +23,8 @@ from tests.e2e.gateway import Gateway
 from tests.e2e.polling import wait_until
 from tests.e2e.postgresql_server import Server, own_server, primary_and_standby
 
+pytestmark = pytest.mark.slow
+
 PROMPT = 2.0
 """Seconds of a read that waits for nobody, on a machine that is busy with other tests."""
 

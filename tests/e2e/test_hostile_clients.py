@@ -96,6 +96,7 @@ def test_trailers_without_end_take_no_memory(gateway: Gateway, unit: bytes) -> N
     assert memory(gateway) - before < 20 * MEBIBYTE
 
 
+@pytest.mark.slow
 def test_requests_without_end_take_little_memory_and_others_are_answered(gateway: Gateway) -> None:
     request = b"GET / HTTP/1.1\r\n\r\n"
     gateway.http.get("/")

@@ -17,6 +17,8 @@ from tests.e2e.gateway import Gateway, running_gateway, unused_port
 from tests.e2e.polling import wait_until
 from tests.e2e.runspec_agent import launch
 
+pytestmark = pytest.mark.slow
+
 KEY = "the-old-registry's-key"
 ROTATE = {
     "name": "rotate",

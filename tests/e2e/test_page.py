@@ -156,6 +156,7 @@ def test_filters_are_in_the_address_and_back_goes_back(started: Open) -> None:
     expect_names(page, "portal")
 
 
+@pytest.mark.slow
 def test_what_is_typed_is_one_step_and_nothing_typed_is_lost(started: Open) -> None:
     gateway, tab = started()
     chap(gateway, "malaria")
@@ -489,6 +490,7 @@ def test_an_address_has_room_on_any_screen(started: Open) -> None:
     assert {width: box for width, box in boxes.items() if box is not None and box["width"] <= 170} == {}
 
 
+@pytest.mark.slow
 def test_it_says_when_the_gateway_is_away_and_comes_back_with_it(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -505,6 +507,7 @@ def test_it_says_when_the_gateway_is_away_and_comes_back_with_it(started: Open) 
     expect(page.locator("#notice")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_without_a_stream_it_looks_every_few_seconds(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -516,6 +519,7 @@ def test_without_a_stream_it_looks_every_few_seconds(started: Open) -> None:
     expect_names(page, "Dengue", "Malaria")
 
 
+@pytest.mark.slow
 def test_many_services_come_in_parts(started: Open) -> None:
     gateway, tab = started()
     for number in range(510):

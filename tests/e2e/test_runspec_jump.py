@@ -41,7 +41,10 @@ def runspec(environment: ClientEnvironment, *arguments: str, directory: Path) ->
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["open reads", "protected reads"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(False, id="open reads"), pytest.param(True, id="protected reads", marks=pytest.mark.slow)],
+)
 def protected(request: pytest.FixtureRequest) -> bool:
     """Whether the gateway asks for the key on reads too."""
     return bool(request.param)

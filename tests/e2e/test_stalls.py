@@ -3,8 +3,12 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.gateway import CHAP_TTL, running_gateway
 from tests.e2e.living import Living
+
+pytestmark = pytest.mark.slow
 
 HELD = 3.5
 """Seconds the lock is held: longer than a lease, shorter than a write waits for it."""

@@ -88,6 +88,7 @@ async def test_streams_end_at_once_when_the_gateway_does(nodes: list[Gateway]) -
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.slow
 def test_who_reads_nothing_does_not_hold_up_the_end(nodes: list[Gateway]) -> None:
     gateway = nodes[0]
     tools = [{"name": f"{n:064}", "inputSchema": {}, "x-command": "x"} for n in range(8_000)]

@@ -3,3 +3,8 @@
 Three things hold of every request, whatever is in it: it is never answered with a 5xx, no credential or a wrong one
 writes nothing, and an error leaves every table as it was.
 """
+
+import os
+
+CI = os.environ.get("CI") == "true"
+"""Whether as many examples are tried as CI has time for."""

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from registry_gateway.registry.registry import Registry
 from tests.conftest import GatewayFactory, ManualClock
+from tests.fuzz import CI
 from tests.fuzz.bodies import MAX_BODY_BYTES
 from tests.fuzz.gateway import FuzzedGateway, fuzzed
 
@@ -77,5 +78,5 @@ def converse(
         )
 
 
-EXAMPLES = {"sqlite": 12, "postgresql": 2}
+EXAMPLES = {"sqlite": 12 if CI else 5, "postgresql": 2}
 """Conversations on each kind of database."""

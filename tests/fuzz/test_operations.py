@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.conftest import GatewayFactory
+from tests.fuzz import CI
 from tests.fuzz.bodies import MAX_BODY_BYTES
 from tests.fuzz.gateway import FuzzedGateway, fuzzed
 from tests.integration import scaicontrol_account
@@ -31,7 +32,7 @@ ENVIRONMENT = {
     "REGISTRY_GATEWAY_RUNSPEC_API_KEY": "agent-key",
     "REGISTRY_GATEWAY_MAX_BODY_BYTES": MAX_BODY_BYTES,
 }
-EXAMPLES = 3
+EXAMPLES = 3 if CI else 1
 """Of each kind (as documented, and not), for each operation."""
 
 CHECKS = [

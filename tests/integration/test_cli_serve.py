@@ -110,7 +110,14 @@ def test_an_empty_directory_is_enough_and_the_curl_lines_work(tmp_path: Path) ->
     assert "Traceback" not in gateway.log()
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
+WAYS = [
+    pytest.param([], id="one"),
+    pytest.param(["--workers", "2"], id="workers"),
+    pytest.param(["--reload"], id="reload", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("options", WAYS)
 def test_sigterm_is_an_end_in_order(sqlite_url: str, tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, "--database-url", sqlite_url, *options) as gateway:
         assert gateway.end(signal.SIGTERM) == 0
@@ -120,7 +127,7 @@ def test_sigterm_is_an_end_in_order(sqlite_url: str, tmp_path: Path, options: li
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process ignores is read from /proc")
-@pytest.mark.parametrize("options", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
+@pytest.mark.parametrize("options", WAYS)
 def test_sighup_never_ends_a_gateway_that_starts(sqlite_url: str, tmp_path: Path, options: list[str]) -> None:
     with (tmp_path / "log").open("wb") as log:
         gateway = Serving(tmp_path, log, "--port", "0", "--database-url", sqlite_url, *options)

@@ -226,6 +226,7 @@ async def test_an_empty_database_says_so(empty_url: str) -> None:
         assert "migration none" in str(await migrate.problem(store))
 
 
+@pytest.mark.slow
 async def test_alembic_commands_that_start_at_once_in_a_checkout_all_succeed(empty_url: str) -> None:
     """Without an alembic.ini, and as processes of their own: alembic keeps its state for the whole process."""
     assert not (CHECKOUT / "alembic.ini").exists()
