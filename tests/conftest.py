@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from registry_gateway import adapter, settings
-from registry_gateway.adapter import Core
+from registry_gateway.adapter import Core, installation
 from registry_gateway.app import Gateway, create_app
 from tests.postgresql import DIRECTORY, SERVERS, Server, migrated, private, stop_all
 from tests.skips import pytest_runtest_makereport as pytest_runtest_makereport  # a hook: pytest finds it here
@@ -91,7 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[DIRECTORY] = str(directory)
     # Each gateway and each command asks which adapters are installed. That stays as it is while tests run, and to find
     # out takes as long as the rest of a small test.
-    adapter.entry_points = functools.cache(adapter.entry_points)  # type: ignore[assignment, attr-defined] # overloaded, and an import of the module
+    installation.entry_points = functools.cache(installation.entry_points)  # type: ignore[assignment, attr-defined] # overloaded, and an import of the module
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects those that are slow

@@ -27,6 +27,9 @@ from registry_gateway.adapter import (
     service_keys,
 )
 
+MOST_LAPSED = 10_000
+"""Lapsed services that are kept for a late ping."""
+
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator can set of the CHAP dialect."""
@@ -47,9 +50,23 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     ttl_seconds: Annotated[Seconds, Meta(description="Seconds a CHAP service lives without a ping.")] = 30.0
+    late_ping: Annotated[
+        Literal["revive", "refuse"],
+        Meta(
+            description="What a ping after the deadline does: it makes the service live again, or it is a 404 as in "
+            "chap-core."
+        ),
+    ] = "revive"
+    lapsed_retention: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds a lapsed CHAP service is kept for a late ping; of more than 10,000, those that lapsed "
+            "last."
+        ),
+    ] = 86_400.0
     max_services: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Most CHAP services that may be registered at once. Unset: no limit."),
+        Meta(description="Most CHAP services that may be live at once. Unset: no limit."),
     ] = None
     missing_key_status: Annotated[
         Literal[422, 401],
@@ -66,8 +83,19 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
-    """A service is gone at its deadline, and a late ping is refused: only a 404 makes servicekit register again."""
-    return LeasePolicy(late_renewal="refuse", retention=0, most=own.max_services)
+    """A late ping revives: servicekit up to 1.0.1 and chapkit up to 1.1.1 do not come back after a 404.
+
+    With `late_ping` `refuse` a service is gone at its deadline, as in chap-core 2.1.
+    """
+    if own.late_ping == "refuse":
+        return LeasePolicy(late_renewal="refuse", retention=0, most=own.max_services)
+    return LeasePolicy(
+        late_renewal="revive",
+        retention=own.lapsed_retention,
+        kept_for_revival=True,
+        most_lapsed=MOST_LAPSED,
+        most=own.max_services,
+    )
 
 
 def mount(core: Core, own: ChapSettings) -> Mount:

@@ -35,7 +35,7 @@ _REFUSED: Mapping[int, Response] = {
     401: Response("The key is wrong, or missing where the gateway is set to say so with 401.", Detail),
     422: Response("The key is missing.", Unprocessable),
 }
-_NOT_FOUND: Mapping[int, Response] = {404: Response("No such service is alive: register (again).", Detail)}
+_NOT_FOUND: Mapping[int, Response] = {404: Response("No such service is live.", Detail)}
 
 _REGISTER = Operation(
     method="POST",
@@ -78,7 +78,7 @@ _DEREGISTER = Operation(
     responses={
         204: Response("It has left."),
         **_REFUSED,
-        **_NOT_FOUND,
+        404: Response("No such service is live, or lapsed and kept.", Detail),
         **fastapi_errors.LIMITED,
         **fastapi_errors.BROKEN,
     },
@@ -91,12 +91,14 @@ WRITES = (
         path="/v2/services/{id}/$ping",
         name="ping",
         summary="Say that a service lives",
-        description="Starts a full lease. A late ping never brings a service back.",
+        description="Starts a full lease. A late ping makes a lapsed service live again while it is kept "
+        "(`REGISTRY_GATEWAY_CHAP_LAPSED_RETENTION`), unless `REGISTRY_GATEWAY_CHAP_LATE_PING` is `refuse`. It never "
+        "brings back a deregistered one.",
         parameters=(ID,),
         responses={
             200: Response("A full lease from now.", PingResponse),
             **_REFUSED,
-            **_NOT_FOUND,
+            404: Response("No such service is registered, or it may not be revived: register (again).", Detail),
             **fastapi_errors.BROKEN,
         },
     ),

@@ -15,6 +15,7 @@ from registry_gateway.adapter import (
     Rendered,
     Renewed,
     Shared,
+    TooMany,
     json_answer,
     render,
     resource,
@@ -49,10 +50,13 @@ class Chap:
         ]
 
     async def heartbeat(self, call: Call) -> Answer:
-        """PUT /v2/services/{id}/$ping: 200, or 404 after the deadline."""
+        """PUT /v2/services/{id}/$ping: 200, or 404 where it has to register: after that alone clients do."""
         actor = self._keys.authenticate(call)
         command = translate.renew(call.param("id"), actor)
-        outcome = await self._registry.renew(command)
+        try:
+            outcome = await self._registry.renew(command)
+        except TooMany as error:
+            raise NotRegistered(f"{command.key} not found") from error
         if not isinstance(outcome, Renewed):
             raise NotRegistered(f"{command.key} not found")
         return json_answer(200, translate.renewed(outcome.registration))
@@ -89,6 +93,6 @@ class Chap:
         """GET /v2/services/{id}: 200 or 404."""
         key = call.param("id")
         entry = await self._registry.find(DIALECT, key)
-        if entry is None:
+        if entry is None or not entry.alive:
             raise NotRegistered(f"{key} not found")
         return call.answer(Rendered(translate.service(entry)))

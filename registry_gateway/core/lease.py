@@ -44,15 +44,22 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         late_renewal: Whether a heartbeat after the deadline is refused, or revives the lease.
         retention: Seconds a lapsed registration is kept: 0 ends it at the deadline, None keeps it for ever.
+        kept_for_revival: Whether a lapsed registration is kept for a late renewal alone. Then it takes no place in
+            `most` and `most_owned`, a registration under its key is a new one, and it is gone when `retention` is over,
+            purged or not.
+        most_lapsed: Most lapsed registrations that are kept, those that lapsed last; None if there is no limit.
         keeps_deregistered: Whether a deregistered registration stays, revoked, for `retention` seconds.
         stages: The steps of silence in ascending order of `after`; the first is the lapse itself.
         most_owned: Most registrations an account may own, the silent ones included; None if there is no limit.
-        most: Most registrations there may be, those that are kept after their end included; None if there is no limit.
+        most: Most registrations there may be; None if there is no limit. Those that are kept after their end count,
+            unless they are kept for a late renewal alone.
         most_tools: Most tools that these may have together; None if there is no limit.
     """
 
     late_renewal: Literal["refuse", "revive"]
     retention: float | None
+    kept_for_revival: bool = False
+    most_lapsed: int | None = None
     keeps_deregistered: bool = False
     stages: tuple[Stage, ...] = (EXPIRED,)
     most_owned: int | None = None
@@ -63,6 +70,11 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
     def ends_at_lapse(self) -> bool:
         """Whether a registration is gone at the instant its lease lapses, swept or not."""
         return self.retention == 0
+
+    @property
+    def lapse_frees_key(self) -> bool:
+        """Whether a registration under the key of a lapsed one is a new one, and the lapsed one takes no place."""
+        return self.ends_at_lapse or self.kept_for_revival
 
 
 KEEP = LeasePolicy(late_renewal="revive", retention=None)
@@ -104,6 +116,15 @@ class Lease(msgspec.Struct, frozen=True):
     def overdue(self, now: float) -> bool:
         """Tell whether the deadline has passed, and no end is recorded yet."""
         return now >= self.expires_at and self.stage == 0
+
+    def ended(self, policy: LeasePolicy, now: float) -> bool:
+        """Tell whether the registration is over by silence, purged or not.
+
+        Only a policy whose lapse frees the key ends a registration like this; others leave it to the purge.
+        """
+        if not policy.lapse_frees_key or self.alive(now):
+            return False
+        return policy.ends_at_lapse or (policy.retention is not None and now >= self.expires_at + policy.retention)
 
     def health(self, policy: LeasePolicy, now: float) -> Health:
         """Tell what the silence since the deadline means under `policy`."""

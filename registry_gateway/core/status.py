@@ -36,11 +36,9 @@ REGISTERED = (Status.PENDING, Status.UP, Status.DEGRADED, Status.DOWN)
 
 def status(registration: Registration | None, policy: LeasePolicy, now: float) -> Status:
     """Return the status of a registration at `now` (epoch seconds); None is one that isn't there any more."""
-    if registration is None or registration.lease.stage == REVOKED:
+    if registration is None or registration.lease.stage == REVOKED or registration.lease.ended(policy, now):
         return Status.GONE
     alive = registration.lease.alive(now)
-    if policy.ends_at_lapse and not alive:
-        return Status.GONE
     if not registration.approved:
         return Status.PENDING
     if alive:

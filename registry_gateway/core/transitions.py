@@ -59,9 +59,9 @@ class Documents(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The state after a command (None: removed), what to write beside it, and what to answer.
 
-    `anew`: the registration before had ended at its lapse; this is another one, and what hung on the old one
-    (documents, version history, subscriptions) goes with it, as it would have in a sweep. `recorded` is the version
-    that goes into the history with this command.
+    `anew`: the lapse of the registration before had freed its key; this is another one, and what hung on the old one
+    (documents, version history, subscriptions) goes with it, as it would have in a sweep or a purge. `recorded` is the
+    version that goes into the history with this command.
     """
 
     after: Registration | None
@@ -79,7 +79,7 @@ def _own(before: Registration, owner: str | None) -> None:
 
 def standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
     """Return the registration if it counts as registered at `now`."""
-    if before is None or (policy.ends_at_lapse and not before.lease.alive(now)):
+    if before is None or before.lease.ended(policy, now):
         raise NotRegistered(f"{key} is not registered")
     return before
 
@@ -89,7 +89,7 @@ def register(
 ) -> Decision:
     """Register, update or revive, as the command's mode and the state allow."""
     events: list[Event] = []
-    anew = before is not None and policy.ends_at_lapse and not before.lease.alive(now)
+    anew = before is not None and policy.lapse_frees_key and not before.lease.alive(now)
     if before is not None and anew:
         events, before = unrecorded_lapse(before, now), None
     if command.mode == "update" and (before is None or before.lease.stage == REVOKED):
@@ -180,7 +180,8 @@ def renew(
     if before is None:
         return Decision(after=None, outcome=Unknown())
     _own(before, command.owner)
-    if not before.lease.alive(now) and policy.late_renewal == "refuse":
+    refused = policy.late_renewal == "refuse" or before.lease.ended(policy, now)
+    if refused and not before.lease.alive(now):
         return Decision(after=before, outcome=Lapsed(before))
     events = revival(before, command.actor, now)
     after = replace(before, lease=leases.renewed(before.lease, now), version_due=None)

@@ -141,6 +141,6 @@ class Queries:
     def _judged(self, row: Found, now: float) -> Entry | None:
         registration, document, tools_document = row
         policy = self.policies.of(registration.dialect)
-        if policy.ends_at_lapse and not registration.lease.alive(now):
+        if registration.lease.ended(policy, now):
             return None
         return Entry(registration, document, tools_document, registration.lease.health(policy, now))

@@ -105,6 +105,7 @@ class Registry:
 
         Raises:
             NotOwner: The key belongs to another account.
+            TooMany: It would revive a registration that takes no place while it is lapsed, and there is none left.
         """
         return await self._submit(command)
 

@@ -1,6 +1,7 @@
 """One commit: what several callers asked, done in one transaction, each with an outcome of its own."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import msgspec
 from sqlalchemy import Connection
@@ -86,7 +87,7 @@ def _decide_each(
             decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
             if decision.documents is not None:
                 shelf.take(key, decision.documents.tools)
-            if after.get(key) is None and decision.after is not None:
+            if _has_place(decision.after, policies) and not _has_place(after.get(key), policies):
                 room.take(decision.after)
         except RegistryError as error:
             outcomes[i] = error
@@ -124,11 +125,18 @@ def _histories(
     return histories(connection, changing) if changing else {}
 
 
+def _has_place(registration: Registration | None, policies: Mapping[str, LeasePolicy]) -> TypeGuard[Registration]:
+    """Tell whether a registration counts among the most there may be."""
+    if registration is None:
+        return False
+    return registration.lease.stage == 0 or not policies[registration.dialect].lapse_frees_key
+
+
 class _Room:
     """How many more registrations there may be, of an account and at all, where the policy sets limits.
 
-    Counted for new ones alone. Gateways that count at the same instant may let in a few too many between them: these
-    are limits against abuse.
+    Counted for those alone that are new or may be revived. Gateways that count at the same instant may let in a few too
+    many between them: these are limits against abuse.
     """
 
     def __init__(
@@ -140,13 +148,16 @@ class _Room:
     ) -> None:
         self._left: dict[tuple[str, str | None], int] = {}
         for c in commands:
-            if not isinstance(c, Register) or (c.dialect, c.key) in before:
+            held = before.get((c.dialect, c.key))
+            if _has_place(held, policies) or not isinstance(c, Register | Renew) or (isinstance(c, Renew) and not held):
                 continue
             policy = policies[c.dialect]
+            lapsed = not policy.lapse_frees_key
             if policy.most is not None and (c.dialect, None) not in self._left:
-                self._left[c.dialect, None] = policy.most - registrations.count(connection, c.dialect)
+                held_by_all = registrations.count(connection, c.dialect, lapsed=lapsed)
+                self._left[c.dialect, None] = policy.most - held_by_all
             if policy.most_owned is not None and c.owner is not None and (c.dialect, c.owner) not in self._left:
-                owned = registrations.count(connection, c.dialect, c.owner)
+                owned = registrations.count(connection, c.dialect, c.owner, lapsed=lapsed)
                 self._left[c.dialect, c.owner] = policy.most_owned - owned
 
     def take(self, registration: Registration) -> None:

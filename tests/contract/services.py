@@ -17,10 +17,13 @@ TTL = 30.0
 ACTOR = Actor("account:alice", "192.0.2.1", "req_1")
 
 ENDS = LeasePolicy(late_renewal="refuse", retention=0)
-"""Gone at its deadline; a late heartbeat is refused. CHAP's."""
+"""Gone at its deadline; a late heartbeat is refused. CHAP's where late pings are refused."""
 
 REFUSES = LeasePolicy(late_renewal="refuse", retention=100, keeps_deregistered=True)
 """Kept for a while; a late heartbeat is refused."""
+
+REMEMBERS = LeasePolicy(late_renewal="revive", retention=100, kept_for_revival=True, most_lapsed=3)
+"""Kept for a while after its lapse, for a late heartbeat and nothing else. CHAP's."""
 
 REVIVES = LeasePolicy(late_renewal="revive", retention=100, keeps_deregistered=True)
 """Kept for a while; any heartbeat revives. runspec's."""

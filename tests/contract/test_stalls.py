@@ -20,6 +20,7 @@ from tests.conftest import ManualClock
 from tests.contract.services import (
     DIALECT,
     ENDS,
+    REMEMBERS,
     REVIVES,
     STAYS,
     TTL,
@@ -66,7 +67,7 @@ async def lapses_of_the_living(registry: Registry) -> set[str]:
 
 
 @pytest.mark.parametrize("first", ["beat", "expire", "purge", "list", "resume"])
-@pytest.mark.parametrize("policy", [ENDS, REVIVES, STAYS], ids=["ends", "revives", "stays"])
+@pytest.mark.parametrize("policy", [ENDS, REMEMBERS, REVIVES, STAYS], ids=["ends", "remembers", "revives", "stays"])
 async def test_after_a_stall_whatever_comes_first_takes_nobody_for_dead(
     open_registry: OpenRegistry, clock: ManualClock, policy: object, first: str
 ) -> None:

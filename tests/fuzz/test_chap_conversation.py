@@ -1,5 +1,7 @@
 """A conversation in CHAP: models register, ping, lapse and leave; a dictionary of deadlines says what is answered."""
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -7,7 +9,7 @@ from hypothesis.stateful import rule
 from tests.conftest import GatewayFactory, ManualClock
 from tests.fuzz.bodies import ANYTHING, FILLED, TEXT, UNREADABLE, WRONG, encoded
 from tests.fuzz.conversation import EXAMPLES, Conversation, converse
-from tests.integration.chap_service import KEY, TTL, WITH_KEY
+from tests.integration.chap_service import KEY, REFUSE_LATE, TTL, WITH_KEY
 
 IDS = st.sampled_from(["a", "b-1", "c"])
 KNOWN = {"X-Service-Key": KEY}
@@ -17,7 +19,9 @@ LEAVES = st.sampled_from(["/v2/services/", "/v2/services//", "/v2/services/$regi
 
 
 class Chap(Conversation):
-    """`deadlines` holds the services that have not left, by id."""
+    """`deadlines` holds the services that have not left, by id. A late ping `revives` them."""
+
+    revives: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,6 +31,10 @@ class Chap(Conversation):
     def alive(self) -> list[str]:
         """The ids that are to be listed."""
         return sorted(key for key, deadline in self.deadlines.items() if self.now < deadline)
+
+    def there(self) -> list[str]:
+        """The ids whose pings and goodbyes are heard: no conversation outlasts the retention of the lapsed."""
+        return sorted(self.deadlines) if self.revives else self.alive()
 
     @rule(key=IDS, path=REGISTERS, url=FILLED, name=TEXT, more=st.dictionaries(st.sampled_from(["new", "x"]), ANYTHING))
     def register(self, key: str, path: str, url: str, name: str, more: dict[str, object]) -> None:
@@ -57,8 +65,8 @@ class Chap(Conversation):
 
     @rule(key=IDS)
     def ping(self, key: str) -> None:
-        """200 in time, 404 from the deadline on."""
-        if key in self.alive():
+        """200 in time; from the deadline on 404, or 200 where that revives."""
+        if key in self.there():
             self.send("PUT", f"/v2/services/{key}/$ping", 200, headers=KNOWN)
             self.deadlines[key] = self.now + TTL
         else:
@@ -67,7 +75,7 @@ class Chap(Conversation):
     @rule(key=IDS, path=LEAVES)
     def leave(self, key: str, path: str) -> None:
         """204 for those who are there."""
-        self.send("DELETE", f"{path}{key}", 204 if key in self.alive() else 404, headers=KNOWN)
+        self.send("DELETE", f"{path}{key}", 204 if key in self.there() else 404, headers=KNOWN)
         self.deadlines.pop(key, None)
 
     @rule(key=IDS, credential=UNKNOWN, operation=st.sampled_from(["register", "ping", "leave"]))
@@ -94,9 +102,21 @@ class Chap(Conversation):
             self.send("GET", f"/v2/services/{key}", 200 if key in alive else 404)
 
 
+class Refusing(Chap):
+    """The same where a late ping is a 404."""
+
+    revives = False
+
+
+@pytest.mark.parametrize(("machine", "environment"), [(Chap, {}), (Refusing, REFUSE_LATE)], ids=["revive", "refuse"])
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_conversation(
-    request: pytest.FixtureRequest, start_gateway: GatewayFactory, clock: ManualClock, database: str
+    request: pytest.FixtureRequest,
+    start_gateway: GatewayFactory,
+    clock: ManualClock,
+    database: str,
+    machine: type[Chap],
+    environment: dict[str, str],
 ) -> None:
     url = request.getfixturevalue(f"{database}_url")
-    converse(Chap, start_gateway, clock, url, WITH_KEY, EXAMPLES[database])
+    converse(machine, start_gateway, clock, url, WITH_KEY | environment, EXAMPLES[database])

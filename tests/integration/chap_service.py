@@ -8,6 +8,8 @@ import httpx
 KEY = "service-key"
 WITH_KEY = {"SERVICEKIT_REGISTRATION_KEY": KEY}
 TTL = 30.0
+REFUSE_LATE = {"REGISTRY_GATEWAY_CHAP_LATE_PING": "refuse"}
+"""A late ping is a 404, as in the reference."""
 
 REGISTER = "/v2/services/$register"
 URL = "http://my-model:8080"

@@ -70,7 +70,10 @@ async def test_what_is_wrong_with_it_is_said(
             await client.post(chap_service.REGISTER, json=local)
             clock.advance(60)
         gone = await shown(client, "chap", "my-model")
-        assert (gone["status"], [f["code"] for f in gone["findings"]]) == ("gone", ["no_heartbeats"])
+        assert (gone["status"], [f["code"] for f in gone["findings"]]) == (
+            "down",
+            ["no_heartbeats", "loopback_address"],
+        )
         await client.post(chap_service.REGISTER, json=local)
         no_heartbeats, loopback = (await shown(client, "chap", "my-model"))["findings"]
         assert no_heartbeats["severity"] == "error"
@@ -81,7 +84,7 @@ async def test_what_is_wrong_with_it_is_said(
             "advice": loopback["advice"],
         }
         clock.advance(3_600)
-        assert (await shown(client, "chap", "my-model"))["findings"] == []
+        assert (await shown(client, "chap", "my-model"))["findings"] == [loopback]
 
 
 @pytest.mark.parametrize("key", ["a/b c", "ünï/", "a\nb", "%2F", "a?b#c"])
@@ -125,7 +128,7 @@ async def test_documents_that_are_no_json_are_text(start_gateway: GatewayFactory
 async def test_one_that_is_gone_is_told_of_by_the_log(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
-    async with start_gateway(database_url) as client:
+    async with start_gateway(database_url, chap_service.REFUSE_LATE) as client:
         await chap_service.register(client, version="1.0.0")
         await chap_service.register(client, version="1.2.0", display_name="Better model")
         clock.advance(31)

@@ -8,6 +8,7 @@ from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration.chap_service import (
     ML,
     PLAIN,
+    REFUSE_LATE,
     REGISTER,
     TTL,
     URL,
@@ -140,7 +141,7 @@ async def test_a_service_is_gone_at_the_instant_of_its_deadline(
 async def test_each_ping_starts_a_full_lease(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
-    async with start_gateway(database_url) as client:
+    async with start_gateway(database_url, REFUSE_LATE) as client:
         await register(client)
         for _ in range(5):
             clock.advance(TTL - 1)
@@ -150,10 +151,10 @@ async def test_each_ping_starts_a_full_lease(
 
 
 @pytest.mark.parametrize("ended", ["lapsed", "swept", "deregistered", "never there"])
-async def test_a_late_ping_is_a_404_and_resurrects_nothing(
+async def test_a_refused_late_ping_is_a_404_and_resurrects_nothing(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock, ended: str
 ) -> None:
-    async with start_gateway(database_url) as client:
+    async with start_gateway(database_url, REFUSE_LATE) as client:
         if ended != "never there":
             await register(client)
         if ended == "deregistered":
@@ -170,11 +171,12 @@ async def test_a_late_ping_is_a_404_and_resurrects_nothing(
         assert (gone.status_code, gone.json()) == (404, {"detail": "Service my-model not found"})
 
 
+@pytest.mark.parametrize("late_ping", ["revive", "refuse"])
 @pytest.mark.parametrize("swept", [False, True])
 async def test_a_lapsed_service_registers_as_a_new_one(
-    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, swept: bool
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, swept: bool, late_ping: str
 ) -> None:
-    async with start_gateway(database_url) as client:
+    async with start_gateway(database_url, {"REGISTRY_GATEWAY_CHAP_LATE_PING": late_ping}) as client:
         await register(client)
         clock.advance(100)
         if swept:
@@ -186,7 +188,7 @@ async def test_a_lapsed_service_registers_as_a_new_one(
 
 
 async def test_the_configured_ttl(start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock) -> None:
-    async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "2.5"}) as client:
+    async with start_gateway(sqlite_url, REFUSE_LATE | {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "2.5"}) as client:
         assert (await register(client))["ttl_seconds"] == 2.5
         clock.advance(2.5)
         assert (await ping(client)).status_code == 404

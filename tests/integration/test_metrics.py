@@ -72,7 +72,7 @@ async def test_heartbeats_are_counted_by_dialect_and_outcome(
     start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock
 ) -> None:
     name = f"{PREFIX}heartbeats_total"
-    async with start_gateway(sqlite_url) as client:
+    async with start_gateway(sqlite_url, chap_service.REFUSE_LATE) as client:
         await chap_service.register(client)
         await chap_service.ping(client)
         await chap_service.ping(client, "nobody")

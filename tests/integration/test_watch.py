@@ -53,7 +53,7 @@ async def test_a_lapse_is_a_change_and_a_heartbeat_is_none(
         await core_of(client).registry.expire()
         changes = [await watcher.change() for _ in range(2)]
         states = {c["event"]["key"]: c["service"] and c["service"]["status"] for c in changes}
-        assert states == {"a1": "down", "my-model": None}
+        assert states == {"a1": "down", "my-model": "down"}
         await runspec_agent.beat(client)
         assert await watcher.changes(1) == [("recovered", "a1", True)]
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
     type_coerce,
 )
@@ -69,7 +70,7 @@ def _rank_under(policy: LeasePolicy, now: float) -> ColumnElement[int]:
     steps = [(R.expires_at <= now - after, _rank(found)) for after, found in reversed(later)]
     return case(
         (R.stage == REVOKED, _rank(Status.GONE)),
-        *([(~alive, _rank(Status.GONE))] if policy.ends_at_lapse else []),
+        *([(~_kept(policy, now), _rank(Status.GONE))] if policy.lapse_frees_key else []),
         (R.approved_at.is_(None), _rank(Status.PENDING)),
         (and_(alive, R.reported.in_(UNWELL)), _rank(Status.DEGRADED)),
         (alive, _rank(Status.UP)),
@@ -86,6 +87,15 @@ def _alive(now: float) -> ColumnElement[bool]:
     return and_(R.stage == 0, R.expires_at > literal(now, Double))
 
 
+def _kept(policy: LeasePolicy, now: float) -> ColumnElement[bool]:
+    """Return `not lease.ended(policy, now)` under a policy whose lapse frees the key."""
+    if policy.ends_at_lapse:
+        return _alive(now)
+    if policy.retention is None:
+        return true()
+    return or_(_alive(now), R.expires_at > literal(now - policy.retention, Double))
+
+
 def rank(policies: Policies, now: float) -> ColumnElement[int]:
     """Return the rank of a row's status at `now`, by the policy of its dialect."""
     ranked = [(R.dialect == dialect, _rank_under(policy, now)) for dialect, policy in policies.known.items()]
@@ -95,8 +105,9 @@ def rank(policies: Policies, now: float) -> ColumnElement[int]:
 
 def _registered(policies: Policies, now: float) -> ColumnElement[bool]:
     """Return whether a row is not gone: what most ask, and an index answers."""
-    ending = [dialect for dialect, policy in policies.known.items() if policy.ends_at_lapse]
-    return and_(R.stage != REVOKED, or_(R.dialect.not_in(ending), _alive(now))) if ending else R.stage != REVOKED
+    freeing = {dialect: policy for dialect, policy in policies.known.items() if policy.lapse_frees_key}
+    kept = (or_(R.dialect != dialect, _kept(policy, now)) for dialect, policy in freeing.items())
+    return and_(R.stage != REVOKED, *kept)
 
 
 def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnElement[bool]]:

@@ -167,11 +167,15 @@ def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tu
     return {(row[0], row[1]): registration_of(row) for row in rows if row[0] is not None}, at
 
 
-def count(connection: Connection, dialect: str, owner: str | None = None) -> int:
-    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect."""
-    if owner is None:
-        return connection.execute(_COUNT, {"dialect": dialect}).scalar_one()
-    return connection.execute(_COUNT_OWNED, {"dialect": dialect, "owner": owner}).scalar_one()
+def count(connection: Connection, dialect: str, owner: str | None = None, *, lapsed: bool = True) -> int:
+    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect.
+
+    Without `lapsed`, those whose end is on record do not count.
+    """
+    statement = _COUNT if owner is None else _COUNT_OWNED
+    if not lapsed:
+        statement = statement.where(R.stage == 0)
+    return connection.execute(statement, {"dialect": dialect, "owner": owner}).scalar_one()
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:

@@ -43,6 +43,21 @@ _END = delete(R).where(_AT_STAGE).returning(*COLUMNS)
 _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
 _PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
 
+_LAPSED = (
+    select(R.expires_at, R.key)
+    .where(R.dialect == bindparam("of", type_=Text), R.stage > 0)
+    .order_by(R.expires_at.desc(), R.key.desc())
+    .limit(1)
+)
+_PLACE = tuple_(R.expires_at, R.key) <= tuple_(bindparam("end", type_=Double), bindparam("last", type_=Text))
+_BEYOND = (
+    select(R.dialect, R.key)
+    .where(R.dialect == bindparam("of", type_=Text), R.stage > 0, _PLACE)
+    .with_for_update(skip_locked=True)
+    .cte("beyond")
+)
+_REMOVE_LAPSED = delete(R).where(tuple_(R.dialect, R.key).in_(select(_BEYOND))).returning(*COLUMNS)
+
 
 def expire(
     connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
@@ -50,7 +65,8 @@ def expire(
     """Record up to `limit` steps of silence that are due, each once; return the events, and whether there
     may be more.
 
-    Where the policy ends a registration at its lapse, the row goes with it. The transaction has signed presence first.
+    Where the policy ends a registration at its lapse, the row goes with it. Where it keeps so many lapsed ones and no
+    more, those that lapsed first are removed. The transaction has signed presence first.
     """
     events: list[Event] = []
     left = limit
@@ -59,6 +75,8 @@ def expire(
         taken = _silent(connection, dialect, policy, now, left)
         left -= len(taken)
         events += taken
+        if taken and policy.most_lapsed is not None:
+            events += _beyond(connection, dialect, policy.most_lapsed, now)
     record(connection, events)
     return events, left <= 0
 
@@ -80,6 +98,16 @@ def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: floa
         rows = connection.execute(statement, values if policy.ends_at_lapse else values | {"next_stage": index})
         events += [_silence(index, stage, registration, now) for registration in map(registration_of, rows)]
     return events
+
+
+def _beyond(connection: Connection, dialect: str, most: int, now: float) -> list[Event]:
+    """Remove the lapsed registrations of a dialect beyond the `most` that lapsed last; return the events."""
+    newest = connection.execute(_LAPSED.offset(most), {"of": dialect}).first()
+    if newest is None:
+        return []
+    rows = connection.execute(_REMOVE_LAPSED, {"of": dialect, "end": newest[0], "last": newest[1]})
+    reason = f"only the {most} lapsed last are kept"
+    return [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
 
 
 def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:

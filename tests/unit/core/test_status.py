@@ -9,6 +9,7 @@ from registry_gateway.core.status import Status, status
 NOW = 1000.0
 ENDS = LeasePolicy(late_renewal="refuse", retention=0)
 STAYS = LeasePolicy(late_renewal="revive", retention=100, keeps_deregistered=True)
+REMEMBERED = LeasePolicy(late_renewal="revive", retention=100, kept_for_revival=True)
 STEPS = LeasePolicy(
     late_renewal="revive",
     retention=None,
@@ -36,7 +37,7 @@ def registration(
     )
 
 
-@pytest.mark.parametrize("policy", [ENDS, STAYS, STEPS])
+@pytest.mark.parametrize("policy", [ENDS, STAYS, REMEMBERED, STEPS])
 @pytest.mark.parametrize(
     ("reported", "expected"),
     [(None, "up"), ("healthy", "up"), ("anything", "up"), ("degraded", "degraded"), ("unhealthy", "degraded")],
@@ -50,6 +51,7 @@ def test_what_lives_is_up_unless_it_says_it_is_unwell(policy: LeasePolicy, repor
     [
         (ENDS, {0.001: "up", 0: "gone", -1e6: "gone"}),
         (STAYS, {0.001: "up", 0: "down", -1e6: "down"}),
+        (REMEMBERED, {0.001: "up", 0: "down", -99.9: "down", -100: "gone", -1e6: "gone"}),
         (STEPS, {0.001: "up", 0: "degraded", -59: "degraded", -60: "degraded", -600: "down", -1e6: "down"}),
     ],
 )

@@ -31,11 +31,13 @@ ALICE = Actor("account:alice", "192.0.2.1", "req_1")
 REFUSE = LeasePolicy(late_renewal="refuse", retention=0)
 REFUSE_BUT_KEEP = LeasePolicy(late_renewal="refuse", retention=60, keeps_deregistered=True)
 REVIVE = LeasePolicy(late_renewal="revive", retention=None)
+REMEMBER = LeasePolicy(late_renewal="revive", retention=60, kept_for_revival=True)
 REVIVE_AND_KEEP = LeasePolicy(late_renewal="revive", retention=60, keeps_deregistered=True)
 POLICIES = {
     "refuse": REFUSE,
     "refuse-keep": REFUSE_BUT_KEEP,
     "revive": REVIVE,
+    "remember": REMEMBER,
     "revive-keep": REVIVE_AND_KEEP,
 }
 
@@ -134,34 +136,45 @@ TABLE: dict[tuple[str, str], dict[str, Case]] = {
     # (command, state): the case, for all policies ("*") or one
     ("create", "absent"): {"*": CREATED},
     ("create", "alive"): {"*": TAKEN},
-    ("create", "lapsed"): {"*": BACK_UNRECORDED, "refuse": Case(Registered, "expired registered")},
-    ("create", "recorded"): {"*": BACK, "refuse": CREATED},
+    ("create", "lapsed"): {
+        "*": BACK_UNRECORDED,
+        "refuse": Case(Registered, "expired registered"),
+        "remember": Case(Registered, "expired registered"),
+    },
+    ("create", "recorded"): {"*": BACK, "refuse": CREATED, "remember": CREATED},
     ("create", "left"): {"*": CREATED},
     ("update", "absent"): {"*": NONE},
     ("update", "alive"): {"*": UPDATED},
-    ("update", "lapsed"): {"*": BACK_UNRECORDED, "refuse": NONE},
-    ("update", "recorded"): {"*": BACK, "refuse": NONE},
+    ("update", "lapsed"): {"*": BACK_UNRECORDED, "refuse": NONE, "remember": NONE},
+    ("update", "recorded"): {"*": BACK, "refuse": NONE, "remember": NONE},
     ("update", "left"): {"*": NONE},
     ("replace", "absent"): {"*": CREATED},
     ("replace", "alive"): {"*": UPDATED},
-    ("replace", "lapsed"): {"*": BACK_UNRECORDED, "refuse": Case(Registered, "expired registered")},
-    ("replace", "recorded"): {"*": BACK, "refuse": CREATED},
+    ("replace", "lapsed"): {
+        "*": BACK_UNRECORDED,
+        "refuse": Case(Registered, "expired registered"),
+        "remember": Case(Registered, "expired registered"),
+    },
+    ("replace", "recorded"): {"*": BACK, "refuse": CREATED, "remember": CREATED},
     ("replace", "left"): {"*": CREATED},
     ("renew", "absent"): {"*": Case(Unknown, after="absent")},
     ("renew", "alive"): {"*": RENEWED},
     ("renew", "lapsed"): {
         "*": Case(Lapsed, after="same"),
         "revive": Case(Renewed, "expired recovered"),
+        "remember": Case(Renewed, "expired recovered"),
         "revive-keep": Case(Renewed, "expired recovered"),
     },
     ("renew", "recorded"): {
         "*": Case(Lapsed, after="same"),
         "revive": Case(Renewed, "recovered"),
+        "remember": Case(Renewed, "recovered"),
         "revive-keep": Case(Renewed, "recovered"),
     },
     ("renew", "left"): {
         "*": Case(Lapsed, after="same"),
         "revive": Case(Renewed, "recovered"),
+        "remember": Case(Renewed, "recovered"),
         "revive-keep": Case(Renewed, "recovered"),
     },
     ("advertise", "absent"): {"*": NONE},
@@ -173,16 +186,19 @@ TABLE: dict[tuple[str, str], dict[str, Case]] = {
         "*": Case(Done, "deregistered", "left"),
         "refuse": Case(Done, "deregistered", "absent"),
         "revive": Case(Done, "deregistered", "absent"),
+        "remember": Case(Done, "deregistered", "absent"),
     },
     ("deregister", "lapsed"): {
         "*": Case(Done, "expired deregistered", "left"),
         "refuse": NONE,
         "revive": Case(Done, "expired deregistered", "absent"),
+        "remember": Case(Done, "expired deregistered", "absent"),
     },
     ("deregister", "recorded"): {
         "*": Case(Done, "deregistered", "left"),
         "refuse": NONE,
         "revive": Case(Done, "deregistered", "absent"),
+        "remember": Case(Done, "deregistered", "absent"),
     },
     ("deregister", "left"): {"*": NONE},
     ("approve", "absent"): {"*": NONE},
@@ -299,6 +315,16 @@ def test_one_that_ended_at_its_lapse_starts_anew() -> None:
     after = decided(lapsed(0), registering("replace", approved=False), REFUSE).after
     assert after is not None
     assert (after.registered_at, after.approved_at) == (NOW, None)
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_one_that_is_kept_for_a_revival_is_over_when_its_retention_is(stage: int) -> None:
+    over = held(lease=msgspec.structs.replace(held().lease, expires_at=NOW - 60, stage=stage))
+    assert isinstance(decided(over, RENEW, REMEMBER).outcome, Lapsed)
+    with pytest.raises(NotRegistered):
+        decided(over, DEREGISTER, REMEMBER)
+    late = held(lease=msgspec.structs.replace(held().lease, expires_at=NOW - 59.9, stage=stage))
+    assert isinstance(decided(late, RENEW, REMEMBER).outcome, Renewed)
 
 
 def test_an_update_tells_what_people_look_for() -> None:
