@@ -8,23 +8,18 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
-
-from sqlalchemy import Connection
 
 from registry_gateway.core.deadlines import CLOSE_WITHIN
 from registry_gateway.core.errors import NotInLog, StoreUnavailable
-from registry_gateway.core.model import Event
+from registry_gateway.registry.event_batch import Batch, read
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.pacing import paced
 from registry_gateway.store.engine import Store
 from registry_gateway.store.postgresql.listening import Listener
-from registry_gateway.store.statements import events
 
 BATCH = 200
-"""Most events in a batch, unless more belong to one change."""
+"""Most events in a batch."""
 
 POLL_SECONDS = 1.0
 """Seconds between two looks at the log, if nothing tells of news sooner. Also from one try to the next in an outage."""
@@ -47,33 +42,6 @@ AT_ONCE = 5
 log = logging.getLogger("registry_gateway.events")
 
 
-class Batch:
-    """Events that follow each other in the log: those behind the id `after`, up to and with the id `last`.
-
-    Events of one change to a service (one dialect, key and time) are in one batch, unless a follower begins among them.
-    `whole` is the batch that this one is the rest of, or itself; followers near the end of the log have it in common.
-    It is `shared` if it was read for all of them.
-    """
-
-    __slots__ = ("after", "events", "last", "shared", "whole")
-
-    def __init__(self, after: int, events: Sequence[Event]) -> None:
-        """Take the id they follow, and the events in their order."""
-        self.after = after
-        self.events = events
-        self.last = events[-1].id if events else after
-        self.shared = False
-        self.whole = self
-
-    def rest(self, position: int) -> "Batch":
-        """Return its events behind the id `position`."""
-        if position <= self.after:
-            return self
-        rest = Batch(position, [event for event in self.events if event.id > position])
-        rest.whole = self.whole
-        return rest
-
-
 class EventFeed:
     """Committed events of all gateways on the database, as they happen."""
 
@@ -94,7 +62,7 @@ class EventFeed:
         self._ended = asyncio.Event()
 
     def follow(self, after: int) -> "Follower":
-        """Return an asynchronous iterator over the batches of events behind the id `after` (0: from the first).
+        """Return an asynchronous iterator over the batches of events behind the id `after`; 0 is before the first.
 
         It waits for events that are still to come, and through outages of the database. It ends when the gateway
         stops. It may be cancelled at any time, such as by a timeout, and goes on with the next event then.
@@ -128,7 +96,7 @@ class EventFeed:
             NotInLog: As in `follow`.
             StoreUnavailable: The database can't be reached.
         """
-        return await self._store.find(partial(_read, after=after, limit=limit))
+        return await self._store.find(partial(read, after=after, limit=limit))
 
     def notice(self) -> None:
         """Look at the log at once: this process has committed events."""
@@ -136,6 +104,8 @@ class EventFeed:
 
     def end(self) -> None:
         """End all followers and waits, and those to come: the gateway stops."""
+        if self._ended.is_set():
+            return
         self._ended.set()
         self._look.set()
         self._wake_all()
@@ -190,7 +160,7 @@ class EventFeed:
             return None
 
     async def _read_behind(self, position: int) -> Batch:
-        return await self._store.search(partial(_read, after=position, limit=BATCH))
+        return await self._store.search(partial(read, after=position, limit=BATCH))
 
     async def _news(self) -> None:
         """Return when there is something new, the log has lost its end, or the gateway stops."""
@@ -255,7 +225,7 @@ class EventFeed:
     async def _read_on(self) -> None:
         position = self._end or 0
         try:
-            while (batch := await self._store.read(partial(_read, after=position, limit=BATCH))).events:
+            while (batch := await self._store.read(partial(read, after=position, limit=BATCH))).events:
                 position = batch.last
                 self._keep(batch)
                 await self._wake()
@@ -307,18 +277,7 @@ class Follower:
         return batch
 
 
-def _read(connection: Connection, after: int, limit: int) -> Batch:
-    found = events.follow(connection, after=after, limit=limit)
-    return Batch(after, _whole(found) if len(found) == limit else found)
-
-
 async def _until(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _whole(found: Sequence[Event]) -> Sequence[Event]:
-    """Return `found` without its last change, which may go on, unless there is no other."""
-    runs = [list(run) for _, run in groupby(found, lambda e: (e.dialect, e.key, e.at))]
-    return found[: -len(runs[-1])] if len(runs) > 1 else found

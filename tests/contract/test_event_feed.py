@@ -94,7 +94,9 @@ async def test_many_followers_have_one_reader_and_miss_nothing(
 async def test_those_at_the_end_get_the_same_batch(open_registry: OpenRegistry) -> None:
     registry = open_registry(ENDS)
     followers = [asyncio.create_task(anext(registry.feed.follow(0))) for _ in range(20)]
-    await anyio.sleep(0.2)
+    with anyio.fail_after(PATIENCE):
+        while len(registry.feed._waiting) < len(followers):  # noqa: ASYNC110 - all have come to the end of the log
+            await anyio.sleep(0.02)
     assert readers() == 1
     await registry.register(register())
     with anyio.fail_after(PATIENCE):

@@ -18,7 +18,7 @@ from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.query import Events, Services
 from registry_gateway.endpoints.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.problem_details import Refused, bad_parameter
-from registry_gateway.registry.event_feed import Batch
+from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue as present
 from registry_gateway.store.statements import events, past

@@ -25,7 +25,8 @@ from registry_gateway.endpoints.catalogue.wire import Ready
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
-from registry_gateway.registry.event_feed import Batch, EventFeed, Follower
+from registry_gateway.registry.event_batch import Batch
+from registry_gateway.registry.event_feed import EventFeed, Follower
 from registry_gateway.registry.group_commit import Shared
 from registry_gateway.store.statements.search import Wanted
 
