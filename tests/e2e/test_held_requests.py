@@ -101,6 +101,8 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]
 
 def test_held_requests_are_woken_by_a_change_and_end_with_the_gateway(gateway: Gateway, tmp_path: Path) -> None:
     noted = tmp_path / "held.txt"
+    processes = 1 if "--workers" not in gateway._options else 2
+    wait_until(lambda: noted.read_text().count("opened") == processes, "all processes run", evidence=gateway.log)
 
     def ask(path: str) -> tuple[str, float]:
         answer = client.get(f"{gateway.url}/held/{path}")
@@ -117,6 +119,8 @@ def test_held_requests_are_woken_by_a_change_and_end_with_the_gateway(gateway: G
         assert gateway.http.post("/instances", json=AGENT).status_code == 201
         assert {request.result()[0] for request in held} == {"changed"}
 
+        wait_until(lambda: noted.read_text().count("a1") == processes, "all followed it", evidence=gateway.log)
+
         held = [pool.submit(ask, path) for path in ("changed", "stopping") for _ in range(8)]
         wait_until(lambda: noted.read_text().count("held") == 24, "all are held", evidence=gateway.log)
         assert not any(request.done() for request in held)
@@ -128,7 +132,6 @@ def test_held_requests_are_woken_by_a_change_and_end_with_the_gateway(gateway: G
     assert max(at for _, at in answers) - began < 2
     gateway.check_traces()
     notes = [line for line in noted.read_text().splitlines() if line != "held"]
-    processes = 1 if "--workers" not in gateway._options else 2
     assert sorted(notes) == ["a1"] * processes + ["closed at 1"] * processes + ["opened at 0"] * processes
 
 
