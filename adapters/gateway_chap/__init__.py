@@ -30,6 +30,9 @@ from registry_gateway.adapter import (
 MOST_LAPSED = 10_000
 """Lapsed services that are kept for a late ping."""
 
+TAKEOVER_WINDOW = 3_600.0
+"""Seconds after a takeover in which a DELETE from the address that was replaced is set aside."""
+
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator can set of the CHAP dialect."""
@@ -88,12 +91,13 @@ def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
     With `late_ping` `refuse` a service is gone at its deadline, as in chap-core 2.1.
     """
     if own.late_ping == "refuse":
-        return LeasePolicy(late_renewal="refuse", retention=0, most=own.max_services)
+        return LeasePolicy(late_renewal="refuse", retention=0, takeover_window=TAKEOVER_WINDOW, most=own.max_services)
     return LeasePolicy(
         late_renewal="revive",
         retention=own.lapsed_retention,
         kept_for_revival=True,
         most_lapsed=MOST_LAPSED,
+        takeover_window=TAKEOVER_WINDOW,
         most=own.max_services,
     )
 

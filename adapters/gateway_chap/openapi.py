@@ -74,9 +74,11 @@ _DEREGISTER = Operation(
     path="/v2/services/{id}",
     name="deregister",
     summary="Leave",
+    description="After a live service was registered again, one goodbye from the address that it replaced removes "
+    "nothing and is answered 204: within an hour, or within one lease where both registered from the same address.",
     parameters=(ID,),
     responses={
-        204: Response("It has left."),
+        204: Response("It has left, or the goodbye was that of a process that was replaced."),
         **_REFUSED,
         404: Response("No such service is live, or lapsed and kept.", Detail),
         **fastapi_errors.LIMITED,

@@ -73,7 +73,7 @@ class Chap:
         return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))
 
     async def deregister(self, call: Call) -> Answer:
-        """DELETE /v2/services/{id}: 204 or 404."""
+        """DELETE /v2/services/{id}: 204 or 404. The goodbye of a replaced process is a 204 too."""
         actor = self._keys.authenticate(call)
         command = translate.deregister(call.param("id"), actor)
         try:

@@ -49,6 +49,9 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
             purged or not.
         most_lapsed: Most lapsed registrations that are kept, those that lapsed last; None if there is no limit.
         keeps_deregistered: Whether a deregistered registration stays, revoked, for `retention` seconds.
+        takeover_window: Seconds after a live registration was registered again from another client address in which a
+            deregistration from the replaced address is set aside, once; from the same address it is one lease. None: no
+            deregistration is.
         stages: The steps of silence in ascending order of `after`; the first is the lapse itself.
         most_owned: Most registrations an account may own, the silent ones included; None if there is no limit.
         most: Most registrations there may be; None if there is no limit. Those that are kept after their end count,
@@ -61,6 +64,7 @@ class LeasePolicy(msgspec.Struct, frozen=True, kw_only=True):
     kept_for_revival: bool = False
     most_lapsed: int | None = None
     keeps_deregistered: bool = False
+    takeover_window: float | None = None
     stages: tuple[Stage, ...] = (EXPIRED,)
     most_owned: int | None = None
     most: int | None = None

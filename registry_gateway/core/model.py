@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     UNREACHABLE = "unreachable"
     RECOVERED = "recovered"
     DEREGISTERED = "deregistered"
+    DEREGISTRATION_IGNORED = "deregistration_ignored"
     PURGED = "purged"
     SUBSCRIBED = "subscribed"
     UNSUBSCRIBED = "unsubscribed"
@@ -59,6 +60,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         approved_at: When it was approved, None while it waits for an administrator.
         reported: What it last said of its own health, if the dialect lets it say so.
         advertised: Whether it has posted its tools since it registered (an empty list counts).
+        client_address: Where the last registration was sent from, in dialects that tell takeovers.
+        replaced_client_address: The same of the live registration that the last one replaced; None if it replaced none.
+        replaced_at: When it replaced it; None if it replaced none, or a deregistration was set aside since.
         version_due: When the change to `version` may be recorded; None if it is recorded.
         logged_health: What the last event `health_changed` says that it reports; None if there is none since it was
             last registered.
@@ -79,6 +83,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     version_due: float | None = None
     logged_health: str | None = None
     health_logged_at: float | None = None
+    client_address: str | None = None
+    replaced_client_address: str | None = None
+    replaced_at: float | None = None
     lease: Lease
 
     @property

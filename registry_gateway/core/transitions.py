@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from registry_gateway.core import lease as leases
+from registry_gateway.core import takeover
 from registry_gateway.core.commands import (
     Advertise,
     Approve,
@@ -116,6 +117,7 @@ def register(
         health_logged_at=None if before is None else before.health_logged_at,
         lease=leases.grant(command.ttl, now),
     )
+    after = takeover.noted(after, before, command.actor, policy, now)
     if created:
         events.append(
             happened(
@@ -217,12 +219,16 @@ def advertise(before: Registration | None, command: Advertise, policy: LeasePoli
 def deregister(
     before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
 ) -> Decision:
-    """End a registration, unless somebody depends on it."""
+    """End a registration, unless somebody depends on it, or this is the goodbye of a process that was replaced."""
     held = standing(before, policy, now, command.key)
     if held.lease.stage == REVOKED:
         raise NotRegistered(f"{command.key} is not registered")
     if not command.forced:
         _own(held, command.owner)
+        ignored = takeover.goodbye_of_the_replaced(held, command.actor, policy, now)
+        if ignored is not None and held.lease.alive(now):
+            event = happened(EventKind.DEREGISTRATION_IGNORED, held, command.actor, now, ignored)
+            return Decision(after=takeover.over(held), outcome=Done(held), events=[event])
     if subscribers:
         raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
     event = happened(EventKind.DEREGISTERED, held, command.actor, now, shortened(command.reason))

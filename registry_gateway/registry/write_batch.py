@@ -11,7 +11,7 @@ from registry_gateway.core.errors import RegistryError, TooMany
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Event, Registration, Version
 from registry_gateway.core.transitions import Documents, decide, health_due
-from registry_gateway.store.statements import events, registrations, subscriptions, tools
+from registry_gateway.store.statements import events, first_registrations, registrations, subscriptions, tools
 from registry_gateway.store.statements.versions import histories
 
 
@@ -154,10 +154,10 @@ class _Room:
             policy = policies[c.dialect]
             lapsed = not policy.lapse_frees_key
             if policy.most is not None and (c.dialect, None) not in self._left:
-                held_by_all = registrations.count(connection, c.dialect, lapsed=lapsed)
+                held_by_all = first_registrations.count(connection, c.dialect, lapsed=lapsed)
                 self._left[c.dialect, None] = policy.most - held_by_all
             if policy.most_owned is not None and c.owner is not None and (c.dialect, c.owner) not in self._left:
-                owned = registrations.count(connection, c.dialect, c.owner, lapsed=lapsed)
+                owned = first_registrations.count(connection, c.dialect, c.owner, lapsed=lapsed)
                 self._left[c.dialect, c.owner] = policy.most_owned - owned
 
     def take(self, registration: Registration) -> None:

@@ -22,7 +22,9 @@ ENDS = LeasePolicy(late_renewal="refuse", retention=0)
 REFUSES = LeasePolicy(late_renewal="refuse", retention=100, keeps_deregistered=True)
 """Kept for a while; a late heartbeat is refused."""
 
-REMEMBERS = LeasePolicy(late_renewal="revive", retention=100, kept_for_revival=True, most_lapsed=3)
+REMEMBERS = LeasePolicy(
+    late_renewal="revive", retention=100, kept_for_revival=True, most_lapsed=3, takeover_window=3_600
+)
 """Kept for a while after its lapse, for a late heartbeat and nothing else. CHAP's."""
 
 REVIVES = LeasePolicy(late_renewal="revive", retention=100, keeps_deregistered=True)

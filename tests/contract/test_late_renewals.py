@@ -9,7 +9,7 @@ from registry_gateway.core.commands import Lapsed, Renewed, Unknown
 from registry_gateway.core.errors import NotRegistered, TooMany
 from registry_gateway.core.lease import Health
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import registrations
+from registry_gateway.store.statements import first_registrations
 from tests.conftest import ManualClock
 from tests.contract.services import (
     DIALECT,
@@ -208,5 +208,5 @@ async def test_with_late_heartbeats_refused_what_was_kept_is_gone(
     await refusing.register(register("other"))
     assert await refusing.purge() == 1
     store = Store(database_url)
-    assert await store.read(lambda c: registrations.count(c, DIALECT)) == 1
+    assert await store.read(lambda c: first_registrations.count(c, DIALECT)) == 1
     await store.close()

@@ -110,7 +110,8 @@ async def test_a_fleet_that_lost_its_leases_registers_again_at_once(
     start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock
 ) -> None:
     """As after an hour without network: each ping is a 404, and all services register with one key."""
-    async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_RATE_LIMIT": "3/h", **chap_service.WITH_KEY}) as client:
+    settings = {"REGISTRY_GATEWAY_RATE_LIMIT": "3/h", **chap_service.WITH_KEY, **chap_service.REFUSE_LATE}
+    async with start_gateway(sqlite_url, settings) as client:
         client.headers["X-Service-Key"] = chap_service.KEY
         fleet = [f"s{number}" for number in range(50)]
         for key in fleet:

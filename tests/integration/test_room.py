@@ -25,10 +25,10 @@ async def test_chap(start_gateway: GatewayFactory, database_url: str, clock: Man
         await chap_service.register(client, id="a", version="2")
         assert (await chap_service.ping(client, "b")).status_code == 200
         await runspec_agent.register(client)  # another dialect's are not counted
-        assert (await client.delete("/v2/services/a")).status_code == 204
+        assert (await client.delete("/v2/services/b")).status_code == 204
         await chap_service.register(client, id="c")
         clock.advance(chap_service.TTL)
-        await chap_service.register(client, id="b")  # anew, in its own place
+        await chap_service.register(client, id="a")  # anew, in its own place
 
 
 async def test_runspec(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:

@@ -1,9 +1,9 @@
-"""The statements that tell first registrations from others. The tables are only read."""
+"""The statements that count registrations, and tell first ones from others. The tables are only read."""
 
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
 from registry_gateway.core.lease import REVOKED
 from registry_gateway.core.model import EventKind
@@ -12,6 +12,17 @@ from registry_gateway.store.statements.prepared import Prepared
 from registry_gateway.store.tables import EventRow, RegistrationRow
 
 R = RegistrationRow
+
+
+def count(connection: Connection, dialect: str, owner: str | None = None, *, lapsed: bool = True) -> int:
+    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect.
+
+    Without `lapsed`, those whose end is on record do not count.
+    """
+    statement = _COUNT if owner is None else _COUNT_OWNED
+    if not lapsed:
+        statement = statement.where(R.stage == 0)
+    return connection.execute(statement, {"dialect": dialect, "owner": owner}).scalar_one()
 
 
 def count_kept(connection: Connection, dialect: str, owner: str | None) -> int:
@@ -37,4 +48,6 @@ def _registered_before(batch: Batch) -> Select[Any]:
     return select(batch.c.dialect, batch.c.key).where(or_(kept.correlate(batch).exists(), lapsed))
 
 
+_COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
+_COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
 _REGISTERED_BEFORE = Prepared(_registered_before(SQLITE), postgresql=_registered_before(POSTGRESQL))

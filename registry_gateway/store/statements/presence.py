@@ -145,13 +145,14 @@ def _move_back(connection: Connection, present_at: float, now: float) -> int:
     moved = literal(now - present_at, Double)
     this = literal(now, Double)
     full = this + R.ttl
-    ahead = or_(R.stage != 0, R.expires_at > full, R.granted_at > this, R.heartbeat_at > this)
+    ahead = or_(R.stage != 0, R.expires_at > full, R.granted_at > this, R.heartbeat_at > this, R.replaced_at > this)
     _lock_in_order(connection, ahead)
     changes = {
         "expires_at": case((R.stage == 0, _least(R.expires_at, full)), else_=R.expires_at + moved),
         "sweep_at": case((R.stage == 0, _least(R.sweep_at, full)), else_=R.sweep_at + moved),
         "granted_at": _least(R.granted_at, this),
         "heartbeat_at": _least(R.heartbeat_at, this),
+        "replaced_at": _least(R.replaced_at, this),
         "version_due": R.version_due + moved,
         "health_logged_at": R.health_logged_at + moved,
     }

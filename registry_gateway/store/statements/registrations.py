@@ -111,6 +111,9 @@ def registration_of(row: Sequence[Any]) -> Registration:
         version_due,
         logged_health,
         health_logged_at,
+        client_address,
+        replaced_client_address,
+        replaced_at,
         *lease,
     ) = row
     return Registration(
@@ -128,6 +131,9 @@ def registration_of(row: Sequence[Any]) -> Registration:
         version_due=version_due,
         logged_health=logged_health,
         health_logged_at=health_logged_at,
+        client_address=client_address,
+        replaced_client_address=replaced_client_address,
+        replaced_at=replaced_at,
         lease=Lease(*lease[:5]),
     )
 
@@ -165,17 +171,6 @@ def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tu
     rows = _LOCKED.run(connection, values | {"now": now})
     at = rows[-1][-1] if now is None else now
     return {(row[0], row[1]): registration_of(row) for row in rows if row[0] is not None}, at
-
-
-def count(connection: Connection, dialect: str, owner: str | None = None, *, lapsed: bool = True) -> int:
-    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect.
-
-    Without `lapsed`, those whose end is on record do not count.
-    """
-    statement = _COUNT if owner is None else _COUNT_OWNED
-    if not lapsed:
-        statement = statement.where(R.stage == 0)
-    return connection.execute(statement, {"dialect": dialect, "owner": owner}).scalar_one()
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
@@ -233,8 +228,6 @@ _CHANGEABLE = [c.name for c in R.__table__.c if not c.primary_key]
 _REPLACE = changing(R, *_CHANGEABLE)
 _PROLONG = changing(R, *_CHANGEABLE[:-2])  # but for the last two, stage and sweep_at
 _REMOVE = removing(R)
-_COUNT = select(func.count()).where(R.dialect == bindparam("dialect"))
-_COUNT_OWNED = _COUNT.where(R.owner == bindparam("owner"))
 _ADVERTISE = changing(DocumentRow, "tools_document", "tools")
 _REPLACE_DOCUMENT = changing(DocumentRow, "document", "tools_document", "tools")
 _SET_VERSIONS = changing(DocumentRow, "versions")
