@@ -27,6 +27,9 @@ from tests.skips import pytest_runtest_makereport as pytest_runtest_makereport  
 START = 1_800_000_000.0
 """What the manual clock shows first: an instant in 2027."""
 
+LONGEST_FIRST = ("e2e", "fuzz", "contract", "migration", "integration", "unit")
+"""Directories of tests, in the order in which they run."""
+
 DAY = 86_400.0
 """In seconds."""
 
@@ -96,12 +99,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects those that are slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Make tests on the older PostgreSQL servers slow ones, but for those that are to run on every server."""
+    """Make tests on the older PostgreSQL servers slow ones, but for those that are to run on every server.
+
+    Those that wait and those that work hardest come first, so that no process is left with a long file in the end.
+    """
     older = SERVERS.keys() - {"postgresql"}
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if parameters.get("database_url") in older and item.get_closest_marker("every_server") is None:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: next((n for n, room in enumerate(LONGEST_FIRST) if room in item.path.parts), 9))
 
 
 def pytest_collection_finish() -> None:

@@ -93,9 +93,9 @@ class Server:
         if (self._data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "stop")
 
-    def psql(self, sql: str) -> str:
+    def psql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL as the superuser; what psql prints."""
-        command = [str(self._programs / "psql"), "-X", "-v", "ON_ERROR_STOP=1", self.url("postgres")]
+        command = [str(self._programs / "psql"), "-X", "-v", "ON_ERROR_STOP=1", self.url(database)]
         done = subprocess.run(command, input=sql, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -125,7 +125,7 @@ class Server:
         Emptying one takes a fraction of the time of making one.
         """
         tables = ", ".join(Table.metadata.tables)
-        self.psql(f"\\c {self._shared}\nSET lock_timeout = '5s';\nTRUNCATE {tables} RESTART IDENTITY;")
+        self.psql(f"SET lock_timeout = '5s';\nTRUNCATE {tables} RESTART IDENTITY;", self._shared)
         return self.url(self._shared)
 
     def own(self) -> Iterator[str]:

@@ -84,7 +84,10 @@ def test_a_trailer_is_no_credential_and_no_address(tmp_path: Path) -> None:
         assert "203.0.113.9" not in events
 
 
-@pytest.mark.parametrize("unit", [b"X-A: b\r\n" * 8_000, b"a" * 64_000], ids=["many", "one"])
+@pytest.mark.parametrize(
+    "unit",
+    [pytest.param(b"X-A: b\r\n" * 8_000, id="many"), pytest.param(b"a" * 64_000, id="one", marks=pytest.mark.slow)],
+)
 def test_trailers_without_end_take_no_memory(gateway: Gateway, unit: bytes) -> None:
     before, sent = memory(gateway), 0
     with connected(gateway) as client, suppress(ConnectionError):

@@ -175,6 +175,7 @@ def test_what_is_typed_is_one_step_and_nothing_typed_is_lost(started: Open) -> N
     assert page.url == f"{gateway.url}/"
 
 
+@pytest.mark.slow
 def test_a_wrong_filter_says_so(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -227,6 +228,7 @@ def test_a_lapse_appears_without_a_reload(started: Open) -> None:
     expect(page.locator("#ended")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_ages_follow_heartbeats(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -239,6 +241,7 @@ def test_ages_follow_heartbeats(started: Open) -> None:
     expect(age).to_have_text("0s ago")
 
 
+@pytest.mark.slow
 def test_what_is_gone_is_found_through_the_search(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -279,6 +282,7 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("somebody")
 
 
+@pytest.mark.slow
 def test_any_key_has_a_page(started: Open) -> None:
     keys = ["a/../b", "/x", "a//b?c#d%41", "line\nbreak", "web/events", "ключ \U0001f511", "...", "<b>", "50%"]
     gateway, tab = started()
@@ -291,6 +295,7 @@ def test_any_key_has_a_page(started: Open) -> None:
         expect(page.locator("#status")).to_have_text("up")
 
 
+@pytest.mark.slow
 def test_a_key_no_address_can_hold_is_listed_without_a_page(started: Open) -> None:
     gateway, tab = started()
     runspec(gateway, "..")
@@ -345,6 +350,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
     assert page.evaluate("sessionStorage.length") == 0
 
 
+@pytest.mark.slow
 def test_what_somebody_depends_on_is_not_removed(started: Open) -> None:
     gateway, tab = started()
     scaicontrol(gateway)
@@ -437,6 +443,7 @@ def test_the_keyboard_is_enough(started: Open) -> None:
     expect(focused).to_have_text("Remove…")
 
 
+@pytest.mark.slow
 def test_who_stands_on_a_row_keeps_standing_there(started: Open) -> None:
     gateway, tab = started()
     chap(gateway, "dengue")
@@ -454,6 +461,7 @@ def test_who_stands_on_a_row_keeps_standing_there(started: Open) -> None:
     expect(page.get_by_role("link", name="Malaria", exact=True)).to_be_focused()
 
 
+@pytest.mark.slow
 def test_a_narrow_screen_has_no_sideways_scrolling(started: Open) -> None:
     gateway, tab = started(width=360)
     long = "a-name-without-any-blank-in-it-" * 8
@@ -475,6 +483,7 @@ def test_a_narrow_screen_has_no_sideways_scrolling(started: Open) -> None:
     assert page.evaluate(width) == 360
 
 
+@pytest.mark.slow
 def test_an_address_has_room_on_any_screen(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -535,6 +544,7 @@ def test_many_services_come_in_parts(started: Open) -> None:
     expect(page.locator("#count")).to_have_text("1 of 510 services")
 
 
+@pytest.mark.slow
 def test_findings_are_above_everything_else(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)

@@ -15,6 +15,8 @@ from tests.e2e.clients import RUNSPEC_EARLY, RUNSPEC_LATEST, ClientEnvironment
 from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.runspec_agent import AGENT
 
+pytestmark = pytest.mark.slow
+
 KEY = "runspec-key-c2f8b1"
 FOUND = "Paramiko is required"
 """What the client says once it has found the tool on the host: it would connect now, but SSH is an extra."""
@@ -41,10 +43,7 @@ def runspec(environment: ClientEnvironment, *arguments: str, directory: Path) ->
     return done.stdout
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(False, id="open reads"), pytest.param(True, id="protected reads", marks=pytest.mark.slow)],
-)
+@pytest.fixture(scope="module", params=[False, True], ids=["open reads", "protected reads"])
 def protected(request: pytest.FixtureRequest) -> bool:
     """Whether the gateway asks for the key on reads too."""
     return bool(request.param)

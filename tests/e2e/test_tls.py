@@ -25,10 +25,10 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return paths
 
 
-@pytest.fixture
-def gateway(tls: Tls, tmp_path: Path) -> Iterator[Gateway]:
+@pytest.fixture(scope="module")
+def gateway(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that serves HTTPS."""
-    with running_gateway(tmp_path, tls=tls) as gateway:
+    with running_gateway(tmp_path_factory.mktemp("https"), tls=tls) as gateway:
         yield gateway
 
 

@@ -127,6 +127,7 @@ def test_sigterm_is_an_end_in_order(sqlite_url: str, tmp_path: Path, options: li
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process ignores is read from /proc")
+@pytest.mark.slow
 @pytest.mark.parametrize("options", WAYS)
 def test_sighup_never_ends_a_gateway_that_starts(sqlite_url: str, tmp_path: Path, options: list[str]) -> None:
     with (tmp_path / "log").open("wb") as log:

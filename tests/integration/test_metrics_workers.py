@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.polling import wait_until
 from tests.integration.chap_service import payload
@@ -35,6 +36,7 @@ def started(gateway: Serving) -> int:
     return gateway.log().count("Application startup complete")
 
 
+@pytest.mark.slow
 def test_each_worker_answers_for_all_and_what_one_counted_outlives_it(sqlite_url: str, tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2", "--database-url", sqlite_url) as gateway:
         wait_until(lambda: started(gateway) == 2, "2 workers have started", evidence=gateway.log)

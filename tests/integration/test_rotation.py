@@ -79,7 +79,7 @@ def _wait(condition: Callable[[], bool], gateway: Serving) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_sighup_has_the_file_read_again_without_a_restart(sqlite_url: str, tmp_path: Path, workers: int) -> None:
     file = tmp_path / "keys"
     file.write_text(OLD)

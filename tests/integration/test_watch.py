@@ -81,7 +81,7 @@ async def test_who_comes_back_goes_on_where_it_was(client: httpx.AsyncClient, re
         assert len(await watcher.snapshot()) == 3
 
 
-@pytest.mark.parametrize("kept", [50, 20_000])
+@pytest.mark.parametrize("kept", [50, pytest.param(20_000, marks=pytest.mark.slow)])
 async def test_no_event_is_lost_or_told_twice_while_others_write(
     client: httpx.AsyncClient,
     remote: httpx.AsyncClient,
