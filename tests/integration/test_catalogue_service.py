@@ -125,6 +125,19 @@ async def test_documents_that_are_no_json_are_text(start_gateway: GatewayFactory
             assert (await shown(client, "chap", "text"))["document"] == expected
 
 
+async def test_an_address_that_cannot_be_one_is_accepted_and_said(
+    start_gateway: GatewayFactory, sqlite_url: str
+) -> None:
+    """As chap-core accepts it."""
+    async with start_gateway(sqlite_url) as client:
+        answer = await client.post(chap_service.REGISTER, json={**chap_service.payload(), "url": "not a url"})
+        assert (answer.status_code, answer.json()["service_url"]) == (200, "not a url")
+        assert (await client.get("/v2/services/my-model")).json()["url"] == "not a url"
+        [finding] = (await shown(client, "chap", "my-model"))["findings"]
+        assert (finding["code"], finding["severity"]) == ("address_without_host", "error")
+        assert finding["summary"] == "Its address is 'not a url', in which there is no host"
+
+
 async def test_one_that_is_gone_is_told_of_by_the_log(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:

@@ -97,6 +97,9 @@ class Life:
         ("1f0c9a7be2d4", "container_address", Severity.WARNING),
         ("http://", "address_without_host", Severity.ERROR),
         ("http://[::1", "address_without_host", Severity.ERROR),
+        ("not a url", "address_without_host", Severity.ERROR),
+        ("http://my model:8000", "address_without_host", Severity.ERROR),
+        ("<script>", "address_without_host", Severity.ERROR),
     ],
 )
 def test_an_address_nobody_else_can_use(address: str, code: str, severity: Severity) -> None:

@@ -9,6 +9,9 @@ from registry_gateway.doctor.rules.finding import Finding, error, warning
 _CONTAINER = re.compile(r"[0-9a-f]{12}\Z")
 """The host name Docker gives a container: the start of its id."""
 
+_HOST = re.compile(r"[\w.:%-]+")
+"""What a host consists of: letters of any script, as names may be internationalised, and IPv6's colons and zones."""
+
 _ADVERTISE = "Have the service register under a name or address that others reach it by"
 
 
@@ -19,9 +22,10 @@ def host_of(address: str) -> str | None:
     except ValueError:
         pass
     try:
-        return urlsplit(address if "://" in address else f"//{address}").hostname or None
+        host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
     except ValueError:  # such as a bracket that is not closed
         return None
+    return host if _HOST.fullmatch(host) else None
 
 
 def is_loopback(host: str) -> bool:
