@@ -188,7 +188,7 @@ def create_app(
     _require_auth(configuration, speaking)
     core, store = open_core(configuration, speaking, clock, counters)
     readiness = Readiness(store)
-    mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core))}
+    mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core, adapters_module.account_scopes(adapters)))}
     for adapter in speaking:
         mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)

@@ -186,5 +186,6 @@ adapter = Adapter(
     policy=policy,
     mount=mount,
     welcome=welcome,
+    account_scopes=(MANAGE,),
     write_only=("/api/v1/registry/register",),
 )

@@ -4,7 +4,7 @@ An adapter is a value of `Adapter` behind an entry point of the group `registry_
 """
 
 from registry_gateway.adapter.adapter import Adapter, Core
-from registry_gateway.adapter.installation import AnyAdapter, chosen, installed, open_to_writes
+from registry_gateway.adapter.installation import AnyAdapter, account_scopes, chosen, installed, open_to_writes
 from registry_gateway.auth import bearer, service_keys
 from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
 from registry_gateway.auth.key_check import KeyCheck, MissingKey, WrongKey
@@ -155,6 +155,7 @@ __all__ = [
     "Unknown",
     "Unprocessable",
     "WrongKey",
+    "account_scopes",
     "bearer",
     "body_answer",
     "chosen",

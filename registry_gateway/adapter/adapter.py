@@ -77,7 +77,7 @@ class Adapter(Generic[Own]):
 
     Attributes:
         name: Its name in settings, events and on the command line.
-        segments: The first path segments it answers; no two adapters may share one.
+        segments: The first path segments it answers; no two that are served may share one.
         settings: Struct of its settings; each field's environment name starts with the adapter's name unless
             its metadata says otherwise.
         policy: Its lease policy, from the gateway's and its own settings; None for one that registers nothing.
@@ -88,6 +88,8 @@ class Adapter(Generic[Own]):
         closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
         open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
             it, or None. Leave it out for a dialect that is never open, or always is on purpose.
+        account_scopes: The scopes that an account needs to register, in a dialect with accounts. An account that is
+            created without scopes gets these.
         warnings: Tells, from the gateway's settings and its own, what `serve` warns of at the start: one line each.
         write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
             as they are written.
@@ -104,5 +106,6 @@ class Adapter(Generic[Own]):
     open_writes: Callable[[Own], str | None] = lambda _own: None
     closed_reads: Callable[[Own], bool] = lambda _own: False
     warnings: Callable[[Settings, Own], Sequence[str]] = lambda _core, _own: ()
+    account_scopes: Sequence[str] = ()
     write_only: Sequence[str] = ()
     importer: Importer[Own] | None = None

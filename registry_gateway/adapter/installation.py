@@ -53,6 +53,11 @@ def chosen(adapters: Sequence[AnyAdapter], configuration: Configuration) -> tupl
     return speaking
 
 
+def account_scopes(adapters: Sequence[AnyAdapter]) -> tuple[str, ...]:
+    """Return the scopes that an account needs to register in the dialects that have accounts."""
+    return tuple(dict.fromkeys(scope for adapter in adapters for scope in adapter.account_scopes))
+
+
 def open_to_writes(adapters: Sequence[AnyAdapter], configuration: Configuration) -> dict[str, str]:
     """Return the dialects anybody may write to, each with the name of the setting that would close it."""
     named = {a.name: a.open_writes(configuration.adapters[a.name]) for a in adapters}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from registry_gateway import adapter
 from registry_gateway.adapter import Core
 from registry_gateway.auth.accounts import SUPER_ADMIN, Issued
 from registry_gateway.cli.output import age, moment, print_json, print_table, say, span, span_or_zero
@@ -11,8 +12,6 @@ from registry_gateway.cli.parameters import database_url_option, json_option
 from registry_gateway.cli.session import actor, run
 from registry_gateway.core.model import Account, Token
 from registry_gateway.observability.masking import masked
-
-DEFAULT_SCOPE = "registry:manage"
 
 expires_option = click.option(
     "--expires", type=span, metavar="TIME", help="How long the token is valid, such as 90d or 12h.  [default: for ever]"
@@ -36,7 +35,7 @@ Examples:
 )
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, help=f"What the account may do; may be repeated.  [default: {DEFAULT_SCOPE}]"
+    "--scope", "scopes", multiple=True, help="What the account may do; may be repeated.  [default: register services]"
 )
 @click.option(
     "--slug", "slugs", multiple=True, help="A service the account may register; may be repeated.  [default: any]"
@@ -49,13 +48,16 @@ def create(
     """Create the account NAME and print its token, once.
 
     The token is alone on the last line of standard output. Keep it: the database holds only a hash of it. A service
-    sends it as `Authorization: Bearer TOKEN`. The scope registry:manage lets it register services, admin:registry
+    sends it as `Authorization: Bearer TOKEN`. Without --scope it gets the scope to register services; admin:registry
     lets it administer the registry over HTTP.
     """
     _refuse_blank(name, *scopes, *slugs)
     if masked(name) != name:
         raise click.UsageError("that looks like a token, which is no name for an account")
-    granted = scopes or (DEFAULT_SCOPE,)
+    registering = adapter.account_scopes(adapter.installed())
+    granted = scopes or registering
+    if not granted:
+        raise click.UsageError("no dialect that is installed has accounts; say with --scope what this one may do")
 
     async def work(core: Core) -> Issued:
         return await core.accounts.create(name, granted, slugs, actor(), expires_in=expires)
@@ -63,7 +65,7 @@ def create(
     issued = run(database_url, work)
     by_default = "" if scopes else " (the default)"
     say(f"Account {name} has the scope {', '.join(granted)}{by_default}.", err=True)
-    if not {DEFAULT_SCOPE, SUPER_ADMIN}.isdisjoint(granted):
+    if not {*registering, SUPER_ADMIN}.isdisjoint(granted):
         say(f"It may register {', '.join(slugs) or 'any service'}.", err=True)
     _print_token(issued)
 

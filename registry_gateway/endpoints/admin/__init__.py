@@ -3,6 +3,8 @@
 It is off, and answers 404, unless there is a valid token with the scope `admin:registry`.
 """
 
+from collections.abc import Sequence
+
 from registry_gateway.adapter import Core
 from registry_gateway.endpoints.admin.operations import DESCRIPTION, OPERATIONS
 from registry_gateway.endpoints.admin.routes import Admin
@@ -13,6 +15,6 @@ SEGMENT = "admin"
 """The first path segment."""
 
 
-def mount(core: Core) -> Mount:
-    """Build the routes."""
-    return Mount(Admin(core).routes(), fault, OPERATIONS, DESCRIPTION)
+def mount(core: Core, account_scopes: Sequence[str]) -> Mount:
+    """Build the routes. An account that is created without scopes gets `account_scopes`."""
+    return Mount(Admin(core, account_scopes).routes(), fault, OPERATIONS, DESCRIPTION)

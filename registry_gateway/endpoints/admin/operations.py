@@ -86,7 +86,7 @@ OPERATIONS = secured(
             "createAccount",
             "Create an account with a token",
             NewAccount,
-            {"name": "scaiflow", "scopes": ["registry:manage"], "slugs": ["scaiflow"], "expires_in": 7_776_000},
+            {"name": "dashboard", "scopes": ["read:catalog"], "expires_in": 7_776_000},
             201,
             Data[IssuedView],
         ),

@@ -40,8 +40,9 @@ _cancellation = msgspec.json.Decoder(wire.Cancellation)
 class Admin:
     """The administration of a gateway."""
 
-    def __init__(self, core: Core) -> None:
-        """Administer the registry and the accounts of the core."""
+    def __init__(self, core: Core, account_scopes: Sequence[str]) -> None:
+        """Administer the registry and the accounts of the core. New accounts get `account_scopes` if none are given."""
+        self._account_scopes = account_scopes
         self._registry = core.registry
         self._accounts = core.accounts
         self._dialects = tuple(core.registry.policies.known)
@@ -88,7 +89,10 @@ class Admin:
         """POST accounts: 201 with the token, or 409 if the name is taken."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _new_account)
-        issued = await self._accounts.create(body.name, body.scopes, body.slugs, actor, expires_in=body.expires_in)
+        scopes = body.scopes or self._account_scopes
+        if not scopes:
+            raise msgspec.ValidationError("Object missing required field `scopes`")
+        issued = await self._accounts.create(body.name, scopes, body.slugs, actor, expires_in=body.expires_in)
         return _answer(201, _issued_view(issued))
 
     async def rotate(self, call: Call) -> Answer:

@@ -39,10 +39,13 @@ class Removal(Service, frozen=True, kw_only=True):
 
 
 class NewAccount(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts`. No `slugs`: any service; no `expires_in`: its token doesn't end. A token is no name."""
+    """Body of `accounts`. A token is no name.
+
+    Left out, `scopes` are those that registering needs, `slugs` are any, and the token does not end.
+    """
 
     name: Annotated[str, Meta(max_length=255, pattern=_NO_TOKEN + _NAME)]
-    scopes: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)] = ("registry:manage",)
+    scopes: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)] | msgspec.UnsetType = msgspec.UNSET
     slugs: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
     expires_in: Span | None = None
 
