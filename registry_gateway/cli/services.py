@@ -44,7 +44,7 @@ def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | N
     """
 
     async def work(core: Core) -> tuple[Listing, Policies]:
-        return await core.registry.listing(dialect, alive=alive), core.registry.policies
+        return await core.registry.queries.list(dialect, alive=alive), core.registry.policies
 
     (found, now), policies = run(database_url, work, reading=True)
     if as_json:

@@ -32,7 +32,7 @@ from registry_gateway.registry.commits import Commits
 from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.group_commit import GroupCommit, Shared
 from registry_gateway.registry.outages import Outages
-from registry_gateway.registry.queries import Listing, Queries
+from registry_gateway.registry.queries import Queries
 from registry_gateway.registry.snapshot import Moment, Snapshot
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import events, lease_clock, sweeps, tools
@@ -164,10 +164,6 @@ class Registry:
         are all in the list. Without `documents` these are not read, and empty: reading them is most of the work.
         """
         return (await self.queries.list(dialect, alive=alive, documents=documents)).entries
-
-    async def listing(self, dialect: str | None = None, *, alive: bool = False) -> Listing:
-        """Return what `list` does, with the time it was judged at."""
-        return await self.queries.list(dialect, alive=alive)
 
     async def snapshot(self) -> Snapshot:
         """Return the services of all dialects that are not gone, all at one moment. Those who wait for one share it.
