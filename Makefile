@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow test-latest torture lint fmt type migrate bench bench-scale constraints audit clean
+.PHONY: help install run test test-slow test-latest test-clients torture lint fmt type migrate bench bench-scale constraints audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ test-latest: ## The suite on the newest version of every dependency, whatever th
 	.latest/bin/python .ci/latest.py names | xargs .latest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager
 	.latest/bin/python .ci/latest.py beyond
 	PYTHONDONTWRITEBYTECODE= .latest/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-clients: $(STAMP) ## Try all published clients and print the table of docs/clients.md (ARGS="chapkit-2.4.1": these)
+	$(BIN)/python -m tests.e2e.clients_table $(ARGS)
 
 torture: $(STAMP) ## Hostile clients for ten minutes on each database, and long outages (TORTURE_MINUTES=1: one)
 	$(BIN)/python -m pytest tests/torture --capture no $(ARGS)

@@ -58,7 +58,7 @@ def fill(url: str, keys: Sequence[str]) -> None:
 def sweep_seconds(url: str, lapsed: int) -> float:
     """Let that many services lapse beside those that are there; return how long `Registry.expire` takes.
 
-    What has lapsed is gone afterwards.
+    What has lapsed is listed no longer, and kept for a late ping.
     """
 
     async def sweeping() -> float:

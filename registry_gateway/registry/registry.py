@@ -247,9 +247,10 @@ class Registry:
         await self._outages.leave()
 
     async def expire(self) -> int:
-        """Record the lapses that have come to pass, each exactly once; return how many.
+        """Record the lapses that have come to pass, each exactly once; return how many events that were.
 
-        Liveness doesn't wait for this: it is judged when read.
+        Liveness doesn't wait for this: it is judged when read. Where a policy limits how many lapsed registrations are
+        kept, those beyond are removed, with an event for each.
         """
         return await self._sweep(sweeps.expire)
 

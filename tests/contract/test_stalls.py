@@ -12,6 +12,7 @@ from sqlalchemy import text
 from registry_gateway.core.clock import SystemClock
 from registry_gateway.core.commands import Lapsed, Renewed, Unknown
 from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import presence
@@ -246,10 +247,11 @@ async def test_gateways_that_come_back_under_load_wait_for_each_other_and_not_in
 
 @pytest.mark.parametrize("first", ["beat", "expire", "restart"])
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("policy", [ENDS, REMEMBERS], ids=["ends", "remembers"])
 async def test_a_clock_that_is_set_costs_nobody_its_lease(
-    open_registry: OpenRegistry, clock: ManualClock, step: float, first: str
+    open_registry: OpenRegistry, clock: ManualClock, policy: LeasePolicy, step: float, first: str
 ) -> None:
-    registry = open_registry(ENDS)
+    registry = open_registry(policy)
     await populate(registry, ttl=6)
     await listen(registry, clock, 2)
     assert await beat(registry) == {Renewed}
@@ -260,7 +262,7 @@ async def test_a_clock_that_is_set_costs_nobody_its_lease(
         case "expire":
             assert await registry.expire() == 0
         case "restart":
-            registry = open_registry(ENDS)
+            registry = open_registry(policy)
             await registry.start()
     assert await listed(registry) >= set(LIVING)
     for _ in range(6):

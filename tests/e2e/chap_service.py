@@ -24,6 +24,11 @@ class ChapService(Registrant):
         services: list[dict[str, Any]] = self.gateway.listed("/v2/services")["services"]
         return next((entry for entry in services if entry["id"] == self.name), None)
 
+    def identities(self) -> set[str]:
+        """The URL of its entry: each process has a port of its own."""
+        document = self.document()
+        return set() if document is None else {document["url"]}
+
     def last_heartbeat(self) -> Any:
         """The `last_ping_at` of its entry."""
         document = self.document()
@@ -48,6 +53,7 @@ def launch(
     key: str | None,
     *,
     flavour: str,
+    keepalive: float = PING_INTERVAL,
 ) -> Registrant:
     """Start a service; its key is in its environment, as the documentation has it."""
     port = str(unused_port())
@@ -61,7 +67,7 @@ def launch(
             VERSION,
             orchestrator,
             port,
-            f"{PING_INTERVAL}",
+            f"{keepalive}",
         ],
         log=directory / "service.log",
         directory=directory,

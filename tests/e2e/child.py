@@ -62,6 +62,14 @@ class Child:
         """None while it runs; negative when a signal ended it."""
         return self._process.poll()
 
+    def stop(self) -> None:
+        """Halt it by SIGSTOP, as a suspended machine would."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it run again after `stop`."""
+        self._process.send_signal(signal.SIGCONT)
+
     def terminate_soon(self) -> None:
         """Send SIGTERM and do not wait for its end."""
         self._process.terminate()

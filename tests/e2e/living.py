@@ -10,6 +10,9 @@ import httpx
 
 from tests.e2e.gateway import Gateway
 
+LATE_PINGS = [{"REGISTRY_GATEWAY_CHAP_LATE_PING": late} for late in ("revive", "refuse")]
+"""Settings to test with: a lease that was lost shows for longer where a late ping does not revive."""
+
 
 class Living:
     """Services that a gateway has registered, what their heartbeats were answered, and which of them a list missed."""

@@ -28,6 +28,10 @@ class Registrant(ABC):
         """What the gateway lists of it; None when it lists nothing."""
 
     @abstractmethod
+    def identities(self) -> set[str]:
+        """What tells the processes apart that are listed under its name."""
+
+    @abstractmethod
     def last_heartbeat(self) -> Any:
         """When the gateway last heard of it, as the gateway spells it: another value is another heartbeat.
 

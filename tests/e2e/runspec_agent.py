@@ -32,8 +32,15 @@ class RunspecAgent(Registrant):
 
     def document(self) -> dict[str, Any] | None:
         """Its entry among the live instances."""
+        return next(iter(self._entries()), None)
+
+    def identities(self) -> set[str]:
+        """The ids of all agents of its name."""
+        return {entry["instance_id"] for entry in self._entries()}
+
+    def _entries(self) -> list[dict[str, Any]]:
         instances: list[dict[str, Any]] = self.gateway.listed("/instances")
-        return next((entry for entry in instances if entry["name"] == self.name), None)
+        return [entry for entry in instances if entry["name"] == self.name]
 
     def last_heartbeat(self) -> Any:
         """The `last_seen` of its entry."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.gateway import CHAP_TTL, running_gateway
-from tests.e2e.living import Living
+from tests.e2e.living import LATE_PINGS, Living
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +14,11 @@ HELD = 3.5
 """Seconds the lock is held: longer than a lease, shorter than a write waits for it."""
 
 
-def test_another_process_that_holds_the_lock_for_longer_than_a_lease_costs_nobody_it(tmp_path: Path) -> None:
-    with running_gateway(tmp_path) as gateway:
+@pytest.mark.parametrize("late_ping", LATE_PINGS, ids=["revive", "refuse"])
+def test_another_process_that_holds_the_lock_for_longer_than_a_lease_costs_nobody_it(
+    tmp_path: Path, late_ping: dict[str, str]
+) -> None:
+    with running_gateway(tmp_path, late_ping) as gateway:
         living = Living(gateway)
         with living.heartbeats():
             living.look(1.5)

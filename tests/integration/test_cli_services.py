@@ -48,6 +48,18 @@ def test_show_says_what_became_of_a_service_that_is_gone(sqlite_url: str) -> Non
     assert "no events of it" in complaint(sqlite_url, "services", "show", "never-there")
 
 
+def test_a_model_that_lapsed_is_shown_with_its_document(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "my-model", ttl=0.001)
+    (listed,) = json.loads(output(sqlite_url, "services", "list", "--json"))
+    assert (listed["key"], listed["health"]) == ("my-model", "lapsed")
+    assert json.loads(output(sqlite_url, "services", "list", "--alive", "--json")) == []
+    dossier = json.loads(output(sqlite_url, "services", "show", "my-model", "--json"))
+    assert (dossier["registered"], dossier["health"]) == (True, "lapsed")
+    assert dossier["document"] == {"hello": "world"}
+    assert "chap/my-model" in output(sqlite_url, "services", "remove", "my-model")
+    assert json.loads(output(sqlite_url, "services", "list", "--json")) == []
+
+
 def test_show_as_json_has_it_all(database_url: str) -> None:
     register(database_url, "scaicontrol", "invoices", approved=False)
     register(database_url, "scaicontrol", "invoices", approved=False, version="2")

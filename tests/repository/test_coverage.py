@@ -30,7 +30,7 @@ def test_a_line_for_each_package_and_one_for_all(tmp_path: Path) -> None:
         "adapters/gateway_chap/wire.py": measured(10, 0),
     }
     report.write_text(json.dumps({"files": files}))
-    command = [sys.executable, ROOT / ".ci" / "coverage.py", report]
+    command = [sys.executable, str(ROOT / ".ci" / "coverage.py"), str(report)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert [line.split() for line in printed.splitlines()[1:]] == [
         ["gateway_chap", "0.0", "%", "of", "10"],

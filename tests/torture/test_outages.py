@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.gateway import CHAP_TTL, Gateway, running_gateway
-from tests.e2e.living import Living
+from tests.e2e.living import LATE_PINGS, Living
 from tests.e2e.postgresql_server import primary_and_standby
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -26,10 +26,17 @@ STALL = 40.0
 """Seconds that nothing can be written: longer than the default lease."""
 
 
+@pytest.fixture(params=LATE_PINGS, ids=["revive", "refuse"])
+def late_ping(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The setting of what a late ping does: reviving must not hide that a lease was lost."""
+    found: dict[str, str] = request.param
+    return found
+
+
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
+def gateway(tmp_path: Path, late_ping: dict[str, str]) -> Iterator[Gateway]:
     """A gateway on SQLite with the default lease."""
-    with running_gateway(tmp_path, DEFAULT_LEASE) as gateway:
+    with running_gateway(tmp_path, DEFAULT_LEASE | late_ping) as gateway:
         yield gateway
 
 
@@ -45,9 +52,11 @@ def test_a_lock_that_is_held_for_longer_than_the_default_lease(gateway: Gateway,
     living.check()
 
 
-def test_a_standby_that_confirms_nothing_for_longer_than_the_default_lease(tmp_path: Path) -> None:
+def test_a_standby_that_confirms_nothing_for_longer_than_the_default_lease(
+    tmp_path: Path, late_ping: dict[str, str]
+) -> None:
     with primary_and_standby() as (primary, standby):
-        settings = {**DEFAULT_LEASE, "REGISTRY_GATEWAY_DATABASE_URL": primary.url()}
+        settings = {**DEFAULT_LEASE, **late_ping, "REGISTRY_GATEWAY_DATABASE_URL": primary.url()}
         gateway = Gateway(tmp_path, settings, options=("--migrate",))
         try:
             gateway.start()
@@ -80,13 +89,13 @@ int fdatasync(int file) { return slow("fdatasync", file); }
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
-def test_a_disk_that_takes_eight_seconds_to_sync(tmp_path: Path) -> None:
+def test_a_disk_that_takes_eight_seconds_to_sync(tmp_path: Path, late_ping: dict[str, str]) -> None:
     source, library, slow = tmp_path / "slow_sync.c", tmp_path / "slow_sync.so", tmp_path / "slow"
     source.write_text(SLOW_SYNC)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=60)
     faults = {"LD_PRELOAD": str(library), "SLOW_SYNC_WHILE": str(slow)}
     settings = {"REGISTRY_GATEWAY_SQLITE_SYNCHRONOUS": "FULL", "REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "4"}
-    with running_gateway(tmp_path, faults | settings) as gateway:
+    with running_gateway(tmp_path, faults | settings | late_ping) as gateway:
         living = Living(gateway)
         with living.heartbeats():
             living.look(2)
@@ -97,8 +106,8 @@ def test_a_disk_that_takes_eight_seconds_to_sync(tmp_path: Path) -> None:
         living.check()
 
 
-def test_a_crash_loop_of_a_minute(tmp_path: Path) -> None:
-    with running_gateway(tmp_path) as gateway:
+def test_a_crash_loop_of_a_minute(tmp_path: Path, late_ping: dict[str, str]) -> None:
+    with running_gateway(tmp_path, late_ping) as gateway:
         living = Living(gateway)
         with living.heartbeats():
             for _ in range(20):
@@ -112,7 +121,7 @@ def test_a_crash_loop_of_a_minute(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not FAKETIME.exists(), reason="faketime is not installed")
 @pytest.mark.parametrize("step", [30, -30, 40, -40, 3600, -3600, 86_400])
-def test_a_clock_that_is_set(tmp_path: Path, step: int) -> None:
+def test_a_clock_that_is_set(tmp_path: Path, step: int, late_ping: dict[str, str]) -> None:
     offset = tmp_path / "offset"
     offset.write_text("+0")
     faked = {
@@ -122,7 +131,8 @@ def test_a_clock_that_is_set(tmp_path: Path, step: int) -> None:
         "DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # newer releases call it so
     }
-    with running_gateway(tmp_path, faked | {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{LEASE:g}"}) as gateway:
+    settings = faked | late_ping | {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": f"{LEASE:g}"}
+    with running_gateway(tmp_path, settings) as gateway:
         living = Living(gateway)
         body = {"url": "http://host:1", "info": {"id": "dead", "display_name": "Dead"}}
         assert gateway.http.post("/v2/services/$register", json=body).status_code == 200
