@@ -212,9 +212,11 @@ def test_a_lapse_appears_without_a_reload(started: Open) -> None:
     chap(gateway)
     runspec(gateway)
     expect_names(page, "Malaria", "portal")
-    expect(page.locator("#services tbody tr", has_text="portal")).to_contain_text("up")
-    expect_names(page, "portal")
-    expect(page.locator("#services tbody tr")).to_contain_text("down")
+    rows = {name: page.locator("#services tbody tr", has_text=name) for name in ("Malaria", "portal")}
+    for row in rows.values():
+        expect(row).to_contain_text("up")
+    for row in rows.values():
+        expect(row).to_contain_text("down")
     page.locator("#latest summary").click()
     expect(page.locator("#latest-list")).to_contain_text("lease expired: not heard of for")
     assert page.evaluate("window.untouched")

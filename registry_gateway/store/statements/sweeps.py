@@ -5,7 +5,20 @@ They are built once, since each gateway runs them every second, and each leaves 
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Connection, Double, Integer, Text, bindparam, delete, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from registry_gateway.core.lease import REVOKED, LeasePolicy, Stage
 from registry_gateway.core.model import GATEWAY, Event, EventKind, Registration
@@ -43,19 +56,11 @@ _END = delete(R).where(_AT_STAGE).returning(*COLUMNS)
 _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
 _PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
 
-_LAPSED = (
-    select(R.expires_at, R.key)
-    .where(R.dialect == bindparam("of", type_=Text), R.stage > 0)
-    .order_by(R.expires_at.desc(), R.key.desc())
-    .limit(1)
-)
+# The coalesce changes nothing but hides the column: the live ones of a dialect must not be walked through.
+_ENDED = and_(func.coalesce(R.dialect, "") == bindparam("of", type_=Text), R.stage > 0)
+_LAPSED = select(R.expires_at, R.key).where(_ENDED).order_by(R.expires_at.desc(), R.key.desc()).limit(1)
 _PLACE = tuple_(R.expires_at, R.key) <= tuple_(bindparam("end", type_=Double), bindparam("last", type_=Text))
-_BEYOND = (
-    select(R.dialect, R.key)
-    .where(R.dialect == bindparam("of", type_=Text), R.stage > 0, _PLACE)
-    .with_for_update(skip_locked=True)
-    .cte("beyond")
-)
+_BEYOND = select(R.dialect, R.key).where(_ENDED, _PLACE).with_for_update(skip_locked=True).cte("beyond")
 _REMOVE_LAPSED = delete(R).where(tuple_(R.dialect, R.key).in_(select(_BEYOND))).returning(*COLUMNS)
 
 
