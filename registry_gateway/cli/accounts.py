@@ -14,7 +14,7 @@ from registry_gateway.core.model import Account, Token
 from registry_gateway.observability.masking import masked
 
 expires_option = click.option(
-    "--expires", type=span, metavar="TIME", help="How long the token is valid, such as 90d or 12h.  [default: for ever]"
+    "--expires", type=span, metavar="TIME", help="How long the token is valid, such as 90d or 12h.  [default: no end]"
 )
 
 
@@ -53,11 +53,11 @@ def create(
     """
     _refuse_blank(name, *scopes, *slugs)
     if masked(name) != name:
-        raise click.UsageError("that looks like a token, which is no name for an account")
+        raise click.UsageError("NAME looks like a token; choose another name for the account")
     registering = adapter.account_scopes(adapter.installed())
     granted = scopes or registering
     if not granted:
-        raise click.UsageError("no dialect that is installed has accounts; say with --scope what this one may do")
+        raise click.UsageError("no installed dialect has accounts; set the scopes of this one with --scope")
 
     async def work(core: Core) -> Issued:
         return await core.accounts.create(name, granted, slugs, actor(), expires_in=expires)
@@ -86,14 +86,14 @@ Examples:
     metavar="TIME",
     default="24h",
     show_default=True,
-    help="How long the tokens it has stay valid beside the new one, such as 30m or 7d; 0: not at all.",
+    help="How long the existing tokens stay valid, such as 30m or 7d; 0: they end at once.",
 )
 @expires_option
 @database_url_option
 def rotate(name: str, overlap: float, expires: float | None, database_url: str | None) -> None:
     """Give the account NAME a new token and print it, once.
 
-    The tokens it has end after the overlap; until then the service may use either. `accounts list` shows when each
+    The existing tokens end after the overlap; until then the service may use either. `accounts list` shows when each
     was last used. The token is alone on the last line of standard output.
     """
 
@@ -121,16 +121,16 @@ def _last_used(token: Token, now: float) -> str:
 def _refuse_blank(*words: str) -> None:
     for word in words:
         if not word.strip() or not word.isprintable() or word != word.strip():
-            raise click.UsageError("a NAME, scope or slug can't be empty, or hold spaces around it")
+            raise click.UsageError("a NAME, scope or slug can't be empty, or begin or end with a space")
 
 
 @accounts.command("list")
 @json_option
 @database_url_option
 def list_(as_json: bool, database_url: str | None) -> None:
-    """List the accounts, revoked ones included, each with the ids of its tokens: a line a token.
+    """List the accounts, revoked ones included, with one line per token.
 
-    Tokens are not kept and can't be shown; one starts with its id. When it was last used is exact to a minute or so.
+    Tokens are not stored and can't be shown; a token starts with its id. The last use is exact to about a minute.
     """
 
     async def work(core: Core) -> tuple[Sequence[Account], float]:
@@ -140,7 +140,7 @@ def list_(as_json: bool, database_url: str | None) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        say("There are no accounts: registry-gateway accounts create NAME makes one.")
+        say("There are no accounts. To create one: registry-gateway accounts create NAME")
     else:
         print_table(
             ("NAME", "STATE", "TOKEN", "CREATED", "ENDS", "LAST USED", "SCOPES", "SERVICES"),
@@ -171,14 +171,14 @@ def _state(account: Account, token: Token, now: float) -> str:
 @click.argument("name")
 @database_url_option
 def revoke(name: str, database_url: str | None) -> None:
-    """Make the tokens of the account NAME worthless.
+    """Revoke all tokens of the account NAME.
 
     A gateway that is running refuses them within five seconds. What the account registered stays until its lease
-    ends. The name can't be given again.
+    ends. The name can't be used again.
     """
 
     async def work(core: Core) -> Account:
         return await core.accounts.revoke(name, actor())
 
     account = run(database_url, work)
-    say(f"Account {account.name} is revoked since {moment(account.revoked_at or 0)}.")
+    say(f"Account {account.name} was revoked at {moment(account.revoked_at or 0)}.")

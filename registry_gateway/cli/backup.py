@@ -21,7 +21,7 @@ class NotForPostgresql(click.ClickException):
 
     def __init__(self, command: str, tool: str) -> None:
         """Take the command that was given, and what to give instead."""
-        super().__init__(f"db {command} is for SQLite; for PostgreSQL use its own: {tool}")
+        super().__init__(f"db {command} is for SQLite; for PostgreSQL use {tool}")
 
 
 @click.command(
@@ -36,17 +36,17 @@ PostgreSQL is backed up with pg_dump --format=custom --file=FILE DATABASE.
 @click.argument("file", type=FILE)
 @database_url_option
 def backup(file: Path, database_url: str | None) -> None:
-    """Copy a SQLite database, as it is at this instant, into the new file FILE.
+    """Back up the SQLite database into the new file FILE.
 
-    A gateway may run meanwhile, and waits for nothing. FILE can be read by its owner alone, since it holds hashes of
-    tokens. It is there when all of it is; a file of that name is never overwritten.
+    FILE contains the state of one instant. Gateways may run and are not delayed. FILE has mode 0600, because it
+    contains hashes of tokens. It appears when it is complete, and an existing file is never overwritten.
     """
     database = _file_of(database_url)
     if database is None:
         raise NotForPostgresql("backup", "pg_dump --format=custom --file=FILE DATABASE")
     require_file(database, upgrade_command(database_url))
     if file.exists():
-        raise click.ClickException(f"{file} is there already; choose another name, or remove it first")
+        raise click.ClickException(f"{file} exists already; choose another name, or remove it first")
     try:
         with copies.copied(database, file.parent) as copy:
             revision, _ = copies.examine(copy, database.path)
@@ -68,13 +68,13 @@ Stop the gateway first. PostgreSQL is restored with pg_restore --clean --if-exis
 @click.argument("file", type=FILE)
 @database_url_option
 def restore(file: Path, database_url: str | None) -> None:
-    """Put the backup FILE in the place of the SQLite database.
+    """Replace the SQLite database by the backup FILE.
 
-    FILE is checked first, and stays as it is. Refused while a process has the database open. The database that was
-    there is kept beside the new one, with its write-ahead log, under a name that ends with the time.
+    FILE is checked first, and is not changed. The command refuses while a process has the database open. The previous
+    database is kept beside the new one, with its write-ahead log, under a name that ends with the time.
 
-    Everything is as it was at the backup: tokens that were revoked since are valid again, and services that left since
-    are listed until their lease ends.
+    The state is that of the backup: tokens that were revoked since are valid again, and services that left since are
+    listed until their lease ends.
     """
     target, source = _file_of(database_url), SqliteFile(str(file))
     if target is None:
@@ -91,11 +91,11 @@ def restore(file: Path, database_url: str | None) -> None:
             kept = copies.put_in_place(copy, target)
     except OSError as error:
         raise click.ClickException(f"can't write {target.path}: {target.flaw() or error.strerror}") from None
-    say(f"{target.path} is {file} now, at migration {revision}.")
+    say(f"{target.path} is restored from {file}, at migration {revision}.")
     if last is not None:
-        say(f"A gateway was last at work on it at {moment(last)}.")
+        say(f"A gateway last used it at {moment(last)}.")
     if kept is not None:
-        say(f"What was there is kept: {kept}")
+        say(f"The previous database is kept: {kept}")
     if revision != migrate.head():
         say(f"It is behind this version; {upgrade_command(database_url)}")
     say("Tokens that were revoked since the backup are valid again: see registry-gateway accounts list.")

@@ -18,7 +18,7 @@ from registry_gateway.store import copy, migrate
 
 @click.group(commands=[backup, restore])
 def db() -> None:
-    """Bring the database up to date, see whether it is, back it up, restore it."""
+    """Migrate, check, back up, restore and copy the database."""
 
 
 @db.command(
@@ -31,10 +31,10 @@ Examples:
 @click.argument("revision", default="head")
 @database_url_option
 def upgrade(revision: str, database_url: str | None) -> None:
-    """Bring the database up to REVISION, by default the newest this version has.
+    """Migrate the database to REVISION, by default the newest of this version.
 
-    All of it is one transaction: it is done, or nothing is. A SQLite file that isn't there is made. Gateways that
-    start together may all do this; they wait for each other.
+    The migration is one transaction. A missing SQLite file is created. Gateways that start together may all do this;
+    they wait for each other.
     """
 
     async def work(session: Session) -> str | None:
@@ -57,7 +57,7 @@ Stop the gateways first, and have a backup: what a migration added is lost.
 @click.argument("revision")
 @database_url_option
 def downgrade(revision: str, database_url: str | None) -> None:
-    """Take the database back to REVISION."""
+    """Migrate the database back to REVISION."""
 
     async def work(session: Session) -> str | None:
         require_file(session.store.file, upgrade_command(database_url))
@@ -71,7 +71,7 @@ def downgrade(revision: str, database_url: str | None) -> None:
 @db.command()
 @database_url_option
 def current(database_url: str | None) -> None:
-    """Print the migration the database is at, and the newest this version has."""
+    """Print the migration of the database, and the newest of this version."""
 
     async def work(session: Session) -> str | None:
         require_file(session.store.file, upgrade_command(database_url))
@@ -85,9 +85,9 @@ def current(database_url: str | None) -> None:
 @db.command()
 @database_url_option
 def check(database_url: str | None) -> None:
-    """Say whether the database is up to date, and its tables and privileges are what this version needs.
+    """Check that the migration, tables and privileges of the database are those this version needs.
 
-    PostgreSQL must be 15 or newer. If anything is wrong, the exit code is 2.
+    PostgreSQL must be 15 or newer. The exit code is 2 if the check fails.
     """
 
     async def work(session: Session) -> None:
@@ -106,7 +106,7 @@ Examples:
   registry-gateway db upgrade --database-url postgresql://registry@db/registry
   registry-gateway db copy sqlite:///registry.db postgresql://registry@db/registry
 
-Stop the gateways on SOURCE first: what they write in the meantime is not copied.
+Stop the gateways on SOURCE first: their later writes are not copied.
 """,
 )
 @click.argument("source")
@@ -114,8 +114,9 @@ Stop the gateways on SOURCE first: what they write in the meantime is not copied
 def copy_rows(source: str, target: str) -> None:
     """Copy everything in the database SOURCE into the empty database TARGET.
 
-    Both are URLs, and both must be up to date (registry-gateway db upgrade). TARGET gets all of it or nothing; SOURCE
-    stays as it is. Started on TARGET, the gateway goes on where it was: what was alive starts a full lease.
+    Both are URLs, and both must be up to date (registry-gateway db upgrade). TARGET gets everything or nothing; SOURCE
+    is not changed. A gateway that starts on TARGET continues where the old one stopped: live services have the rest of
+    their leases.
     """
 
     async def work(session: Session) -> dict[str, int]:

@@ -25,10 +25,10 @@ from registry_gateway.store import migrate
 Examples:
   registry-gateway doctor
   registry-gateway doctor http://gateway:8765
-  registry-gateway doctor 'http://gateway:8765/v2/services/$register'     as a service has it
+  registry-gateway doctor 'http://gateway:8765/v2/services/$register'     the URL of a service's settings
   registry-gateway doctor --json | jq '.findings[] | select(.severity == "error")'
 
-Exit code 0: nothing found. 1: something was. 2: it could not be looked at.
+Exit code 0: no findings. 1: findings. 2: the check was not possible.
 """,
 )
 @click.argument("url", required=False, callback=check_url)
@@ -37,18 +37,18 @@ Exit code 0: nothing found. 1: something was. 2: it could not be looked at.
     envvar="REGISTRY_TOKEN",
     metavar="TOKEN",
     callback=check_secret,
-    help="With URL, where reading the catalogue needs one.  [REGISTRY_TOKEN: better set there]",
+    help="With URL: token for a protected catalogue.  [REGISTRY_TOKEN: better set there]",
 )
 @json_option
 @database_url_option
 @click.pass_context
 def doctor(context: click.Context, url: str | None, token: str | None, as_json: bool, database_url: str | None) -> None:
-    """Look for what commonly goes wrong, and say what to do about it.
+    """Look for common problems, and print their remedies.
 
-    Without URL: the settings of this environment, the database (its level, its clock, whether a gateway works on it),
-    and everything registered there. With URL, the gateway that runs there is asked over HTTP: whether it is ready and
-    reached as its clients reach it, by scheme, path and clock, and what its catalogue says of each service. Either
-    way, the hosts of the services are looked up from this machine. Nothing is changed.
+    Without URL, the command checks the settings of this environment, the database (migration, clock, whether a gateway
+    uses it) and all registrations. With URL, it checks a running gateway over HTTP: whether it is ready, whether
+    scheme, path and clock are as its clients need them, and the findings of its catalogue. In both cases it resolves
+    the hosts of the services on this machine. Nothing is changed.
     """
     if url is None:
         if token is not None and context.get_parameter_source("token") is click.core.ParameterSource.COMMANDLINE:
@@ -56,7 +56,7 @@ def doctor(context: click.Context, url: str | None, token: str | None, as_json: 
         report = asyncio.run(_here(database_url))
     else:
         if database_url is not None:
-            raise click.UsageError("give a URL or --database-url, not both")
+            raise click.UsageError("use a URL or --database-url, not both")
         report = asyncio.run(remote.check(url, token, adapter.installed(), functools.partial(say, err=True)))
     if as_json:
         print_json(_document(report))
@@ -111,7 +111,7 @@ def _print(report: Report) -> None:
     looked = f"{report.checked} with {counted(report.services, 'live service')}"
     if report.unresolved:
         hosts = counted(len(report.unresolved), "host")
-        say(f"Not looked up in time: {', '.join(report.unresolved[:5])} ({hosts})")
+        say(f"Not resolved in time: {', '.join(report.unresolved[:5])} ({hosts})")
     if report.diagnoses:
         say()
         say(f"{counted(len(report.diagnoses), 'finding')} in {looked}")

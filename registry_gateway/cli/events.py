@@ -29,23 +29,30 @@ Examples:
   registry-gateway events --json | jq 'select(.kind == "expired") | .key'
 """,
 )
-@click.option("--follow", is_flag=True, help="Go on and print events as they happen, until Ctrl-C.")
-@click.option("--service", "key", metavar="KEY", help="Only those of the service KEY (slug, id), gone or not.")
+@click.option("--follow", is_flag=True, help="Continue with new events as they happen, until Ctrl-C.")
+@click.option("--service", "key", metavar="KEY", help="Only events of the service KEY (slug, id), also if it is gone.")
 @dialect_option("Only those of a dialect.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the newest.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line. Times are seconds since the epoch.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Maximum number of events; the newest are printed.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line. Times are seconds since the epoch."
+)
 @database_url_option
 def events(
     follow: bool, key: str | None, dialect: str | None, limit: int, as_json: bool, database_url: str | None
 ) -> None:
-    """Print what happened to services, oldest first: when, what, to whom, by whom and from where, and why.
+    """Print the changes of services, oldest first, with time, kind, service, author, client address and reason.
 
-    Who it was is an account, the id of a shared key, somebody at a command line, or the gateway itself. `--json` also
-    has the id of the request, under which the log has more. Changes of an account are found with --service
-    account:NAME.
+    The author is an account, the id of a shared key, a user of the command line, or the gateway itself. `--json` also
+    has the request id, which is in the log too. --service account:NAME prints the changes of an account.
 
-    Lapses are recorded within about a second by a gateway that is running. Events are kept for
-    REGISTRY_GATEWAY_RETENTION_DAYS, and at most REGISTRY_GATEWAY_MAX_EVENTS of them if that is set.
+    A running gateway records a lapse within about a second. Events are kept for REGISTRY_GATEWAY_RETENTION_DAYS, and at
+    most REGISTRY_GATEWAY_MAX_EVENTS of them if that is set.
     """
 
     async def work(core: Core) -> None:

@@ -30,16 +30,16 @@ Examples:
     "target",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write to FILE, which is there when all of it is, for its owner alone.  [default: standard output]",
+    help="Write to FILE, with mode 0600; it appears when it is complete.  [default: standard output]",
 )
-@click.option("--events", is_flag=True, help="The log of events as well, after the registrations.")
+@click.option("--events", is_flag=True, help="Also print the event log, after the registrations.")
 @dialect_option("Only those of a dialect.")
 @database_url_option
 def export(target: Path | None, events: bool, dialect: str | None, database_url: str | None) -> None:
-    """Print everything that is registered, a JSON object a line, ended registrations that are kept included.
+    """Print all registrations, including ended ones that are kept, one JSON object per line.
 
-    All lines are of one instant; a gateway may run meanwhile. Credentials are not among them. Times are seconds since
-    the epoch. To move a registry to another database there is `db copy`.
+    All lines are of one instant; a gateway may run in the meantime. Credentials are not exported. Times are seconds
+    since the epoch. To move a registry to another database use `db copy`.
     """
     configuration, adapters = configured(database_url)
 
@@ -66,7 +66,7 @@ def _written(target: Path | None) -> Iterator[IO[bytes]]:
             yield out
         return
     if target.exists() and not target.is_file():
-        raise click.ClickException(f"can't write {target}: it is no file")
+        raise click.ClickException(f"can't write {target}: it is not a regular file")
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
     except OSError as error:

@@ -27,7 +27,7 @@ def _importer(_context: click.Context, _parameter: click.Parameter, value: str) 
     """Return the name of a dialect with the importer of its adapter."""
     known = {a.name: a.importer for a in adapter.installed() if a.importer is not None}
     if value not in known:
-        raise click.BadParameter(f"{value} is none that can be imported from (there are: {', '.join(known)})")
+        raise click.BadParameter(f"cannot import from '{value}' (supported: {', '.join(known)})")
     return value, known[value]
 
 
@@ -49,7 +49,7 @@ not be read, or the database not be written; it says why.
     metavar="DIALECT",
     required=True,
     callback=_importer,
-    help="What the other registry speaks: runspec or chap.",
+    help="Dialect of the other registry: runspec or chap.",
 )
 @click.argument("url", callback=check_url)
 @click.option(
@@ -57,9 +57,9 @@ not be read, or the database not be written; it says why.
     envvar="REGISTRY_IMPORT_KEY",
     metavar="KEY",
     callback=check_secret,
-    help="The other registry's key, where reading needs one.  [REGISTRY_IMPORT_KEY: better set there]",
+    help="The other registry's key, if reading needs one.  [REGISTRY_IMPORT_KEY: better set there]",
 )
-@click.option("--dry-run", "dry", is_flag=True, help="Say what would be imported, and change nothing.")
+@click.option("--dry-run", "dry", is_flag=True, help="Print what would be imported, and change nothing.")
 @json_option
 @database_url_option
 @click.pass_context
@@ -72,11 +72,11 @@ def import_(
     as_json: bool,
     database_url: str | None,
 ) -> None:
-    """Take over what the registry at URL lists now, so that its services need no restart.
+    """Register the services that the registry at URL lists, so that they need no restart.
 
-    They are registered here with their documents, ids, versions and tools, and a full lease from now. What is
-    registered here already, alive or not, is left as it is; running it again imports what is new. Move the address
-    the services know to this gateway within that lease: from then on their heartbeats keep them.
+    They are registered here with their documents, ids, versions and tools, and a full lease from now. Services that are
+    registered here already, alive or not, are not changed; running the command again imports new ones. Point the
+    address the services use to this gateway within that lease, so that their heartbeats renew it.
     """
     dialect, importer = kind
     configuration, _ = configured(database_url)

@@ -100,7 +100,7 @@ def span(text: str) -> float:
     match = re.fullmatch(r"([0-9]{1,10})([dhms])", text)
     seconds = int(match[1]) * dict(UNITS)[match[2]] if match else 0
     if not 0 < seconds <= LONGEST:
-        raise click.BadParameter(f"{text} is no length of time (such as 90d, 24h, 30m or 45s)")
+        raise click.BadParameter(f"{text} is not a duration (such as 90d, 24h, 30m or 45s)")
     return float(seconds)
 
 

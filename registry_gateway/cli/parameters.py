@@ -12,7 +12,7 @@ from registry_gateway.settings import AROUND, PREFIX, Settings
 database_url_option = click.option(
     "--database-url",
     metavar="URL",
-    help=f"The database, as the gateway has it.  [{PREFIX}DATABASE_URL; default: {Settings().database_url}]",
+    help=f"The gateway's database.  [{PREFIX}DATABASE_URL; default: {Settings().database_url}]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON. Times are seconds since the epoch.")
 
@@ -25,7 +25,7 @@ def dialect_option(help_text: str) -> Callable[[Callable[..., None]], Callable[.
 def _installed_dialect(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     names = [a.name for a in adapter.installed()]
     if value is not None and value not in names:
-        raise click.BadParameter(f"there is no dialect {value} (installed: {', '.join(names)})")
+        raise click.BadParameter(f"no dialect {value} (installed: {', '.join(names)})")
     return value
 
 

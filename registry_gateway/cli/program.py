@@ -46,7 +46,7 @@ class Program(click.Group):
         except FOR_THE_OPERATOR as error:
             _fail(str(error) or type(error).__name__)
         except UnicodeError as error:
-            _fail(f"text that is no valid Unicode: {error}")  # bytes in an argument that are not UTF-8
+            _fail(f"text that is not valid Unicode: {error}")  # bytes in an argument that are not UTF-8
         except ModuleNotFoundError as error:
             if error.name != "asyncpg":
                 raise

@@ -85,7 +85,7 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
 def print_dossier(dossier: Dossier) -> None:
     """Print it for people."""
     if dossier.registration is None:
-        say(f"{dossier.key} is not registered any more. Its last events:")
+        say(f"{dossier.key} is no longer registered. Last events:")
         say()
         print_events(dossier.events)
         _print_findings(dossier)

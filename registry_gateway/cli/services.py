@@ -34,7 +34,7 @@ Examples:
 """,
 )
 @dialect_option("Only those of a dialect.")
-@click.option("--alive", is_flag=True, help="Only those whose lease is running.")
+@click.option("--alive", is_flag=True, help="Only services whose lease is running.")
 @json_option
 @database_url_option
 def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | None) -> None:
@@ -50,7 +50,7 @@ def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | N
     if as_json:
         print_json([_summary(entry, policies, now) for entry in found])
     elif not found:
-        say("No service is registered. (registry-gateway events shows what has happened.)")
+        say("No service is registered. (registry-gateway events shows past changes.)")
     else:
         print_table(
             ("KEY", "DIALECT", "NAME", "VERSION", "STATUS", "HEALTH", "APPROVED", "LAST SEEN", "ADDRESS"),

@@ -45,7 +45,7 @@ async def check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tel
         with anyio.fail_after(SECONDS):
             return await _check(url, token, adapters, tell)
     except TimeoutError:
-        raise Unreachable(f"{shown(url)} has not answered all there is to ask within {SECONDS:g} s") from None
+        raise Unreachable(f"{shown(url)} did not answer all requests within {SECONDS:g} s") from None
 
 
 async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tell: Callable[[str], None]) -> Report:
@@ -59,9 +59,9 @@ async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], te
         found += _of_clock(health)
         ready = await remote.get(f"{base}/health/ready")
         if member(ready.body, "status") not in ("ready", "unavailable"):
-            raise Unreachable(f"what answers at {shown(base)} is no registry-gateway: it has no /health/ready")
+            raise Unreachable(f"{shown(base)} is not a registry-gateway: it has no /health/ready")
         if ready.status == 503:
-            reason = member(ready.body, "reason") or "it does not say why"
+            reason = member(ready.body, "reason") or "no reason given"
             found.append(error("not_ready", f"The gateway is not ready: {reason}", "See to its database, and its log."))
         found += await _of_paths(remote, base, adapters)
         catalogue = RemoteCatalogue(remote, base)
@@ -117,7 +117,7 @@ def _target(asked: str, location: str) -> str:
     try:
         target = urljoin(asked, location)
     except ValueError:
-        raise Unreachable(f"{shown(asked)} redirects to what is no URL") from None
+        raise Unreachable(f"{shown(asked)} redirects to an invalid URL") from None
     if len(target) > LONGEST_URL:
         raise Unreachable(f"{shown(asked)} redirects to a URL of {len(target)} characters")
     return target
@@ -186,7 +186,7 @@ async def _above(remote: RemoteServer, url: str, health: _Health) -> tuple[str, 
         above = above.rpartition("/")[0]
         if (found := await _health(remote, above)).well:
             return above, found
-    raise Unreachable(f"there is no registry-gateway at {shown(url)}: GET /health is answered {health.reply.status}")
+    raise Unreachable(f"no registry-gateway at {shown(url)}: GET /health returned {health.reply.status}")
 
 
 # --- how it is there

@@ -90,7 +90,7 @@ class RemoteCatalogue:
             self._keep(len(reply.body))
             services += page.services
             if not page.services and page.next is not None:
-                raise self._unexpected("an empty page that others follow")
+                raise self._unexpected("an empty page that is not the last")
             if len(services) > MOST_SERVICES:
                 raise Unreachable(f"the catalogue at {shown(self._base)} lists more than {MOST_SERVICES} services")
             cursor = page.next
@@ -103,7 +103,7 @@ class RemoteCatalogue:
             Unreachable: It does not answer to the end.
         """
         if len(listed) > PAGE:
-            tell(f"Asking about {len(listed)} services …")  # some 200 a second: it takes a while
+            tell(f"Requesting {len(listed)} services …")  # some 200 a second: it takes a while
         found: dict[int, Sequence[Finding]] = {}
         left = iter(enumerate(listed))
 
@@ -138,7 +138,9 @@ class RemoteCatalogue:
     def _keep(self, size: int) -> None:
         self._kept += size
         if self._kept > MOST_KEPT:
-            raise Unreachable(f"the catalogue at {shown(self._base)} has more than {MOST_KEPT >> 20} MiB to look at")
+            raise Unreachable(
+                f"the catalogue at {shown(self._base)} has more than {MOST_KEPT >> 20} MiB of services and findings"
+            )
 
     def _decoded(self, reply: Reply, decoder: "msgspec.json.Decoder[Any]") -> Any:
         try:

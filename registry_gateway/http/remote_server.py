@@ -64,14 +64,14 @@ class RemoteServer:
             with anyio.fail_after(SECONDS):
                 return await self._get(url, most)
         except TimeoutError:
-            raise Unreachable(f"{shown(url)} has not answered within {SECONDS:g} s") from None
+            raise Unreachable(f"{shown(url)} did not answer within {SECONDS:g} s") from None
         except httpx.TimeoutException:
-            raise Unreachable(f"{shown(url)} does not answer; is it running, and can it be reached?") from None
+            raise Unreachable(f"{shown(url)} does not answer; check that it is running and reachable") from None
         except httpx.RemoteProtocolError as error:
             raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
-        except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may lead to what is no URL
+        except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may have an invalid target
             if "WRONG_VERSION_NUMBER" in str(error):  # what OpenSSL makes of an answer in plain text
-                raise Unreachable(f"{shown(url)} does not speak TLS; is it http://?") from None
+                raise Unreachable(f"{shown(url)} does not speak TLS; try http://") from None
             raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
     async def _get(self, url: str, most: int) -> Reply:
@@ -125,7 +125,7 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "what is no URL"
+        return "an invalid URL"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

@@ -61,7 +61,7 @@ def test_a_backup_has_everything_also_what_is_in_the_log_alone(sqlite_url: str, 
 def test_a_backup_overwrites_nothing(sqlite_url: str, tmp_path: Path) -> None:
     file = tmp_path / "backup.db"
     file.write_text("precious")
-    assert complaint(sqlite_url, "db", "backup", str(file)).startswith(f"{file} is there already")
+    assert complaint(sqlite_url, "db", "backup", str(file)).startswith(f"{file} exists already")
     assert file.read_text() == "precious"
     missing = tmp_path / "nowhere" / "backup.db"
     assert complaint(sqlite_url, "db", "backup", str(missing)) == f"can't write {missing}: No such file or directory"
@@ -75,7 +75,7 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(sqlite_url: str, path:
     assert path.stat().st_mode & 0o777 == 0o640
     assert "Tokens that were revoked since the backup are valid again" in said
     [kept] = path.parent.glob("registry.db.replaced-*Z")
-    assert f"What was there is kept: {kept}" in said
+    assert f"The previous database is kept: {kept}" in said
     assert sorted(names(f"sqlite:///{kept}")) == ["before", "since"]
     assert backup.exists()
 
@@ -169,4 +169,4 @@ def test_an_older_backup_names_the_next_command(sqlite_url: str, tmp_path: Path)
 @pytest.mark.parametrize(("command", "tool"), [("backup", "pg_dump"), ("restore", "pg_restore")])
 def test_postgresql_has_tools_of_its_own(tmp_path: Path, command: str, tool: str) -> None:
     message = complaint("postgresql://registry:hunter2@db/registry", "db", command, str(tmp_path / "file"))
-    assert message.startswith(f"db {command} is for SQLite; for PostgreSQL use its own: {tool} ")
+    assert message.startswith(f"db {command} is for SQLite; for PostgreSQL use {tool} ")

@@ -143,7 +143,7 @@ def test_pages_without_end(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_empty_pages_without_end(hostile: Hostile) -> None:
     hostile.answers["/catalog/v1/services"] = lambda: page([], "more")
-    assert "an empty page that others follow" in refusal(hostile)
+    assert "an empty page that is not the last" in refusal(hostile)
     assert len(hostile.asked) < 10
 
 
@@ -151,7 +151,7 @@ def test_pages_of_long_keys(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(remote_catalogue, "MOST_KEPT", 8 * 2**20)
     services = [{"dialect": "chap", "key": "k" * 2**20, "address": None}]
     hostile.answers["/catalog/v1/services"] = lambda: page(services, "more")
-    assert refusal(hostile).endswith(" has more than 8 MiB to look at")
+    assert refusal(hostile).endswith(" has more than 8 MiB of services and findings")
 
 
 def test_a_cursor_without_end(hostile: Hostile) -> None:
@@ -181,7 +181,7 @@ def test_findings_that_add_up(hostile: Hostile, monkeypatch: pytest.MonkeyPatch)
         hostile.answers[f"/catalog/v1/services/chap/{service['key']}"] = lambda: json.dumps(
             {"findings": found}
         ).encode()
-    assert refusal(hostile).endswith(" has more than 1 MiB to look at")
+    assert refusal(hostile).endswith(" has more than 1 MiB of services and findings")
 
 
 def test_hostile_text(hostile: Hostile) -> None:
@@ -250,4 +250,4 @@ def test_answers_that_take_for_ever(hostile: Hostile, monkeypatch: pytest.Monkey
         yield page([{"dialect": "chap", "key": f"k{next(numbers)}", "address": None}], "more")
 
     hostile.answers["/catalog/v1/services"] = lambda: b"".join(slowly())
-    assert refusal(hostile) == f"{hostile.url} has not answered all there is to ask within 1 s"
+    assert refusal(hostile) == f"{hostile.url} did not answer all requests within 1 s"

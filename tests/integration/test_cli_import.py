@@ -111,7 +111,7 @@ def test_a_source_that_does_not_list(sqlite_url: str, source: Source, status: in
 
 def test_a_redirect_to_nowhere(sqlite_url: str, source: Source) -> None:
     source.status, source.location = 302, "http://["
-    assert refusal(sqlite_url, source, "chap").endswith("it redirects to what is no URL; give the URL it is at")
+    assert refusal(sqlite_url, source, "chap").endswith("it redirects to an invalid URL; give the URL it is at")
 
 
 def test_a_list_without_end(sqlite_url: str, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,13 +149,11 @@ def test_nobody_there(sqlite_url: str, source: Source) -> None:
 
 def test_https_where_http_is_spoken(sqlite_url: str, source: Source) -> None:
     source.url = source.url.replace("http://", "https://")
-    assert refusal(sqlite_url, source, "runspec") == f"{source.url}/instances does not speak TLS; is it http://?"
+    assert refusal(sqlite_url, source, "runspec") == f"{source.url}/instances does not speak TLS; try http://"
 
 
 def test_what_makes_no_sense(sqlite_url: str, source: Source) -> None:
-    assert "scaicontrol is none that can be imported from (there are: chap, runspec)" in refusal(
-        sqlite_url, source, "scaicontrol"
-    )
+    assert "cannot import from 'scaicontrol' (supported: chap, runspec)" in refusal(sqlite_url, source, "scaicontrol")
     source.url = "ftp://127.0.0.1/x"
     assert "must be a URL" in refusal(sqlite_url, source, "runspec")
 

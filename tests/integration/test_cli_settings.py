@@ -111,7 +111,7 @@ def test_a_url_that_makes_no_sense_is_not_repeated(url: str) -> None:
         (["serve", "--host", "host.invalid"], "can't listen on host.invalid"),
         (["service"], "No such command 'service'"),
         (["services", "show"], "Missing argument 'KEY'"),
-        (["services", "show", "\udcff"], "text that is no valid Unicode"),
+        (["services", "show", "\udcff"], "text that is not valid Unicode"),
         (["subscriptions", "cancel", "first"], "Invalid value for 'ID'"),
         (["db", "upgrade", "nonsense"], "Can't locate revision"),
     ],

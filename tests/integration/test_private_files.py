@@ -96,5 +96,5 @@ def test_an_export_follows_no_link(sqlite_url: str, tmp_path: Path) -> None:
 def test_an_export_replaces_nothing_but_files(sqlite_url: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert complaint(sqlite_url, "export", "--output", str(pipe)) == f"can't write {pipe}: it is no file"
+    assert complaint(sqlite_url, "export", "--output", str(pipe)) == f"can't write {pipe}: it is not a regular file"
     assert stat.S_ISFIFO(pipe.stat().st_mode)
