@@ -76,7 +76,7 @@ def expect_names(page: Page, *expected: str) -> None:
 def give(page: Page, token: str) -> None:
     """Type a token into the dialog that asks for one."""
     page.locator("#token-field").fill(token)
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use token").click()
 
 
 def expect_live(page: Page) -> None:
@@ -131,7 +131,7 @@ def test_filters_are_in_the_address_and_back_goes_back(started: Open) -> None:
     expect_names(page, "portal")
     page.get_by_text("More filters").click()
     page.get_by_label("Tool", exact=True).fill("none")
-    expect(page.locator("#count")).to_contain_text("No service is like that")
+    expect(page.locator("#count")).to_contain_text("No matching services")
     assert page.url == f"{gateway.url}/?tool=none&dialect=runspec"
     page.go_back()
     expect_names(page, "portal")
@@ -252,7 +252,7 @@ def test_what_is_gone_is_found_through_the_search(started: Open) -> None:
     page = tab.open("/")
     expect(page.locator("#gone")).to_be_hidden()
     page.get_by_role("searchbox").fill("malaria")
-    expect(page.locator("#gone")).to_contain_text("what became of the key malaria in chap, runspec, scaicontrol.")
+    expect(page.locator("#gone")).to_contain_text("with the key malaria, in chap, runspec, scaicontrol.")
     page.locator("#gone").get_by_role("link", name="chap").click()
     expect(page.locator("#status")).to_have_text("gone")
     expect(page.locator("#ended")).to_be_visible()
@@ -276,10 +276,10 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect_names(page, "portal")
     assert page.url == f"{gateway.url}/?tool=restart"
     tab.open("/services/runspec/%FF")
-    expect(page.get_by_role("alert").first).to_contain_text("There is no service %FF in the dialect runspec")
+    expect(page.get_by_role("alert").first).to_contain_text("No service %FF is registered in the dialect runspec")
     tab.open("/services/runspec/nobody")
-    expect(page.get_by_role("alert").first).to_contain_text("There is no service nobody in the dialect runspec")
-    expect(page.get_by_role("heading", name="There is no such service")).to_be_visible()
+    expect(page.get_by_role("alert").first).to_contain_text("No service nobody is registered in the dialect runspec")
+    expect(page.get_by_role("heading", name="Service not found")).to_be_visible()
     runspec(gateway, "nobody", name="somebody")
     expect(page.get_by_role("heading", level=1)).to_have_text("somebody")
 
@@ -322,7 +322,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
         return gateway.http.post("/admin/v1/services/approve", json={}).status_code == 401
 
     wait_until(administration_is_on, "administration is on")
-    for token, problem in (("rgw_wrong", "doesn't know that token"), (reader, "lacks the scope admin:registry")):
+    for token, problem in (("rgw_wrong", "is invalid or has expired"), (reader, "lacks the scope admin:registry")):
         give(page, token)
         expect(page.locator("#token-problem")).to_contain_text(problem)
         expect(page.locator("#status")).to_have_text("pending")
@@ -348,7 +348,7 @@ def test_an_administrator_approves_and_removes(started: Open) -> None:
     kept = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
     assert kept == [[administrator], [], ""]
     page.get_by_role("button", name="Token kept in this tab").click()
-    page.get_by_role("button", name="Forget it").click()
+    page.get_by_role("button", name="Remove token").click()
     assert page.evaluate("sessionStorage.length") == 0
 
 
@@ -363,7 +363,7 @@ def test_what_somebody_depends_on_is_not_removed(started: Open) -> None:
     page.get_by_role("button", name="Remove…").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     give(page, administrator)
-    expect(page.locator("#remove-problem")).to_contain_text("It was not removed: invoices has 1 active subscription")
+    expect(page.locator("#remove-problem")).to_contain_text("Not removed: invoices has 1 active subscription")
     expect(page.locator("#status")).to_have_text("pending")
 
 
@@ -376,9 +376,9 @@ def test_a_protected_catalogue_asks_for_a_token(started: Open) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("alert").first).to_contain_text("The catalogue is protected.")
     expect(page.locator("#services")).to_be_hidden()
-    page.get_by_role("button", name="Give a token").click()
+    page.get_by_role("button", name="Enter token").click()
     give(page, "rgw_not_one")
-    expect(page.get_by_role("dialog")).to_contain_text("The gateway doesn't know that token, or it has ended.")
+    expect(page.get_by_role("dialog")).to_contain_text("The token is invalid or has expired.")
     expect(page.locator("#token")).to_have_text("Token…")  # a refused one is not kept
     give(page, token)
     expect_names(page, "Malaria")
@@ -401,7 +401,7 @@ def test_it_works_below_a_prefix(started: Open) -> None:
     page.get_by_role("link", name="registry-gateway").click()
     expect_names(page, "portal")
     page.get_by_role("searchbox").fill("none")
-    expect(page.locator("#count")).to_contain_text("No service is like that")
+    expect(page.locator("#count")).to_contain_text("No matching services")
     assert page.url == f"{gateway.url}/registry/?q=none"
 
 
@@ -524,7 +524,7 @@ def test_without_a_stream_it_looks_every_few_seconds(started: Open) -> None:
     chap(gateway)
     tab.page.route("**/catalog/v1/events*", lambda route: route.fulfill(status=503, body="{}"))
     page = tab.open("/")
-    expect(page.locator("#connection")).to_have_text("Looking every 10 s")
+    expect(page.locator("#connection")).to_have_text("Updated every 10 s")
     expect_names(page, "Malaria")
     chap(gateway, "dengue")
     expect_names(page, "Dengue", "Malaria")

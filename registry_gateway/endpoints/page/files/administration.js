@@ -1,4 +1,4 @@
-// Approving and removing, with a token of an administrator's.
+// Approving and removing, with an administrator's token.
 
 import { administer, Problem, token } from "./gateway.js";
 import { make } from "./text.js";
@@ -6,9 +6,9 @@ import { askForToken, forgetRefused } from "./token.js";
 
 const at = (id) => document.getElementById(id);
 
-const OFF = "Administration is off: there is no valid token with the scope admin:registry. Make one as above.";
+const OFF = "Administration is off: there is no valid token with the scope admin:registry. Create one as above.";
 
-/** Do it, and ask for a token for as long as it takes. Resolves to whether it was done. */
+/** Call `act`, and ask for a token until one is accepted. Resolves to whether `act` succeeded. */
 async function withToken(act) {
   let problem = "";
   for (;;) {
@@ -31,19 +31,19 @@ async function withToken(act) {
   }
 }
 
-/** Let the button approve; `done(text)` is told how that went. */
+/** Approve on a click of the button; `done(text)` is called with the result. */
 export function offerApproval(service, done) {
   at("approve").addEventListener("click", async () => {
     try {
       if (await withToken(() => administer("services/approve", service))) done("Approved.");
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      done(`It was not approved: ${error.message}.`);
+      done(`Not approved: ${error.message}.`);
     }
   });
 }
 
-/** Let the button remove, after a question. */
+/** Remove on a click of the button, after a confirmation. */
 export function offerRemoval(service, done) {
   const dialog = at("remove-dialog");
   at("remove").addEventListener("click", () => {
@@ -62,7 +62,7 @@ export function offerRemoval(service, done) {
       done("Removed.");
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      at("remove-problem").textContent = `It was not removed: ${error.message}.`;
+      at("remove-problem").textContent = `Not removed: ${error.message}.`;
     }
   });
 }

@@ -1,21 +1,21 @@
-// What changes, as it changes: the catalogue's stream of events, or where there is none, a look every few seconds.
+// Live updates: the catalogue's stream of events, or without it a request every few seconds.
 
 import { ask, now, Problem, unready } from "./gateway.js";
 import { clockTime } from "./text.js";
 
-const AGES = 15_000; // between two looks at heartbeats, which make no events
-const POLLING = 10_000; // between two looks while there is no stream
-const SILENCE = 40_000; // without even a comment: the connection is dead, whatever TCP thinks
+const AGES = 15_000; // between two requests for heartbeats, which are not events
+const POLLING = 10_000; // between two requests while there is no stream
+const SILENCE = 40_000; // without even a comment: the connection counts as dead
 const STREAM = { Accept: "text/event-stream" };
-const SETTLING = 300; // changes come together; one look is enough for all
-const STORM = 1000; // and where they don't stop coming, there is a pause between two looks
+const SETTLING = 300; // changes come in groups; one request covers them
+const STORM = 1000; // between two requests while changes keep coming
 
 /**
- * Keep a view current while it can be seen.
+ * Keeps a view up to date while it is visible.
  *
  * `query` returns the filters of the stream, as text. `look(light)` fetches what is shown; light: only what heartbeats
- * change. `changed(event, service)` is told of each change. `refused(problem)` is told of a refusal (4xx), which ends it
- * until `restart`; `trouble(problem)` of anything else that is the matter, and of null when it is over.
+ * change. `changed(event, service)` is called for each change, `refused(problem)` for a refusal (4xx), which stops updates
+ * until `restart`, and `trouble(problem)` for any other problem, with null when it is over.
  */
 export class Live {
   constructor({ query, look, changed, refused, trouble }) {
@@ -136,7 +136,7 @@ export class Live {
       controller.abort();
       return message.id;
     }
-    throw new Problem(0, "The stream ended before it began");
+    throw new Problem(0, "The stream ended before its first message");
   }
 
   receive(message, turn) {
@@ -173,8 +173,8 @@ export class Live {
     if (state === "disconnected" && state !== this.state) this.since = now();
     const words = {
       live: "Live",
-      polling: `Looking every ${POLLING / 1000} s`,
-      disconnected: `Disconnected since ${clockTime(this.since ?? now())}; what is shown is from then`,
+      polling: `Updated every ${POLLING / 1000} s`,
+      disconnected: `Disconnected since ${clockTime(this.since ?? now())}; the view is from that time`,
       refused: "Stopped",
     };
     this.state = state;
@@ -219,7 +219,7 @@ function parse(block) {
 function unlessSilent(reading) {
   let timer;
   const silence = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Problem(0, "The stream fell silent")), SILENCE);
+    timer = setTimeout(() => reject(new Problem(0, "The stream stopped")), SILENCE);
   });
   return Promise.race([reading, silence]).finally(() => clearTimeout(timer));
 }

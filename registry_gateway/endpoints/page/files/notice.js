@@ -1,11 +1,11 @@
-// What is the matter, above everything else; and what those who can't see the page are told in passing.
+// Problems, above everything else; and announcements for screen readers.
 
 import { make } from "./text.js";
 
 const notice = document.getElementById("notice");
 const announcer = document.getElementById("announcer");
 
-/** Show what is the matter, with something to do about it; nothing without a text. */
+/** Show a problem, with an action that may solve it; without a text, hide the notice. */
 export function notify(text, action = null, act = null) {
   notice.hidden = !text;
   const known = notice.firstChild?.textContent;
@@ -16,7 +16,7 @@ export function notify(text, action = null, act = null) {
   if (action) notice.append(" ", make("button", { type: "button", onclick: act }, action));
 }
 
-/** Have a screen reader say something when it has nothing else to say. */
+/** Announce a text politely to screen readers. */
 export function announce(text) {
   announcer.textContent = text;
 }

@@ -31,15 +31,15 @@ function filter() {
 
 async function look(light, signal) {
   const service = await find(signal);
-  patch(at("never"), service === null ? make("h1", {}, "There is no such service") : null);
+  patch(at("never"), service === null ? make("h1", {}, "Service not found") : null);
   if (service === null) {
     at("service").hidden = true;
-    notify(`There is no service ${me.key} in the dialect ${me.dialect}, and the log of events knows of none.`);
+    notify(`No service ${me.key} is registered in the dialect ${me.dialect}, and the event log has none.`);
     return;
   }
   if (at("service").hidden) notify("");
   show(service);
-  if (service.listed) notify("The catalogue takes its key for another address: its document and its life can't be shown.");
+  if (service.listed) notify("The key looks like another path of the catalogue, so its document and history cannot be shown.");
   if (light || service.listed) return;
   const found = await readEvents(`/catalog/v1${path}/events?limit=${EVENTS}`, signal);
   found.events.forEach((event) => life.set(event.id, event));
@@ -114,7 +114,7 @@ function facts(service) {
     ["Version", service.version],
     ["Last heartbeat", seen && make("span", {}, ticking(seen), make("span", { className: "aside" }, ` ${moment(seen)}`))],
     ["Lease", end && make("span", {}, `${span(lease?.ttl ?? service.ttl)}, `, ticking(end, leaseWords))],
-    ["Says of itself", service.reported],
+    ["Self-reported health", service.reported],
     ["Account", service.owner],
     ["Registered", service.registered_at && moment(service.registered_at)],
     ["Updated", service.updated_at !== service.registered_at && service.updated_at && moment(service.updated_at)],
@@ -203,12 +203,12 @@ function changed(event) {
 }
 
 function trouble(problem) {
-  notify(problem && `${problem.message}. Trying again.`);
+  notify(problem && `${problem.message}. Retrying.`);
 }
 
 async function refused(problem) {
   const tokens = problem.status === 401 || problem.status === 403;
-  notify(tokens ? "The catalogue is protected." : `${problem.message}.`, tokens && "Give a token", () => refused(problem));
+  notify(tokens ? "The catalogue is protected." : `${problem.message}.`, tokens && "Enter token", () => refused(problem));
   const why = problem.status === 403 ? `${problem.message}.` : tokens && forgetRefused();
   if (tokens && (await askForToken("read", why))) restart();
 }

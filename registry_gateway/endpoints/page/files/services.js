@@ -78,7 +78,7 @@ function show({ total, services }, stats) {
   asked = false;
 }
 
-/** Have a row for each of these, in this order, and no other. Whoever stands on a row that stays keeps standing there. */
+/** Show exactly one row per service, in this order. Rows that remain keep their element and the focus. */
 function place(services) {
   const known = rows;
   rows = new Map(services.map((service) => [identity(service), known.get(identity(service)) ?? new Row()]));
@@ -98,22 +98,22 @@ function counted(total, shown, stats) {
   const all = stats.services + (gone ? stats.by_status.gone : 0);
   const of = filtering() && total < all ? ` of ${all.toLocaleString()}` : "";
   const part = shown < total ? `, the first ${shown.toLocaleString()} shown` : "";
-  if (total === 0) return `No service is like that (there are ${all.toLocaleString()})`;
+  if (total === 0) return `No matching services (${all.toLocaleString()} in total)`;
   return total.toLocaleString() + of + (all === 1 || (total === 1 && !of) ? " service" : " services") + part;
 }
 
-/** What is gone is in no list, but the log knows its key: offer to look there. */
+/** Services that are gone are in no list, but the event log has their keys: link there. */
 function lookBack(key, dialects) {
   const links = dialects.map((dialect) => [dialect, key && servicePath(dialect, key)]).filter(([, path]) => path);
   gone.hidden = links.length === 0;
   gone.replaceChildren(
-    `Is it gone? The log may tell what became of the key ${key} in `,
+    `The event log may have a service that is gone, with the key ${key}, in `,
     ...links.flatMap(([dialect, path], index) => [index ? ", " : "", make("a", { href: root + path }, dialect)]),
     ".",
   );
 }
 
-// --- what happens
+// --- changes
 
 const happenings = document.getElementById("latest-list");
 let grave = [];
@@ -138,23 +138,23 @@ function changed(event) {
   if (!GRAVE.has(event.kind)) return;
   grave.push(`${name}: ${happened(event.kind)}`);
   telling ??= setTimeout(() => {
-    announce(grave.length > 3 ? `${plural(grave.length, "service", "services")} fell silent or went` : grave.join(", "));
+    announce(grave.length > 3 ? `${plural(grave.length, "service", "services")} lapsed or left` : grave.join(", "));
     grave = [];
     telling = undefined;
   }, 2000);
 }
 
-// --- what is the matter
+// --- problems
 
 function trouble(problem) {
-  notify(problem && `${problem.message}. Trying again.`);
+  notify(problem && `${problem.message}. Retrying.`);
 }
 
 async function refused(problem) {
   shownCount.textContent = "";
   if (problem.status === 401 || problem.status === 403) {
     const why = problem.status === 403 ? `${problem.message}.` : forgetRefused();
-    notify("The catalogue is protected.", "Give a token", () => refused(problem));
+    notify("The catalogue is protected.", "Enter token", () => refused(problem));
     if (await askForToken("read", why)) restart();
     return;
   }
@@ -162,7 +162,7 @@ async function refused(problem) {
   notify(`${problem.parameter ? `${problem.parameter}: ` : ""}${problem.message}.`, "Clear filters", clearFilters);
 }
 
-// --- what the reader does
+// --- actions of the reader
 
 async function restart() {
   asked = true;

@@ -1,4 +1,4 @@
-// Words, times and elements. All that a service says of itself goes in as text, never as markup.
+// Words, times and elements. Data of services is inserted as text, never as markup.
 
 /** @type {[string, number][]} */
 const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
@@ -15,7 +15,7 @@ export function span(seconds) {
   return parts.slice(0, 2).join(" ");
 }
 
-/** An instant (seconds since the epoch) as the reader's clock has it. */
+/** A time (seconds since the epoch) in the reader's time zone. */
 export function moment(at) {
   return new Date(at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
@@ -39,7 +39,7 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A time element that `tick` keeps saying how long ago, or how far ahead, it is. */
+/** A time element that `tick` updates with the time since, or until, `at`. */
 export function ticking(at, words = (seconds) => `${span(seconds)} ago`) {
   const time = make("time", { dateTime: new Date(at * 1000).toISOString(), title: moment(at) });
   time.at = at;
@@ -72,9 +72,7 @@ export function address(text) {
 const WORDS = {
   expired: "lease expired",
   version_changed: "new version",
-  unsubscribed: "no longer depended on",
-  subscribed: "depended on",
-  purged: "cleared away",
+  purged: "removed after the retention",
 };
 
 /** What happened, in words. */

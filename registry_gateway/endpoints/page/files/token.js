@@ -8,8 +8,8 @@ const button = document.getElementById("token");
 let settle = (_given) => {};
 
 const WHY = {
-  admin: ["To approve and remove services, a token of an account with the scope admin:registry is needed.", "admin:registry"],
-  read: ["What is registered here is shown to those who have a token with the scope read:catalog.", "read:catalog"],
+  admin: ["Approving and removing services needs a token of an account with the scope admin:registry.", "admin:registry"],
+  read: ["Reading the catalogue needs a token of an account with the scope read:catalog.", "read:catalog"],
 };
 
 /** Ask for a token. Resolves to whether there is a new one. */
@@ -26,12 +26,12 @@ export function askForToken(purpose, problem = "") {
   return new Promise((resolve) => (settle = resolve));
 }
 
-/** Forget a token the gateway refused; what to say about it, nothing if none was sent. */
+/** Remove a token that the gateway refused. Returns the message about it; empty if none was sent. */
 export function forgetRefused() {
   if (!token.get()) return "";
   token.set(null);
   label();
-  return "The gateway doesn't know that token, or it has ended.";
+  return "The token is invalid or has expired.";
 }
 
 function label() {
@@ -60,7 +60,7 @@ export function offerToken(changed) {
   dialog.querySelector("form").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!/^[\x21-\x7e]+$/.test(field.value.trim())) {
-      document.getElementById("token-problem").textContent = "A token has no blanks and no letters beyond ASCII.";
+      document.getElementById("token-problem").textContent = "A token contains only ASCII characters, without spaces.";
       return;
     }
     token.set(field.value.trim());
