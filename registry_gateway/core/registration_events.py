@@ -34,9 +34,9 @@ def happened(
 
 
 def lapse(registration: Registration, now: float) -> Event:
-    """Return the event that tells of the lapse of a lease, with when and why."""
+    """Return the event of the lapse of a lease, with its time and reason."""
     held = registration.lease
-    reason = f"not heard of for {now - held.last_seen:.1f} s, with a lease of {held.ttl:g} s"
+    reason = f"no heartbeat for {now - held.last_seen:.1f} s (lease: {held.ttl:g} s)"
     return happened(
         EventKind.EXPIRED,
         registration,
@@ -80,8 +80,8 @@ def revival(before: Registration, actor: Actor, now: float) -> list[Event]:
     if before.lease.alive(now):
         return []
     late = max(0.0, now - before.lease.expires_at)
-    was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease had lapsed"
-    reason = f"heard of {late:.1f} s {was}"
+    was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease expired"
+    reason = f"returned {late:.1f} s {was}"
     return [
         *unrecorded_lapse(before, now),
         happened(EventKind.RECOVERED, before, actor, now, reason),

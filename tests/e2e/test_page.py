@@ -218,7 +218,7 @@ def test_a_lapse_appears_without_a_reload(started: Open) -> None:
     for row in rows.values():
         expect(row).to_contain_text("down")
     page.locator("#latest summary").click()
-    expect(page.locator("#latest-list")).to_contain_text("lease expired: not heard of for")
+    expect(page.locator("#latest-list")).to_contain_text("lease expired: no heartbeat for")
     assert page.evaluate("window.untouched")
 
     page.locator("#latest-list").get_by_role("link", name="Malaria").first.click()

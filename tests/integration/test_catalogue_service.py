@@ -80,7 +80,7 @@ async def test_what_is_wrong_with_it_is_said(
         assert loopback == {
             "code": "loopback_address",
             "severity": "warning",
-            "summary": "Its address is localhost: whoever looks for it from another machine finds itself",
+            "summary": "Its address is localhost: clients on other machines would connect to themselves",
             "advice": loopback["advice"],
         }
         clock.advance(3_600)
@@ -151,7 +151,7 @@ async def test_one_that_is_gone_is_told_of_by_the_log(
             "at": START + 31,
             "kind": "expired",
             "actor": "gateway",
-            "reason": "not heard of for 31.0 s, with a lease of 30 s",
+            "reason": "no heartbeat for 31.0 s (lease: 30 s)",
         }
         await core_of(client).registry.expire()
         swept = await shown(client, "chap", "my-model")

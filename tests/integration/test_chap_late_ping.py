@@ -105,7 +105,7 @@ async def test_the_catalogue_shows_it_as_down_with_its_document_and_its_last_pin
             assert (found["status"], found["health"]) == ("down", Health.LAPSED)
             assert found["document"]["info"]["id"] == "my-model"
             assert (found["lease"]["alive"], found["lease"]["last_seen"]) == (False, START + 10)
-            assert found["ended"]["reason"] == "not heard of for 30.0 s, with a lease of 30 s"
+            assert found["ended"]["reason"] == "no heartbeat for 30.0 s (lease: 30 s)"
             assert [s["key"] for s in (await listed(client, status="down"))["services"]] == ["my-model"]
             assert [s["key"] for s in (await listed(client))["services"]] == ["my-model"]
             await core_of(client).registry.expire()

@@ -40,14 +40,12 @@ def of_address(address: str) -> list[Finding]:
     """Return what is wrong with where a service says it can be reached, as far as that is seen without looking."""
     host = host_of(address)
     if host is None:
-        return [
-            error("address_without_host", f"Its address is {address!r}, in which there is no host", f"{_ADVERTISE}.")
-        ]
+        return [error("address_without_host", f"Its address is {address!r}, which has no host", f"{_ADVERTISE}.")]
     if is_loopback(host):
-        summary = f"Its address is {host}: whoever looks for it from another machine finds itself"
-        return [warning("loopback_address", summary, f"{_ADVERTISE}, unless all who use it are on its machine.")]
+        summary = f"Its address is {host}: clients on other machines would connect to themselves"
+        return [warning("loopback_address", summary, f"{_ADVERTISE}, unless all its clients are on its machine.")]
     if _is_unspecified(host):
-        summary = f"Its address is {host}: that is one to listen on, and none to connect to"
+        summary = f"Its address is {host}: it can be listened on but not connected to"
         return [error("unspecified_address", summary, f"{_ADVERTISE}.")]
     if _CONTAINER.match(host):
         summary = f"Its address is {host}, which looks like the id of a container: it changes with each start"
@@ -66,5 +64,5 @@ def _is_unspecified(host: str) -> bool:
 def unresolved(host: str) -> Finding:
     """Return the finding that a host's name leads nowhere from here."""
     summary = f"The name {host} can't be resolved on this machine"
-    advice = f"{_ADVERTISE}. If this machine is not among those who use it, look from one that is."
+    advice = f"{_ADVERTISE}. If this machine is not one of its clients, run the doctor on one that is."
     return warning("unresolvable_address", summary, advice)

@@ -41,7 +41,7 @@ def of_history(recent: Sequence[Event], now: float) -> list[Finding]:
 
 
 def _shared(events: Sequence[Event]) -> list[Finding]:
-    advice = "Give each process a key of its own (slug, id, instance id), or stop the one that is left over."
+    advice = "Give each process a key of its own (slug, id, instance id), or stop the leftover process."
     for life in _lives(events):
         places = _back_and_forth([event.service_address for event in life])
         if places:
@@ -122,12 +122,12 @@ def _lapsing(returns: Sequence[Return]) -> list[Finding]:
         return []
     times = f"{len(returns)} times in the last hour"
     if sum(r.only_registered for r in returns) >= MANY:
-        summary = f"It registers again and again and is not heard of in between: it lapsed {times}"
+        summary = f"It registers repeatedly and sends no heartbeats in between: it lapsed {times}"
         advice = (
-            "See whether it sends heartbeats, and whether it reaches the gateway where it was told to send them "
+            "Check whether it sends heartbeats, and whether it reaches the gateway at the URL it was given "
             "(REGISTRY_GATEWAY_PUBLIC_URL; the log has what was refused)."
         )
         return [error("no_heartbeats", summary, advice)]
-    summary = f"It keeps lapsing and coming back: {times}"
-    advice = "See whether it restarts, stalls, or loses its network; its own log says more than its silence here."
+    summary = f"It lapsed and returned repeatedly: {times}"
+    advice = "Check whether it restarts, stalls, or loses its network; its own log may have the cause."
     return [warning("keeps_lapsing", summary, advice)]

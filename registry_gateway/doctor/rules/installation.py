@@ -36,7 +36,7 @@ def of_settings(own: Settings, open_dialects: Mapping[str, str]) -> list[Finding
     found = _of_public_url(own)
     for name, setting in open_dialects.items():
         advice = f"Set {setting}, here and in the services. Options given to `serve` can't be seen from here."
-        summary = f"Anybody who reaches {own.host} may register and remove {name} services"
+        summary = f"Every client that reaches {own.host} may register and remove {name} services"
         found.append(
             warning(
                 "open_writes",
@@ -45,8 +45,8 @@ def of_settings(own: Settings, open_dialects: Mapping[str, str]) -> list[Finding
             )
         )
     if "*" in own.forwarded_allow_ips.split(","):
-        summary = "Any client may say from where and by which scheme it comes: X-Forwarded-* is believed from all"
-        advice = f"Name the proxies' addresses in {PREFIX}FORWARDED_ALLOW_IPS, unless only they reach the port."
+        summary = "Any client can set its address and scheme: X-Forwarded-* is trusted from all"
+        advice = f"Name the proxies' addresses in {PREFIX}FORWARDED_ALLOW_IPS, unless only they can reach the port."
         found.append(warning("any_proxy", summary, advice))
     return found
 
@@ -87,8 +87,8 @@ def of_presence(present_at: float | None, now: float) -> list[Finding]:
         return of_clock(-silent, "the last gateway")
     if silent <= ABSENCE:
         return []
-    summary = f"No gateway has been at work on this database for {silent:.0f} s"
-    return [warning("no_gateway", summary, "Start one, or name the database it works on with --database-url.")]
+    summary = f"No gateway has used this database for {silent:.0f} s"
+    return [warning("no_gateway", summary, "Start one, or name the database it uses with --database-url.")]
 
 
 def of_disk(taken: int, free: int | None) -> list[Finding]:
@@ -113,7 +113,7 @@ def of_steps(steps: Sequence[float]) -> list[Finding]:
     if not steps:
         return []
     said = ", ".join(f"{step:+.1f} s" for step in steps[-SAID:])
-    summary = f"The clock that leases are judged by was set {len(steps)} time(s) within the hour: {said}"
+    summary = f"The clock that leases follow was set {len(steps)} time(s) within the hour: {said}"
     advice = "Let NTP correct it in small parts: on the database server, with SQLite on the gateway's machine."
     return [warning("clock_stepped", summary, advice)]
 
