@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str | None,
         Meta(
-            description="URL services reach the gateway under, for the addresses it hands out. "
+            description="URL at which services reach the gateway, for the addresses it returns. "
             "Default: as seen in the request."
         ),
     ] = None
@@ -54,10 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Path prefix a reverse proxy serves the gateway under, such as /registry.")
     ] = ""
     forwarded_allow_ips: Annotated[
-        str, Meta(description="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks or *.")
+        str, Meta(description="Proxies whose X-Forwarded-For and -Proto are trusted: addresses, networks or *.")
     ] = "127.0.0.1"
     require_auth: Annotated[
-        bool, Meta(description="Whether the gateway refuses to start while a dialect lets anybody write.")
+        bool,
+        Meta(description="Whether the gateway refuses to start while a dialect accepts writes without a credential."),
     ] = False
     log_format: Annotated[Literal["text", "json"], Meta(description="Log lines as text or as JSON objects.")] = "text"
     max_body_bytes: Annotated[Annotated[int, Meta(ge=1024)], Meta(description="Largest request body, in bytes.")] = (
@@ -72,10 +73,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30.0
     max_events: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Most events that are kept; beyond it the oldest are removed. Unset: no limit."),
+        Meta(description="Maximum number of events that are kept; beyond it the oldest are removed. Unset: no limit."),
     ] = None
     purge_interval: Annotated[
-        Seconds, Meta(description="Seconds between two removals of what has been kept long enough.")
+        Seconds, Meta(description="Seconds between two removals of expired events and registrations.")
     ] = 60.0
     protect_catalog: Annotated[
         bool,
@@ -87,17 +88,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit: Annotated[
         str | None,
         Meta(
-            description="Most changes a credential (an address, where none is asked for) may make: 10/s, 600/m, 5000/h "
-            "or a number for so many a minute. Heartbeats and reads don't count; first registrations have an allowance "
-            "of their own, of twenty times as many. Unset: no limit."
+            description="Maximum rate of changes per credential (in an open dialect per address): 10/s, 600/m, 5000/h, "
+            "or a number per minute. Heartbeats and reads don't count; first registrations have an allowance of their "
+            "own, of twenty times the rate. Unset: no limit."
         ),
     ] = None
     watchers_per_address: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
-            description="Most watchers of the catalogue that one client address may have in a process; of an IPv6 "
-            "address the first 64 bits count. Unset: as many as there is room for, since all behind a proxy may share "
-            "one."
+            description="Maximum number of watchers of the catalogue per client address in a process; of an IPv6 "
+            "address the first 64 bits count. Unset: no limit per address, since clients behind a proxy may share one."
         ),
     ] = None
     sqlite_synchronous: Annotated[

@@ -48,11 +48,13 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     registration_key_file: Annotated[
         str | None,
         Meta(
-            description="File with these keys instead, one a line; read again on SIGHUP.",
+            description="File with these keys instead, one per line; read again on SIGHUP.",
             extra={"env": f"{KEY}_FILE"},
         ),
     ] = None
-    ttl_seconds: Annotated[Seconds, Meta(description="Seconds a CHAP service lives without a ping.")] = 30.0
+    ttl_seconds: Annotated[
+        Seconds, Meta(description="Length of a CHAP lease: seconds a service stays alive without a ping.")
+    ] = 30.0
     late_ping: Annotated[
         Literal["revive", "refuse"],
         Meta(
@@ -69,7 +71,7 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 86_400.0
     max_services: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Most CHAP services that may be live at once. Unset: no limit."),
+        Meta(description="Maximum number of live CHAP services. Unset: no limit."),
     ] = None
     missing_key_status: Annotated[
         Literal[422, 401],
@@ -77,7 +79,7 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 422
     ping_url: Annotated[
         Literal["absolute", "relative"],
-        Meta(description="Form of the ping_url handed out; servicekit can only use an absolute one."),
+        Meta(description="Form of the ping_url in answers; servicekit can only use an absolute one."),
     ] = "absolute"
 
     def __post_init__(self) -> None:

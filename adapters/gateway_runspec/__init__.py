@@ -35,32 +35,33 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: Annotated[
         tuple[str, ...] | None,
         Meta(
-            description="Key that runspec agents send as X-API-Key to register, beat and leave; during a rotation "
-            "several, separated by commas. Unset: open.",
+            description="Key that runspec agents send as X-API-Key for all writes; during a rotation several, "
+            "separated by commas. Unset: open.",
             extra={"env": KEY, "flag": "--api-key", "secret": True},
         ),
     ] = None
     api_key_file: Annotated[
         str | None,
         Meta(
-            description="File with these keys instead, one a line; read again on SIGHUP.",
+            description="File with these keys instead, one per line; read again on SIGHUP.",
             extra={"env": f"{KEY}_FILE"},
         ),
     ] = None
     heartbeat_interval: Annotated[
-        Seconds, Meta(description="Seconds between two heartbeats of a runspec agent; silent for three, it is stale.")
+        Seconds,
+        Meta(description="Seconds between two heartbeats of a runspec agent; after three without one it is stale."),
     ] = 30.0
     max_instances: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
-            description="Most runspec instances that may be registered, inactive ones included until their retention "
+            description="Maximum number of runspec instances, inactive ones included until their retention "
             "is over. Unset: no limit."
         ),
     ] = None
     max_tools: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
-            description="Most tools that all runspec instances may have together, inactive ones included until their "
+            description="Maximum number of tools of all runspec instances, inactive ones included until their "
             "retention is over. Unset: no limit."
         ),
     ] = None

@@ -56,14 +56,14 @@ class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     monitor_interval: Annotated[
         Annotated[float, Meta(gt=0, le=86_400)],
         Meta(
-            description="Seconds from one missed heartbeat to the next, once a service is silent.",
+            description="Seconds from one counted miss to the next.",
             extra={"env": "REGISTRY_HEARTBEAT_MONITOR_INTERVAL"},
         ),
     ] = 60.0
     grace_multiplier: Annotated[
         Annotated[int, Meta(ge=1, le=1_000)],
         Meta(
-            description="Heartbeat intervals a service may be silent before the first miss.",
+            description="Heartbeat intervals without a heartbeat before the first miss is counted.",
             extra={"env": "REGISTRY_HEARTBEAT_GRACE_MULTIPLIER"},
         ),
     ] = 3
@@ -83,12 +83,12 @@ class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10
     max_per_account: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Most services an account may have registered, silent ones included. Unset: no limit."),
+        Meta(description="Maximum number of services of an account, expired leases included. Unset: no limit."),
     ] = None
     scaikey_issuer: Annotated[
         str | None,
         Meta(
-            description="URL of ScaiKey, exactly as its tokens name it in iss. Unset: no tokens but the gateway's own.",
+            description="URL of ScaiKey, exactly as in iss of its tokens. Unset: only the gateway's own tokens.",
             extra={"env": "SCAIKEY_ISSUER"},
         ),
     ] = None
@@ -102,7 +102,7 @@ class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     scaikey_audience: Annotated[
         str | None,
         Meta(
-            description="Audience that ScaiKey's tokens must name in aud. Unset: not looked at.",
+            description="Audience that ScaiKey's tokens must name in aud. Unset: aud is not checked.",
             extra={"env": "SCAIKEY_AUDIENCE"},
         ),
     ] = None
