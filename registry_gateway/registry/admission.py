@@ -6,6 +6,7 @@ from functools import partial
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.commands import Advertise, Deregister, Register
 from registry_gateway.core.errors import RateLimited
+from registry_gateway.core.lease import Policies
 from registry_gateway.core.rate_limit import Change, Limit, Rate, caller, retry_after
 from registry_gateway.registry.group_commit import GroupCommit, Shared, apart
 from registry_gateway.store.engine import Store
@@ -19,11 +20,12 @@ Holder = tuple[str, str | None]
 class Admission:
     """Lets changes in by a `Limit`, and tells first registrations from others."""
 
-    def __init__(self, rate: Rate, store: Store, clock: Clock) -> None:
-        """Limit each caller to `rate`; `store` counts what it has registered, `clock` tells the time."""
+    def __init__(self, rate: Rate, store: Store, clock: Clock, policies: Policies) -> None:
+        """Limit each caller to `rate`; `store` counts what it has registered, by the `policies` of the dialects."""
         self._limit = Limit(rate)
         self._store = store
         self._clock = clock
+        self._policies = policies
         self._registered_before: GroupCommit[Key, bool] = GroupCommit(partial(apart, self._look_up))
         self._kept: Shared[Holder, int] = Shared(self._count)
 
@@ -58,4 +60,5 @@ class Admission:
         return [key in known for key in keys]
 
     async def _count(self, holder: Holder) -> int:
-        return await self._store.read(lambda c: first_registrations.count_kept(c, *holder))
+        lapsed = not self._policies.of(holder[0]).lapse_frees_key
+        return await self._store.read(lambda c: first_registrations.count_kept(c, *holder, lapsed=lapsed))

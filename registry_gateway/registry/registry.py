@@ -83,7 +83,7 @@ class Registry:
         self.metrics.queue("find", lambda: self._finder.waiting)
         self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
         self._snapshots: Shared[None, Snapshot] = Shared(lambda _asked: self.queries.snapshot())
-        self._admission = None if limit is None else Admission(limit, store, clock)
+        self._admission = None if limit is None else Admission(limit, store, clock, self.policies)
         self.feed = EventFeed(store)
 
     # --- what services ask for

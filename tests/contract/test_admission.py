@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+import msgspec
 import pytest
 
 from registry_gateway.core.errors import RateLimited
@@ -16,6 +17,7 @@ from tests.contract.services import (
     ACTOR,
     DIALECT,
     ENDS,
+    REMEMBERS,
     REVIVES,
     STAYS,
     TTL,
@@ -102,13 +104,25 @@ async def fleet(registry: Registry, size: int) -> list[str]:
     return keys(size)
 
 
-async def test_a_fleet_whose_leases_ran_out_returns_at_once(limited: Limited, clock: ManualClock) -> None:
-    registry = limited(ENDS)
+@pytest.mark.parametrize("policy", [ENDS, REMEMBERS], ids=["ends", "remembers"])
+async def test_a_fleet_whose_leases_ran_out_returns_at_once(
+    limited: Limited, clock: ManualClock, policy: LeasePolicy
+) -> None:
+    registry = limited(policy)
     services = await fleet(registry, 2 * ALLOWED)
     clock.advance(TTL)
     await registry.expire()
-    restarted = limited(ENDS)  # it is in the log, not in a memory
+    restarted = limited(policy)  # it is in the log, not in a memory
     assert await passed(restarted.register(register(key)) for key in services) == len(services)
+
+
+async def test_what_is_kept_for_a_late_heartbeat_makes_no_room(limited: Limited, clock: ManualClock) -> None:
+    policy = msgspec.structs.replace(REMEMBERS, most_lapsed=None)
+    registry = limited(policy)
+    await fleet(registry, 3 * ALLOWED)
+    clock.advance(TTL)
+    await registry.expire()
+    assert await passed(registry.register(register(key)) for key in keys(60, "new-")) == ALLOWED
 
 
 @pytest.mark.parametrize("policy", [ENDS, REVIVES, STAYS], ids=["ends", "revives", "stays"])

@@ -25,9 +25,12 @@ def count(connection: Connection, dialect: str, owner: str | None = None, *, lap
     return connection.execute(statement, {"dialect": dialect, "owner": owner}).scalar_one()
 
 
-def count_kept(connection: Connection, dialect: str, owner: str | None) -> int:
-    """Return how many registrations of a dialect have not been deregistered; with `owner`, only an account's."""
-    statement = select(func.count()).where(R.dialect == dialect, R.stage != REVOKED)
+def count_kept(connection: Connection, dialect: str, owner: str | None, *, lapsed: bool = True) -> int:
+    """Return how many registrations of a dialect have not been deregistered; with `owner`, only an account's.
+
+    Without `lapsed`, those whose lapse is on record do not count.
+    """
+    statement = select(func.count()).where(R.dialect == dialect, R.stage != REVOKED if lapsed else R.stage == 0)
     return connection.execute(statement if owner is None else statement.where(R.owner == owner)).scalar_one()
 
 
@@ -42,7 +45,8 @@ def registered_before(connection: Connection, keys: Collection[Key]) -> set[Key]
 
 
 def _registered_before(batch: Batch) -> Select[Any]:
-    last = select(EventRow.kind).where(EventRow.dialect == batch.c.dialect, EventRow.key == batch.c.key)
+    of_it = (EventRow.dialect == batch.c.dialect, EventRow.key == batch.c.key)
+    last = select(EventRow.kind).where(*of_it, EventRow.kind != EventKind.PURGED)  # a purge tells nothing of the end
     lapsed = last.order_by(EventRow.id.desc()).limit(1).correlate(batch).scalar_subquery() == EventKind.EXPIRED
     kept = select(R.key).where(R.dialect == batch.c.dialect, R.key == batch.c.key, R.stage != REVOKED)
     return select(batch.c.dialect, batch.c.key).where(or_(kept.correlate(batch).exists(), lapsed))
