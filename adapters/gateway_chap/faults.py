@@ -17,6 +17,11 @@ HEADER = "X-Service-Key"
 _SEND_KEY = f"the registry asks for a key; set {KEY} in the service, which sends it as {HEADER}"
 
 
+def not_found(key: str) -> NotRegistered:
+    """Return the error for an id that no service has. Its text is the document's."""
+    return NotRegistered(f"Service {key} not found")
+
+
 def fault(error: Exception, scope: Scope, *, missing_key_status: Literal[422, 401] = 422) -> Answer:
     """Word `error` for a CHAP client.
 
@@ -32,7 +37,7 @@ def fault(error: Exception, scope: Scope, *, missing_key_status: Literal[422, 40
             problem = f"Invalid service key: the service's {KEY} is not one of the registry's"
             return json_answer(401, {"detail": problem})
         case NotRegistered():
-            return json_answer(404, {"detail": f"Service {error}"})
+            return json_answer(404, {"detail": str(error)})
         case HTTPException(status_code=404 | 405):
             instead = advice(scope["method"], scope["path"])
             if instead is not None:

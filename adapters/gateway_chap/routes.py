@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from gateway_chap import translate
+from gateway_chap.faults import not_found
 from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import (
     Answer,
@@ -56,9 +57,9 @@ class Chap:
         try:
             outcome = await self._registry.renew(command)
         except TooMany as error:
-            raise NotRegistered(f"{command.key} not found") from error
+            raise not_found(command.key) from error
         if not isinstance(outcome, Renewed):
-            raise NotRegistered(f"{command.key} not found")
+            raise not_found(command.key)
         return json_answer(200, translate.renewed(outcome.registration))
 
     async def register(self, call: Call) -> Answer:
@@ -79,7 +80,7 @@ class Chap:
         try:
             await self._registry.deregister(command)
         except NotRegistered:
-            raise NotRegistered(f"{command.key} not found") from None
+            raise not_found(command.key) from None
         return Answer(204)
 
     async def list(self, call: Call) -> Answer:
@@ -94,5 +95,5 @@ class Chap:
         key = call.param("id")
         entry = await self._registry.find(DIALECT, key)
         if entry is None or not entry.alive:
-            raise NotRegistered(f"{key} not found")
+            raise not_found(key)
         return call.answer(Rendered(translate.service(entry)))

@@ -1,4 +1,4 @@
-"""The body of a request: as JSON, and what is refused before anyone asks what it means."""
+"""The body of a request: its size limit, its encoding, and JSON."""
 
 import json
 from array import array
@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
+from starlette.types import Receive
 
 T = TypeVar("T")
 
@@ -43,6 +44,29 @@ class Malformed(msgspec.DecodeError):
         """Take what is wrong, and where."""
         super().__init__(problem)
         self.position = position
+
+
+async def read_body(receive: Receive, content_length: str | None, limit: int) -> bytes:
+    """Return the whole body of a request, of at most `limit` bytes. JSON is in UTF-8 then, see `utf8`.
+
+    Raises:
+        BodyTooLarge: It is larger than `limit`; the rest is not read.
+        BodyCutShort: The client left, or was disconnected, before its end.
+    """
+    if int(content_length or 0) > limit:
+        raise BodyTooLarge(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+    if message["type"] == "http.disconnect":
+        raise BodyCutShort
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    return utf8(body)
 
 
 def utf8(body: bytes) -> bytes:

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope
 from registry_gateway.core.address import is_authority
 from registry_gateway.core.model import Actor
 from registry_gateway.http.answer import NOSNIFF, Answer, body_answer
-from registry_gateway.http.body import BodyCutShort, BodyTooLarge, utf8
+from registry_gateway.http.body import read_body
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.settings import PREFIX, Settings
 
@@ -84,21 +84,7 @@ class Call:
             BodyTooLarge: It is larger than the configured limit; the rest is not read.
             BodyCutShort: The client has gone, or was dropped, before its end: part of a body is none.
         """
-        limit = self._settings.max_body_bytes
-        if int(self.header(b"content-length") or 0) > limit:
-            raise BodyTooLarge(limit)
-        message = await self.receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body", False):
-            message = await self.receive()
-            body += message.get("body", b"")
-            if len(body) > limit:
-                raise BodyTooLarge(limit)
-        if message["type"] == "http.disconnect":
-            raise BodyCutShort
-        if len(body) > limit:
-            raise BodyTooLarge(limit)
-        return utf8(body)
+        return await read_body(self.receive, self.header(b"content-length"), self._settings.max_body_bytes)
 
     def lasts_long(self) -> None:
         """Have this request counted in /metrics, and its duration not: it lasts for as long as the client wants."""

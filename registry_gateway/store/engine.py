@@ -42,7 +42,7 @@ from registry_gateway.store.postgresql import connection_check, libpq
 from registry_gateway.store.postgresql.connector import Connector
 from registry_gateway.store.postgresql.errors import READ_ONLY
 from registry_gateway.store.postgresql.limited_read import limited as postgresql_limited
-from registry_gateway.store.sqlite import connections
+from registry_gateway.store.sqlite import checkpoint, connections
 from registry_gateway.store.sqlite.connections import BUSY_TIMEOUT
 from registry_gateway.store.sqlite.file import FileLost, SqliteFile
 from registry_gateway.store.sqlite.limited_read import limited as sqlite_limited
@@ -211,7 +211,7 @@ class Store:
         """See that SQLite's file is still there, and work its log into it, if there is enough in it. PostgreSQL sees
         to its own.
 
-        It is done beside the writer, which waits for nothing; see `connections.checkpoint` for what is left of it.
+        It is done beside the writer, which waits for nothing; see `checkpoint.checkpoint` for what is left of it.
         A commit that finds the log full would hold up all requests for as long as all of it takes.
 
         Raises:
@@ -223,9 +223,9 @@ class Store:
             self.file.verify()
         except FileLost as error:
             raise translated(error, self.file) from error
-        if self._commits >= connections.COMMITS:
+        if self._commits >= checkpoint.COMMITS:
             self._commits = 0
-            await self.read(connections.checkpoint, LONG_TRANSACTION_WITHIN)
+            await self.read(checkpoint.checkpoint, LONG_TRANSACTION_WITHIN)
 
     def _reconnect(self) -> None:
         """Have all that reads make new connections, since the one that writes has: it may lead to another server."""

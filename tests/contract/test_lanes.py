@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from registry_gateway.core.commands import Registered, Renewed
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.sqlite.connections import COMMITS
+from registry_gateway.store.sqlite.checkpoint import COMMITS
 from registry_gateway.store.statements import registrations
 from tests.conftest import ManualClock
 from tests.contract.services import DIALECT, STAYS, register, renew

@@ -1,6 +1,5 @@
-"""How connections to SQLite are set up, and how its write-ahead log is worked into the file."""
+"""How connections to SQLite are set up."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -36,22 +35,6 @@ does that several times a second, each time for pages that are written again soo
 the writer.
 """
 
-COMMITS = 1000
-"""Commits after which SQLite's log is worth working in: 100 to 250 MB of it if each is of many services. With half as
-many, heartbeats of 100,000 services, which change a page each, were slowed by 27 % instead of 13.
-"""
-
-PASSES = 3
-"""Attempts to work in the log beside the writer."""
-
-LARGE_LOG = 32_768
-"""Pages of 4 KiB in the log (128 MiB) from which on the writer is held up for the rest of it, if it can't be had
-otherwise. Heartbeats wait meanwhile.
-"""
-
-LOG_PATIENCE_MS = 50
-"""Milliseconds that may then wait for writers, and hold them up waiting for readers."""
-
 
 def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
     """Have each connection set up, and `file` told of it. `synchronous` is None where nothing can be written."""
@@ -79,27 +62,3 @@ def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
         # transaction only at the first INSERT, too late for reading and deciding under the lock.
         writing = connection.get_execution_options().get("writing", False)
         connection.connection.cursor().execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-def checkpoint(connection: Connection) -> None:
-    """Work the write-ahead log into the file, beside the writer if that is possible.
-
-    Only when nothing is left can a writer begin the log anew. Between the commits of a small fleet there is time enough
-    for that. Where commits follow each other without a pause, something is always left, and the log grows: then the
-    writer is held up for the rest of it.
-    """
-
-    def pragma(text: str) -> Sequence[Any]:
-        return connection.exec_driver_sql(f"PRAGMA {text}").all()
-
-    for _ in range(PASSES):
-        [(_busy, pages, worked_in)] = pragma("wal_checkpoint(PASSIVE)")
-        if pages == worked_in:
-            return
-    if pages < LARGE_LOG:
-        return
-    pragma(f"busy_timeout={LOG_PATIENCE_MS}")
-    try:
-        pragma("wal_checkpoint(FULL)")
-    finally:
-        pragma(f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}")
