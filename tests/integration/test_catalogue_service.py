@@ -135,7 +135,7 @@ async def test_an_address_that_cannot_be_one_is_accepted_and_said(
         assert (await client.get("/v2/services/my-model")).json()["url"] == "not a url"
         [finding] = (await shown(client, "chap", "my-model"))["findings"]
         assert (finding["code"], finding["severity"]) == ("address_without_host", "error")
-        assert finding["summary"] == "Its address is 'not a url', in which there is no host"
+        assert finding["summary"] == "Its address is 'not a url', which has no host"
 
 
 async def test_one_that_is_gone_is_told_of_by_the_log(
