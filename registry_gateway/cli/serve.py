@@ -199,7 +199,7 @@ def _warn_of_open_dialects(configuration: Configuration, adapters: tuple[AnyAdap
         return
     for name, closing in adapter.open_to_writes(adapter.chosen(adapters, configuration), configuration).items():
         say(
-            f"{NAME}: warning: anybody who reaches {own.host} may register and remove {name} services; set {closing}",
+            f"{NAME}: warning: any client can register and remove {name} services at {own.host}; set {closing}",
             err=True,
         )
 

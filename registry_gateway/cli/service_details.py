@@ -129,7 +129,7 @@ def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]
         ends = f"ends in {age(lease.expires_at - now)} unless renewed"
     else:
         ends = f"ended {age(now - lease.expires_at)} ago"
-    reported = "" if registration.reported is None else f" (it says of itself: {registration.reported})"
+    reported = "" if registration.reported is None else f" (self-reported: {registration.reported})"
     return [
         ("Key", registration.key),
         ("Dialect", registration.dialect),

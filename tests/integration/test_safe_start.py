@@ -19,9 +19,8 @@ def test_open_dialects_are_warned_of_unless_only_this_machine_reaches_them(sqlit
     with serving(tmp_path, "--host", "0.0.0.0", "--database-url", sqlite_url) as gateway:
         warnings = [line for line in gateway.log().splitlines() if "warning: " in line]
         assert warnings == [
-            "registry-gateway: warning: anybody who reaches 0.0.0.0 may register and remove chap services; set " + CHAP,
-            "registry-gateway: warning: anybody who reaches 0.0.0.0 may register and remove runspec services; set "
-            + RUNSPEC,
+            "registry-gateway: warning: any client can register and remove chap services at 0.0.0.0; set " + CHAP,
+            "registry-gateway: warning: any client can register and remove runspec services at 0.0.0.0; set " + RUNSPEC,
         ]
         assert gateway.end(signal.SIGTERM) == 0
     keys = {CHAP: KEY, RUNSPEC: KEY, "REGISTRY_GATEWAY_PUBLIC_URL": "https://registry.example.org"}
