@@ -24,7 +24,7 @@ from registry_gateway.core.deadlines import CLOSE_WITHIN
 from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.endpoints import admin, catalogue, openapi, prometheus
 from registry_gateway.endpoints.api_docs import ApiPages
-from registry_gateway.endpoints.own_operations import OPERATIONS
+from registry_gateway.endpoints.own_openapi import OPERATIONS
 from registry_gateway.endpoints.page import Page
 from registry_gateway.http import fastapi_errors
 from registry_gateway.http.answer import Answer, json_answer

@@ -15,7 +15,7 @@ from registry_gateway.adapter import (
     Registry,
     Rendered,
     Renewed,
-    Shared,
+    SharedRead,
     TooMany,
     json_answer,
     render,
@@ -32,7 +32,7 @@ class Chap:
         self._keys = keys
         self._ttl = ttl
         self._absolute = absolute
-        self._services = Shared(self._list)
+        self._services = SharedRead(self._list)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.

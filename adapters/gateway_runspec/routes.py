@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from gateway_runspec import export, hosted_tools, translate
 from gateway_runspec.faults import NoSuchTool
-from gateway_runspec.inventory import inventory
+from gateway_runspec.kept_tools import kept_tools
 from gateway_runspec.translate import DIALECT
 from gateway_runspec.wire import Host
 from registry_gateway.adapter import (
@@ -21,7 +21,7 @@ from registry_gateway.adapter import (
     Registry,
     Rendered,
     Renewed,
-    Shared,
+    SharedRead,
     body_answer,
     paced,
     render,
@@ -43,11 +43,11 @@ class Runspec:
         self._keys = keys
         self._protect_reads = protect_reads
         self._ttl = ttl
-        self._entries = Shared(self._read)
-        self._hosts = Shared(self._read_hosts)
-        self._instances = Shared(self._render_instances)
-        self._tools = Shared(self._render_tools)
-        self._inventories = {live: inventory(registry, DIALECT, live_only=live) for live in (True, False)}
+        self._entries = SharedRead(self._read)
+        self._hosts = SharedRead(self._read_hosts)
+        self._instances = SharedRead(self._render_instances)
+        self._tools = SharedRead(self._render_tools)
+        self._kept_tools = {live: kept_tools(registry, DIALECT, live_only=live) for live in (True, False)}
 
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.
@@ -157,7 +157,7 @@ class Runspec:
         return await render(translate.instances(await self._read(live_only)))
 
     async def _render_tools(self, live_only: bool) -> Rendered:
-        return await self._inventories[live_only].get()
+        return await self._kept_tools[live_only].get()
 
     def _live_only(self, call: Call) -> bool:
         """Return which instances a list is to be made of, once the reader may ask."""

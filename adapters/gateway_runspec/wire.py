@@ -97,7 +97,7 @@ class ToolHost(msgspec.Struct):
 
 
 class OfferedTool(msgspec.Struct):
-    """A tool with the hosts that have it, as `translate.tools` puts it together."""
+    """A tool with the hosts that have it, as `hosted_tools.tools` returns it."""
 
     name: str
     hosts: list[ToolHost]

@@ -67,10 +67,10 @@ from registry_gateway.http.operation import (
 )
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
-from registry_gateway.registry.derived import Derived
-from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.kept_view import KeptView
 from registry_gateway.registry.pacing import paced
 from registry_gateway.registry.registry import Registry
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.registry.snapshot import Moment, Snapshot, SnapshotEntry
 from registry_gateway.settings import PREFIX, Seconds, Settings, SettingsError
 
@@ -99,7 +99,6 @@ __all__ = [
     "Clock",
     "Core",
     "Deregister",
-    "Derived",
     "Detail",
     "Done",
     "EmptyBody",
@@ -110,6 +109,7 @@ __all__ = [
     "Health",
     "Importer",
     "Invalid",
+    "KeptView",
     "KeyCheck",
     "Lapsed",
     "LeasePolicy",
@@ -139,7 +139,7 @@ __all__ = [
     "Security",
     "Settings",
     "SettingsError",
-    "Shared",
+    "SharedRead",
     "Snapshot",
     "SnapshotEntry",
     "SplitAddress",

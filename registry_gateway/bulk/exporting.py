@@ -10,7 +10,7 @@ from registry_gateway.core.model import Event
 from registry_gateway.core.status import Status, status
 from registry_gateway.http.representations import LeaseView, lease_view, spliced
 from registry_gateway.registry.queries import Queries
-from registry_gateway.store import snapshot
+from registry_gateway.store import all_rows
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements.registrations import Found
 
@@ -49,12 +49,12 @@ async def lines(store: Store, queries: Queries, *, dialect: str | None, events: 
     Raises:
         StoreUnavailable: The database can't be reached, or has gone.
     """
-    async with snapshot.snapshot(store) as connection:
-        now = await snapshot.read(connection, queries.time)
-        async for found, tools in snapshot.registrations(connection, dialect):
+    async with all_rows.snapshot(store) as connection:
+        now = await all_rows.read(connection, queries.time)
+        async for found, tools in all_rows.registrations(connection, dialect):
             yield _encode(_line(found, tools, queries.policies, now))
         if events:
-            async for event in snapshot.events(connection, dialect):
+            async for event in all_rows.events(connection, dialect):
                 yield _encode(_event(event))
 
 

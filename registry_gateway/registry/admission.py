@@ -8,7 +8,8 @@ from registry_gateway.core.commands import Advertise, Deregister, Register
 from registry_gateway.core.errors import RateLimited
 from registry_gateway.core.lease import Policies
 from registry_gateway.core.rate_limit import Change, Limit, Rate, caller, retry_after
-from registry_gateway.registry.group_commit import GroupCommit, Shared, apart
+from registry_gateway.registry.group_commit import GroupCommit, apart
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import first_registrations
 from registry_gateway.store.statements.key_batch import Key
@@ -27,7 +28,7 @@ class Admission:
         self._clock = clock
         self._policies = policies
         self._registered_before: GroupCommit[Key, bool] = GroupCommit(partial(apart, self._look_up))
-        self._kept: Shared[Holder, int] = Shared(self._count)
+        self._kept: SharedRead[Holder, int] = SharedRead(self._count)
 
     async def admit(self, command: Change) -> None:
         """Return if `command` may be done now. Administrators always may.

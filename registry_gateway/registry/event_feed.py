@@ -13,8 +13,8 @@ from functools import partial
 from registry_gateway.core.deadlines import CLOSE_WITHIN
 from registry_gateway.core.errors import NotInLog, StoreUnavailable
 from registry_gateway.registry.event_batch import Batch, read
-from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.pacing import paced
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.engine import Store
 from registry_gateway.store.postgresql.listening import Listener
 
@@ -48,7 +48,7 @@ class EventFeed:
     def __init__(self, store: Store) -> None:
         """Take the database. Nothing is read before somebody follows."""
         self._store = store
-        self._behind = Shared(self._read_behind)
+        self._behind = SharedRead(self._read_behind)
         self._look = asyncio.Event()
         self._waiting: set[asyncio.Future[None]] = set()
         self._waited_at = 0.0

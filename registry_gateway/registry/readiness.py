@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.deadlines import READY_WITHIN, UNWRITTEN_SECONDS
 from registry_gateway.core.errors import SLOW, StoreRefuses, StoreUnavailable
-from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 
@@ -26,7 +26,7 @@ class Readiness:
     def __init__(self, store: Store) -> None:
         """Take the database."""
         self._store = store
-        self._looks = Shared(self._look)
+        self._looks = SharedRead(self._look)
 
     async def problem(self, *, reading: bool = False) -> Problem | None:
         """Return why the gateway can't do its work, None if it can; with `reading`, why it can't answer reads.

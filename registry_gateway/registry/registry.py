@@ -30,12 +30,13 @@ from registry_gateway.registry import subscriptions
 from registry_gateway.registry.admission import Admission
 from registry_gateway.registry.commits import Commits
 from registry_gateway.registry.event_feed import EventFeed
-from registry_gateway.registry.group_commit import GroupCommit, Shared
+from registry_gateway.registry.group_commit import GroupCommit
 from registry_gateway.registry.outages import Outages
 from registry_gateway.registry.queries import Queries
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.registry.snapshot import Moment, Snapshot
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import events, lease_clock, sweeps, tools
+from registry_gateway.store.statements import events, lapses, lease_clock, tools
 from registry_gateway.store.statements import subscriptions as subscription_rows
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.versions import history
@@ -81,8 +82,8 @@ class Registry:
         self._finder: GroupCommit[Key, Entry | None] = GroupCommit(find, observe=batches["find"].observe)
         self.metrics.queue("write", lambda: self._writer.waiting)
         self.metrics.queue("find", lambda: self._finder.waiting)
-        self._moments: Shared[None, Moment] = Shared(lambda _asked: self.queries.moment())
-        self._snapshots: Shared[None, Snapshot] = Shared(lambda _asked: self.queries.snapshot())
+        self._moments: SharedRead[None, Moment] = SharedRead(lambda _asked: self.queries.moment())
+        self._snapshots: SharedRead[None, Snapshot] = SharedRead(lambda _asked: self.queries.snapshot())
         self._admission = None if limit is None else Admission(limit, store, clock, self.policies)
         self.feed = EventFeed(store)
 
@@ -252,7 +253,7 @@ class Registry:
         Liveness doesn't wait for this: it is judged when read. Where a policy limits how many lapsed registrations are
         kept, those beyond are removed, with an event for each.
         """
-        return await self._sweep(sweeps.expire)
+        return await self._sweep(lapses.expire)
 
     async def purge(self, events_before: float | None = None, most_events: int | None = None) -> int:
         """Remove registrations whose retention is over; return how many.
@@ -260,7 +261,7 @@ class Registry:
         Also removes events: those older than `events_before` (epoch seconds), and the oldest beyond `most_events`. The
         newest event is kept, however old.
         """
-        purged = await self._sweep(sweeps.purge)
+        purged = await self._sweep(lapses.purge)
         if events_before is not None:
             while await self._store.write(lambda c: events.prune(c, events_before, CHUNK)) == CHUNK:
                 pass

@@ -10,7 +10,7 @@ from registry_gateway.registry.maintenance import run_maintenance
 from registry_gateway.registry.registry import CHUNK, Registry
 from registry_gateway.settings import Settings
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import sweeps
+from registry_gateway.store.statements import lapses
 from tests.conftest import START, ManualClock
 from tests.contract.services import DIALECT, ENDS, TTL, OpenRegistry, register, renew
 
@@ -93,6 +93,6 @@ async def test_a_sweep_knows_that_more_leases_were_renewed_than_it_puts_off(
     clock.advance(TTL - 1)
     await asyncio.gather(*(registry.renew(renew(f"s{number}")) for number in range(30)))
     clock.advance(1)
-    swept = [await store.write(lambda c: sweeps.expire(c, {DIALECT: ENDS}, 20, clock.now())) for _ in range(2)]
+    swept = [await store.write(lambda c: lapses.expire(c, {DIALECT: ENDS}, 20, clock.now())) for _ in range(2)]
     await store.close()
     assert swept == [([], True), ([], False)]  # the first one knows that there is more

@@ -8,7 +8,7 @@ import anyio.to_thread
 import pytest
 
 from registry_gateway.bulk import exporting
-from registry_gateway.store import snapshot
+from registry_gateway.store import all_rows
 from tests.conftest import START, GatewayFactory
 from tests.integration import chap_service, runspec_agent
 from tests.integration.command_line import command, complaint, output, register
@@ -64,7 +64,7 @@ async def test_a_line_has_all_there_is(start_gateway: GatewayFactory, database_u
 
 
 def test_events_follow_the_registrations(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "CHUNK", 2)
+    monkeypatch.setattr(all_rows, "CHUNK", 2)
     for number in range(5):
         register(database_url, "chap", f"m{number}")
     register(database_url, "runspec", "agent")

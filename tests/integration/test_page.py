@@ -77,7 +77,7 @@ async def test_files_have_their_types_and_there_are_no_others(start_gateway: Gat
         for name in SERVED:
             answer = await client.get(f"/page/{name}")
             assert (answer.status_code, answer.headers["content-type"]) == (200, types[name.rpartition(".")[2]])
-        for name in ("shell.html", "none.js", "..%2F__init__.py", "%2e%2e%2foperations.py", ".js", "style"):
+        for name in ("shell.html", "none.js", "..%2F__init__.py", "%2e%2e%2fopenapi.py", ".js", "style"):
             assert (await client.get(f"/page/{name}")).status_code == 404
 
 

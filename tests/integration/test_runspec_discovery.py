@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import delete
 
-from gateway_runspec import hosted_tools, inventory
-from registry_gateway.registry import derived
+from gateway_runspec import hosted_tools, kept_tools
+from registry_gateway.registry import kept_view
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow, RegistrationRow
 from tests.conftest import GatewayFactory, ManualClock, core_of
@@ -290,8 +290,8 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever happens, in whatever order, through whichever gateway; with parts kept or too many of them."""
-    monkeypatch.setattr(derived, "FEW", 6)
-    monkeypatch.setattr(inventory, "LARGE", 2 if seed == 3 else 100)
+    monkeypatch.setattr(kept_view, "FEW", 6)
+    monkeypatch.setattr(kept_tools, "LARGE", 2 if seed == 3 else 100)
     choose = random.Random(seed)
     async with start_gateway(database_url) as client, start_gateway(database_url) as other:
         registry = core_of(client).registry

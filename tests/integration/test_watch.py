@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from registry_gateway.endpoints.catalogue import seats, watch
+from registry_gateway.endpoints.catalogue import watch, watcher_limit
 from registry_gateway.registry import event_feed
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import EventRow
@@ -250,7 +250,7 @@ async def test_head_is_answered_and_ends(client: httpx.AsyncClient) -> None:
 async def test_there_is_room_for_so_many(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seats, "MOST", 2)
+    monkeypatch.setattr(watcher_limit, "MOST", 2)
     async with AsyncExitStack() as watchers:
         for number in (1, 2):
             watcher: Watcher = await watchers.enter_async_context(watching(remote))
@@ -327,7 +327,7 @@ async def test_an_address_has_so_many_watchers_where_that_is_set(
 async def test_so_many_different_filters_are_watched(
     remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seats, "FILTERS", 2)
+    monkeypatch.setattr(watcher_limit, "FILTERS", 2)
     async with watching(remote, None, q="a") as a, watching(remote, None, q="b") as b:
         await a.snapshot()
         await b.snapshot()

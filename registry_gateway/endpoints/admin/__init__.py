@@ -6,7 +6,7 @@ It is off, and answers 404, unless there is a valid token with the scope `admin:
 from collections.abc import Sequence
 
 from registry_gateway.adapter import Core
-from registry_gateway.endpoints.admin.operations import DESCRIPTION, OPERATIONS
+from registry_gateway.endpoints.admin.openapi import DESCRIPTION, OPERATIONS
 from registry_gateway.endpoints.admin.routes import Admin
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault

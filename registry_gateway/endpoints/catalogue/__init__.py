@@ -6,11 +6,11 @@ what is expensive takes few of those, so neither readiness nor administration wa
 """
 
 from registry_gateway.adapter import Core
-from registry_gateway.endpoints.catalogue.operations import operations
+from registry_gateway.endpoints.catalogue.openapi import operations
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.routes import Catalogue
-from registry_gateway.endpoints.catalogue.seats import Seats
 from registry_gateway.endpoints.catalogue.watch import Watch
+from registry_gateway.endpoints.catalogue.watcher_limit import Seats
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault
 

@@ -13,7 +13,7 @@ from sse_starlette.event import ServerSentEvent
 
 from registry_gateway.core.model import Event
 from registry_gateway.endpoints.catalogue import wire
-from registry_gateway.endpoints.catalogue.seats import FILTERS
+from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS
 from registry_gateway.endpoints.catalogue.wire import Service
 from registry_gateway.store.statements.search import Wanted
 

@@ -18,7 +18,7 @@ from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.http.query import Nothing, decode
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
-from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.shared_read import SharedRead
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -31,8 +31,8 @@ class Catalogue:
         self._readers = core.readers
         self._reader = reader
         self._watch = watch
-        self._lists = Shared(self._render_list)
-        self._stats = Shared(self._render_stats)
+        self._lists = SharedRead(self._render_list)
+        self._stats = SharedRead(self._render_stats)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""

@@ -20,14 +20,14 @@ from registry_gateway.core.rate_limit import caller
 from registry_gateway.endpoints.catalogue.changes import Changes, message
 from registry_gateway.endpoints.catalogue.cursor import Place
 from registry_gateway.endpoints.catalogue.reader import Log, Reader
-from registry_gateway.endpoints.catalogue.seats import Seats
+from registry_gateway.endpoints.catalogue.watcher_limit import Seats
 from registry_gateway.endpoints.catalogue.wire import Ready
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.event_feed import EventFeed, Follower
-from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.statements.search import Wanted
 
 RETRY = 2_000
@@ -65,9 +65,9 @@ class Watch:
         self.reader = reader
         self.feed = feed
         self.seats = seats
-        self._parts: Shared[tuple[Wanted, Place | None], Part] = Shared(self._part)
-        self._logs: Shared[None, Log] = Shared(self._log)
-        self._changes: Shared[Batch, Changes] = Shared(self._read_changes)
+        self._parts: SharedRead[tuple[Wanted, Place | None], Part] = SharedRead(self._part)
+        self._logs: SharedRead[None, Log] = SharedRead(self._log)
+        self._changes: SharedRead[Batch, Changes] = SharedRead(self._read_changes)
         self._recent: dict[Batch, Changes] = {}
 
     async def part(self, wanted: Wanted, after: Place | None) -> Part:

@@ -6,9 +6,9 @@ Both are read as the catalogue is, through the pool of connections and under the
 from registry_gateway.adapter import Core, Mount
 from registry_gateway.endpoints.prometheus.collector import Collector
 from registry_gateway.endpoints.prometheus.discovery import Discovery
-from registry_gateway.endpoints.prometheus.operations import OPERATIONS
+from registry_gateway.endpoints.prometheus.openapi import OPERATIONS
 from registry_gateway.endpoints.prometheus.routes import Prometheus
-from registry_gateway.endpoints.read_operations import guarded
+from registry_gateway.endpoints.read_openapi import guarded
 from registry_gateway.http.problem_details import fault
 from registry_gateway.registry.readiness import Readiness
 from registry_gateway.store.engine import Store

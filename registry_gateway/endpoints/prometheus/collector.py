@@ -22,9 +22,9 @@ from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.core.status import Status
 from registry_gateway.observability.metrics import KINDS, OUTCOMES, Metrics
 from registry_gateway.observability.shared_counters import Histogram, Reading
-from registry_gateway.registry.group_commit import Shared
 from registry_gateway.registry.queries import Queries
 from registry_gateway.registry.readiness import Readiness
+from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.database_size import Size, measured
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import catalogue
@@ -59,10 +59,10 @@ class Collector(Collecting):
         self._queries = queries
         self._policies = queries.policies
         self._clock = clock
-        self._counting = Shared(self._count)
+        self._counting = SharedRead(self._count)
         self._counts: Sequence[Count] | None = None
         self._counted_at = -inf
-        self._measuring = Shared(self._measure)
+        self._measuring = SharedRead(self._measure)
         self._size: Size | None = None
         self._measured_at = -inf
         self.registry = CollectorRegistry(auto_describe=False)

@@ -13,7 +13,7 @@ from registry_gateway.http.call import Call
 from registry_gateway.http.query import decode
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.http.routing import resource
-from registry_gateway.registry.group_commit import Shared
+from registry_gateway.registry.shared_read import SharedRead
 
 
 class Prometheus:
@@ -24,7 +24,7 @@ class Prometheus:
         self._readers = readers
         self._collector = collector
         self._discovery = discovery
-        self._targets = Shared(self._render)
+        self._targets = SharedRead(self._render)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""

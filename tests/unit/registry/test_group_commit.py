@@ -17,7 +17,8 @@ from registry_gateway.core.errors import (
     Unstorable,
 )
 from registry_gateway.registry import group_commit as group_commit_module
-from registry_gateway.registry.group_commit import GroupCommit, Shared, apart
+from registry_gateway.registry.group_commit import GroupCommit, apart
+from registry_gateway.registry.shared_read import SharedRead
 
 pytestmark = pytest.mark.anyio
 
@@ -268,7 +269,7 @@ async def test_a_shared_read_is_forgotten_also_if_nobody_stayed_for_its_answer()
         begun.set()
         await gate.wait()
 
-    shared = Shared(read)
+    shared = SharedRead(read)
     asking = asyncio.create_task(shared.submit("a"))
     await begun.wait()
     asking.cancel()
@@ -290,7 +291,7 @@ async def test_the_same_thing_is_never_read_twice_at_once() -> None:
         await asyncio.sleep(0.001)
         reading -= 1
 
-    shared = Shared(read)
+    shared = SharedRead(read)
 
     async def ask() -> None:
         for _ in range(5):

@@ -1,17 +1,17 @@
-"""Every tool with the hosts that have it, kept between requests by the registry's `Derived`."""
+"""Every tool with the hosts that have it, kept between requests by the registry's `KeptView`."""
 
 from collections.abc import Collection
 
 from gateway_runspec import hosted_tools
-from registry_gateway.adapter import Derived, Entry, Registry, Rendered, paced, render
+from registry_gateway.adapter import Entry, KeptView, Registry, Rendered, paced, render
 
 LARGE = 100_000
 """Tools beyond which no parts are kept, so that what this takes of memory has an end: some 400 bytes a tool."""
 
 
-def inventory(registry: Registry, dialect: str, *, live_only: bool) -> Derived[hosted_tools.Part, Rendered]:
+def kept_tools(registry: Registry, dialect: str, *, live_only: bool) -> KeptView[hosted_tools.Part, Rendered]:
     """Return the list of tools, of the instances that are alive or of all."""
-    return Derived(registry, dialect, alive=live_only, part=_part, whole=_whole, keeps=_few)
+    return KeptView(registry, dialect, alive=live_only, part=_part, whole=_whole, keeps=_few)
 
 
 async def _part(entry: Entry) -> hosted_tools.Part:

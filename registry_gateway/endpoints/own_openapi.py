@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from registry_gateway.endpoints import api_docs
-from registry_gateway.endpoints.page import operations as page
+from registry_gateway.endpoints.page import openapi as page
 from registry_gateway.http.operation import RETRY_AFTER, Detail, Operation, Parameter, Response
 
 

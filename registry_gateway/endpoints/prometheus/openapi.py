@@ -1,7 +1,7 @@
 """What Prometheus asks for, as /openapi.json has it."""
 
 from registry_gateway.endpoints.prometheus.discovery import Group, Targets
-from registry_gateway.endpoints.read_operations import answers
+from registry_gateway.endpoints.read_openapi import answers
 from registry_gateway.http.operation import IF_NONE_MATCH, Operation, Response
 from registry_gateway.http.query import parameters
 

@@ -1,6 +1,6 @@
 """What /openapi.json says of the page."""
 
-from registry_gateway.endpoints.read_operations import SERVICE
+from registry_gateway.endpoints.read_openapi import SERVICE
 from registry_gateway.http.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
 
 _PAGE = {200: Response("The page.", str, "text/html", ETAG), **NOT_MODIFIED}

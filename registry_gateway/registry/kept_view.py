@@ -20,7 +20,7 @@ Part = TypeVar("Part")
 Whole = TypeVar("Whole")
 
 
-class Derived(Generic[Part, Whole]):
+class KeptView(Generic[Part, Whole]):
     """Something made of the registrations of a dialect, such as a list in the dialect's own form.
 
     It is not kept longer than it is true: each change of a registration or its documents leaves an event, and the one
@@ -59,7 +59,7 @@ class Derived(Generic[Part, Whole]):
         self._until = -inf
 
     async def get(self) -> Whole:
-        """Return it as it is now. For one caller at a time; see `group_commit.Shared`.
+        """Return it as it is now. For one caller at a time; see `SharedRead`.
 
         Raises:
             StoreUnavailable: The database can't be reached.

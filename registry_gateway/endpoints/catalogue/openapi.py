@@ -2,7 +2,7 @@
 
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
-from registry_gateway.endpoints.read_operations import BAD_PARAMETER, SERVICE, answers, guarded
+from registry_gateway.endpoints.read_openapi import BAD_PARAMETER, SERVICE, answers, guarded
 from registry_gateway.http import problem_details
 from registry_gateway.http.operation import (
     IF_NONE_MATCH,

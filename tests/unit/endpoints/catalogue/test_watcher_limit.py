@@ -6,9 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from registry_gateway.core.model import Event, EventKind
-from registry_gateway.endpoints.catalogue import changes, seats
+from registry_gateway.endpoints.catalogue import changes, watcher_limit
 from registry_gateway.endpoints.catalogue.changes import Changes
-from registry_gateway.endpoints.catalogue.seats import FILTERS, Seats
+from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS, Seats
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.store.statements.search import Wanted
 
@@ -24,7 +24,7 @@ def refusal(attempt: Callable[[], object]) -> tuple[int, str]:
 
 
 def test_all_seats_may_be_one_address_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seats, "MOST", 3)
+    monkeypatch.setattr(watcher_limit, "MOST", 3)
     room = Seats(None)
     with ExitStack() as taken:
         for _ in range(3):
