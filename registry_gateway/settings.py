@@ -155,7 +155,11 @@ class Configuration(msgspec.Struct, frozen=True):
 
 
 def variables(adapters: Sequence[HasSettings]) -> list[Variable]:
-    """Return every setting there is: the gateway's own, then those of `adapters`."""
+    """Return every setting there is: the gateway's own, then those of `adapters`.
+
+    Raises:
+        SettingsError: A setting of an adapter has no description.
+    """
     found = list(_variables(Settings, None))
     for adapter in adapters:
         found.extend(_variables(adapter.settings, adapter.name))
@@ -207,8 +211,10 @@ def effective(configuration: Configuration, adapters: Sequence[HasSettings]) -> 
 def _variables(struct: type[msgspec.Struct], group: str | None) -> Iterator[Variable]:
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
-        kind, *metas = get_args(hints[field.name])
-        meta = next(m for m in metas if m.description)
+        kind, *metas = get_args(hints[field.name]) or (None,)
+        meta = next((m for m in metas if isinstance(m, Meta) and m.description), None)
+        if meta is None or meta.description is None:
+            raise SettingsError(f"the adapter {group} has no description of its setting {field.name} (msgspec.Meta)")
         extra = meta.extra or {}
         prefix = PREFIX if group is None else f"{PREFIX}{group.upper()}_"
         yield Variable(

@@ -256,3 +256,21 @@ def test_what_kubernetes_and_docker_say_of_a_service_is_no_setting(service: str)
 def test_what_only_looks_like_it_is_refused(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: "):
         load({name: value})
+
+
+class TypeAlone(msgspec.Struct, frozen=True):
+    """Settings of which one has a type alone."""
+
+    berths: int | None = None
+
+
+class LimitAlone(msgspec.Struct, frozen=True):
+    """Settings of which one has a limit and no description."""
+
+    berths: Annotated[int, Meta(ge=1)] = 1
+
+
+@pytest.mark.parametrize("struct", [TypeAlone, LimitAlone])
+def test_a_setting_of_an_adapter_without_a_description_is_named(struct: type[msgspec.Struct]) -> None:
+    with pytest.raises(SettingsError, match=r"^the adapter plain has no description of its setting berths "):
+        settings.load([Plain(settings=struct)], {})
