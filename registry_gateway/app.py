@@ -226,7 +226,9 @@ def open_core(
     registry = Registry(store, policies, clock, own.rate(), metrics)
     accounts = Accounts(store, clock)
     protected = own.protect_catalog or any(a.closed_reads(configuration.adapters[a.name]) for a in adapters)
-    return Core(registry, accounts, Readers(accounts, protected=protected), Keyrings(), own, clock), store
+    readers = Readers(accounts, protected=protected)
+    findings = adapters_module.own_findings(adapters, configuration)
+    return Core(registry, accounts, readers, Keyrings(), own, clock, findings), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:

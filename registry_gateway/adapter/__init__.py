@@ -4,7 +4,14 @@ An adapter is a value of `Adapter` behind an entry point of the group `registry_
 """
 
 from registry_gateway.adapter.adapter import Adapter, Core
-from registry_gateway.adapter.installation import AnyAdapter, account_scopes, chosen, installed, open_to_writes
+from registry_gateway.adapter.installation import (
+    AnyAdapter,
+    account_scopes,
+    chosen,
+    installed,
+    open_to_writes,
+    own_findings,
+)
 from registry_gateway.auth import bearer, service_keys
 from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
 from registry_gateway.auth.key_check import KeyCheck, MissingKey, WrongKey
@@ -44,6 +51,8 @@ from registry_gateway.core.errors import (
 from registry_gateway.core.lease import EXPIRED, Health, LeasePolicy, Stage
 from registry_gateway.core.model import ANONYMOUS, Actor, Entry, Event, EventKind, Registration
 from registry_gateway.core.status import Status
+from registry_gateway.doctor.rules import finding
+from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.http import decode_errors, fastapi_errors
 from registry_gateway.http.answer import NOSNIFF, Answer, body_answer, json_answer
 from registry_gateway.http.body import BodyTooLarge, EmptyBody, decode, parse
@@ -105,6 +114,7 @@ __all__ = [
     "Entry",
     "Event",
     "EventKind",
+    "Finding",
     "Forbidden",
     "Health",
     "Importer",
@@ -162,10 +172,12 @@ __all__ = [
     "decode",
     "decode_errors",
     "fastapi_errors",
+    "finding",
     "importing",
     "installed",
     "json_answer",
     "open_to_writes",
+    "own_findings",
     "paced",
     "parse",
     "render",

@@ -13,6 +13,9 @@ from registry_gateway.auth.service_keys import Keyrings
 from registry_gateway.bulk.importing import Importer
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Entry
+from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.service import OwnFindings
 from registry_gateway.http.mount import Mount
 from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.registry import Registry
@@ -33,6 +36,7 @@ class Core:
         keyrings: Where shared keys are opened.
         settings: The gateway's own.
         clock: Where the time comes from.
+        findings: Returns what the dialect of an entry finds (`Adapter.findings`).
         stopping: Set as soon as the gateway is told to stop and requests are still being answered. A request that waits
             for long returns then: SIGTERM waits for it `FINISH_WITHIN` seconds, and cuts it off. Waits of `feed` end by
             themselves; for others, race `stopping.wait()`.
@@ -44,6 +48,7 @@ class Core:
     keyrings: Keyrings
     settings: Settings
     clock: Clock
+    findings: OwnFindings
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -94,6 +99,12 @@ class Adapter(Generic[Own]):
         write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
             as they are written.
         importer: How it takes over what another registry of its kind lists, if it can.
+        findings: Returns what is probably wrong with one of its services, from its settings and the service's entry:
+            the registration, both documents as they are stored, and the health at that moment. The catalogue and
+            `services show` call it for the service that they show, unless it is gone, and `registry-gateway doctor` for
+            each service that is alive. It must be pure and raise nothing. The doctor shows findings with the same
+            `code` together, so a code starts with the dialect's name. `doctor URL` reads at most 100 findings of a
+            service, codes of up to 64 characters, and texts of up to 8192.
     """
 
     name: str
@@ -109,3 +120,4 @@ class Adapter(Generic[Own]):
     account_scopes: Sequence[str] = ()
     write_only: Sequence[str] = ()
     importer: Importer[Own] | None = None
+    findings: Callable[[Own, Entry], Sequence[Finding]] = lambda _own, _entry: ()

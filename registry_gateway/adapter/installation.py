@@ -5,6 +5,9 @@ from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
 from registry_gateway.adapter.adapter import Adapter
+from registry_gateway.core.model import Entry
+from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.service import OwnFindings
 from registry_gateway.settings import Configuration, SettingsError
 
 AnyAdapter: TypeAlias = Adapter[Any]
@@ -62,3 +65,14 @@ def open_to_writes(adapters: Sequence[AnyAdapter], configuration: Configuration)
     """Return the dialects anybody may write to, each with the name of the setting that would close it."""
     named = {a.name: a.open_writes(configuration.adapters[a.name]) for a in adapters}
     return {name: setting for name, setting in named.items() if setting is not None}
+
+
+def own_findings(adapters: Sequence[AnyAdapter], configuration: Configuration) -> OwnFindings:
+    """Return a function that asks the adapter of an entry for its findings; an entry of no such adapter has none."""
+    by_name = {adapter.name: adapter for adapter in adapters}
+
+    def findings(entry: Entry) -> Sequence[Finding]:
+        adapter = by_name.get(entry.registration.dialect)
+        return () if adapter is None else adapter.findings(configuration.adapters[adapter.name], entry)
+
+    return findings

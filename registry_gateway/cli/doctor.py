@@ -80,8 +80,8 @@ async def _here(database_url: str | None) -> Report:
             found.append(installation.behind(problem, remedy))
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))
         found += await local.of_database(store, core.clock)
-        alive, diagnoses = await local.of_services(store, core.registry)
-    unreachable, unresolved = of_hosts((r.dialect, r.key, r.address) for r in alive)
+        alive, diagnoses = await local.of_services(store, core.registry, core.findings)
+    unreachable, unresolved = of_hosts((r.dialect, r.key, r.address) for r in (entry.registration for entry in alive))
     return Report(
         checked=checked,
         services=len(alive),

@@ -77,7 +77,7 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
         tools=list(await core.registry.tools(found.dialect, key)),
         document=msgspec.Raw(entry.document),
         tools_document=None if entry.tools_document is None else msgspec.Raw(entry.tools_document),
-        findings=diagnose(None if stands is Status.GONE else found, recent, now),
+        findings=diagnose(None if stands is Status.GONE else entry, recent, now, core.findings),
         events=list(recent[-EVENTS:]),
     )
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from registry_gateway.core.clock import Clock
-from registry_gateway.core.model import Event, Registration
+from registry_gateway.core.model import Entry, Event
 from registry_gateway.doctor.report import Diagnosis
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.history import WINDOW
-from registry_gateway.doctor.rules.service import diagnose
+from registry_gateway.doctor.rules.service import OwnFindings, diagnose
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store import database_size
 from registry_gateway.store.engine import Store
@@ -39,20 +39,22 @@ async def of_database(store: Store, clock: Clock) -> list[Finding]:
     return found + installation.of_disk(room.taken, room.free)
 
 
-async def of_services(store: Store, registry: Registry) -> tuple[Sequence[Registration], list[Diagnosis]]:
+async def of_services(store: Store, registry: Registry, own: OwnFindings) -> tuple[Sequence[Entry], list[Diagnosis]]:
     """Return what is alive, and what is wrong with it or with what was alive within the last hour.
+
+    `own` returns what the dialect of an entry finds.
 
     Raises:
         StoreUnavailable: The database can't be reached.
     """
     now = (await registry.moment()).now
-    alive = {(e.registration.dialect, e.registration.key): e.registration for e in await registry.list(alive=True)}
+    alive = {(e.registration.dialect, e.registration.key): e for e in await registry.list(alive=True)}
     happened: dict[Key, list[Event]] = {}
     for event in await store.read(lambda c: events.since(c, now - WINDOW, MOST_EVENTS)):
         happened.setdefault((event.dialect, event.key), []).append(event)
     diagnoses = [
         Diagnosis(dialect=dialect, key=key, finding=finding)
         for dialect, key in sorted({*alive, *happened})
-        for finding in diagnose(alive.get((dialect, key)), happened.get((dialect, key), ()), now)
+        for finding in diagnose(alive.get((dialect, key)), happened.get((dialect, key), ()), now, own)
     ]
     return list(alive.values()), diagnoses

@@ -8,7 +8,7 @@ import pytest
 
 from registry_gateway.core.commands import Command, Deregister, Register, Renew
 from registry_gateway.core.lease import LeasePolicy
-from registry_gateway.core.model import Actor, Event, Registration
+from registry_gateway.core.model import Actor, Entry, Event, Registration
 from registry_gateway.core.transitions import decide
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.addresses import host_of, is_loopback, of_address, unresolved
@@ -71,7 +71,12 @@ class Life:
 
     def findings(self, now: float | None = None) -> list[str]:
         """The codes of what is found, by default right after the last thing it did."""
-        return codes(diagnose(self.registration, self.events, now or self.now))
+        return codes(diagnose(self.entry(), self.events, now or self.now))
+
+    def entry(self) -> Entry | None:
+        """The registration as it is read, if there is one."""
+        found = self.registration
+        return None if found is None else Entry(found, b"{}", None, found.lease.health(self.policy, self.now))
 
     def _do(self, command: Command) -> None:
         decision = decide(self.registration, command, self.policy, self.now, 0)
@@ -160,7 +165,7 @@ def test_two_sources_in_turn() -> None:
     life = Life(REVIVE)
     for source in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
         life.register(source=source)
-    [finding] = diagnose(life.registration, life.events, life.now)
+    [finding] = diagnose(life.entry(), life.events, life.now)
     assert (codes([finding]), finding.severity) == (["shared_key"], Severity.WARNING)
 
 
@@ -188,7 +193,7 @@ def test_heartbeats_slower_than_the_lease() -> None:
     for _ in range(2):
         life.wait(TTL * 2)
         life.beat()
-    [finding] = diagnose(life.registration, life.events, life.now)
+    [finding] = diagnose(life.entry(), life.events, life.now)
     assert codes([finding]) == ["slow_heartbeat"]
     assert (
         "2 came after its end in the last hour, about 60 s after the one before, with a lease of 30 s"

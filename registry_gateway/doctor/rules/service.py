@@ -1,8 +1,9 @@
-"""What is wrong with one service: its address, and what its last events show."""
+"""What is wrong with one service: its address, what its last events show, and what its dialect finds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from registry_gateway.core.model import Event, Registration
+from registry_gateway.core.model import Entry, Event
 from registry_gateway.doctor.rules.addresses import of_address
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.history import of_history
@@ -10,16 +11,24 @@ from registry_gateway.doctor.rules.history import of_history
 RECENT = 200
 """How many of a service's last events are looked at. What goes wrong again and again is among them."""
 
+OwnFindings: TypeAlias = Callable[[Entry], Sequence[Finding]]
+"""Returns the findings about an entry that only its dialect can have. Pure."""
 
-def diagnose(registration: Registration | None, recent: Sequence[Event], now: float) -> list[Finding]:
+
+def diagnose(
+    entry: Entry | None, recent: Sequence[Event], now: float, own: OwnFindings = lambda _entry: ()
+) -> list[Finding]:
     """Return what is the matter with a service, the worst first.
 
     Args:
-        registration: It as it is registered, None if it is not any more.
+        entry: It as it is registered, with its documents; None if it is not any more.
         recent: Its last events, oldest first; those of more than an hour ago are passed over.
         now: The time in epoch seconds.
+        own: What its dialect finds; not asked without an entry.
     """
     found = of_history(recent, now)
-    if registration is not None and registration.address is not None:
-        found += of_address(registration.address)
+    if entry is not None:
+        address = entry.registration.address
+        found += [] if address is None else of_address(address)
+        found += own(entry)
     return sorted(found, key=lambda finding: finding.severity)

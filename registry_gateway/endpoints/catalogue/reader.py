@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import REGISTERED
-from registry_gateway.doctor.rules.service import RECENT
+from registry_gateway.doctor.rules.service import RECENT, OwnFindings
 from registry_gateway.endpoints.catalogue import cursor, render
 from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.query import Events, Services
@@ -128,10 +128,13 @@ class Reader:
         if began is not None and began[0] > 1 and at < began[1]:
             raise _before_the_log(began[1])
 
-    async def service(self, dialect: str, key: str) -> ServiceDetail | None:
-        """Return all there is on a service, registered or gone; None if there never was one."""
+    async def service(self, dialect: str, key: str, own: OwnFindings) -> ServiceDetail | None:
+        """Return all there is on a service, registered or gone; None if there never was one.
+
+        `own` returns what the dialect of an entry finds.
+        """
         known, now = await self._queries.search(lambda c, now: (present.dossier(c, dialect, key, RECENT), now))
-        return render.dossier(known, self._policies.of(dialect), now)
+        return render.dossier(known, self._policies.of(dialect), now, own)
 
     async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
         """Return a page of a service's events; None if there never was such a service.

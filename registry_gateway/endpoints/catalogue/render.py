@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from registry_gateway.core.lease import Health, LeasePolicy, Policies
-from registry_gateway.core.model import Event, Registration
+from registry_gateway.core.model import Entry, Event, Registration
 from registry_gateway.core.registration_events import lapse
 from registry_gateway.core.status import Status, status
 from registry_gateway.doctor.rules.finding import Finding
-from registry_gateway.doctor.rules.service import diagnose
+from registry_gateway.doctor.rules.service import OwnFindings, diagnose
 from registry_gateway.endpoints.catalogue.wire import Ending, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.representations import lease_view, spliced
 from registry_gateway.store.statements import catalogue as found
@@ -65,12 +65,16 @@ def picked(service: Service, members: Sequence[str]) -> Service:
     return Service(**{name: getattr(service, name) for name in members}) if members else service
 
 
-def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetail | None:
-    """Return all there is on a service; None if there never was one, as far as is known."""
+def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFindings) -> ServiceDetail | None:
+    """Return all there is on a service; None if there never was one, as far as is known.
+
+    `own` returns what the dialect of an entry finds.
+    """
     if known.found is None:
         return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, tools_document = known.found
     lease, stands = registration.lease, status(registration, policy, now)
+    entry = Entry(registration, document, tools_document, lease.health(policy, now))
     return ServiceDetail(
         dialect=registration.dialect,
         key=registration.key,
@@ -78,7 +82,7 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetai
         version=registration.version,
         address=registration.address,
         status=stands,
-        health=lease.health(policy, now),
+        health=entry.health,
         reported=registration.reported,
         owner=registration.owner,
         registered_at=registration.registered_at,
@@ -89,7 +93,7 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float) -> ServiceDetai
         tools=list(known.tools),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
-        findings=diagnose(None if stands is Status.GONE else registration, known.recent, now),
+        findings=diagnose(None if stands is Status.GONE else entry, known.recent, now, own),
         document=spliced(document),
         tools_document=_NULL if tools_document is None else spliced(tools_document),
     )

@@ -29,6 +29,7 @@ class Catalogue:
     def __init__(self, core: Core, reader: Reader, watch: Watch) -> None:
         """Serve what `reader` reads, and its watch, to the readers of the core."""
         self._readers = core.readers
+        self._findings = core.findings
         self._reader = reader
         self._watch = watch
         self._lists = SharedRead(self._render_list)
@@ -64,7 +65,7 @@ class Catalogue:
         """GET /catalog/v1/services/{dialect}/{key}: all there is on a service, or 404 if there never was one."""
         await self._query(call, Nothing)
         dialect, key = call.param("dialect"), call.param("key")
-        found = await self._reader.service(dialect, key)
+        found = await self._reader.service(dialect, key, self._findings)
         if found is None:
             raise _never_was(dialect, key)
         return call.answer(Rendered(msgspec.json.encode(found)))
