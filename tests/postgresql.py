@@ -29,8 +29,10 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 DIRECTORY = "TESTS_POSTGRESQL"
 """Environment variable with the directory below which all servers are."""
 
-FAST = ("fsync", "full_page_writes", "synchronous_commit")
-"""Settings that are off: nothing here outlives the machine."""
+FAST = ("fsync", "full_page_writes", "synchronous_commit", "jit")
+"""Settings that are off: nothing here outlives the machine. And where a server can compile statements, as Debian's can,
+it takes them for expensive as long as nothing is known of a table, and compiles for twenty times as long as it works.
+"""
 
 _numbers = count()
 
