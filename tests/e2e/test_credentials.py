@@ -12,6 +12,8 @@ from tests.e2e.polling import wait_until
 from tests.e2e.registrant import Kind, Registrant, each
 from tests.e2e.runspec_agent import AGENT, EARLY_AGENT
 
+pytestmark = pytest.mark.slow
+
 # One of each client is enough: how a key is sent depends on nothing else.
 KINDS = [AGENT, EARLY_AGENT, PLAIN_SERVICE]
 

@@ -69,6 +69,7 @@ def test_services_with_something_wrong(tmp_path: Path) -> None:
         assert (done.returncode, json.loads(done.stdout)["services"]) == (1, 3)
 
 
+@pytest.mark.slow
 def test_a_catalogue_that_wants_a_token(tmp_path: Path) -> None:
     with running_gateway(tmp_path, {"REGISTRY_GATEWAY_PROTECT_CATALOG": "true"}) as gateway:
         token = gateway.token("dashboard", "read:catalog")
@@ -86,6 +87,7 @@ def test_https_asked_of_a_plain_port(gateway: Gateway) -> None:
     assert "TLS spoken to a plain HTTP port" in gateway.log()
 
 
+@pytest.mark.slow
 def test_http_asked_of_a_tls_port(tls: Tls, tmp_path: Path) -> None:
     with running_gateway(tmp_path, tls=tls) as gateway:
         assert codes(gateway.url, SSL_CERT_FILE=tls.authority) == []
@@ -124,6 +126,7 @@ def test_clocks_that_differ(proxy: Proxy) -> None:
     assert codes(proxy.url) == ["clock_skew"]
 
 
+@pytest.mark.slow
 def test_a_database_that_is_gone(tmp_path: Path) -> None:
     with running_gateway(tmp_path) as gateway:
         gateway.command("db", "downgrade", "0001")

@@ -87,6 +87,7 @@ def nodes(pooler: Pooler, tmp_path: Path) -> Iterator[list[Gateway]]:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_gateways_work_by_a_pool_of_sessions(nodes: list[Gateway]) -> None:
     here, there = nodes
     body = {"url": "http://host:8000", "info": {"id": "svc", "display_name": "Service"}}

@@ -55,6 +55,7 @@ def test_a_key_that_follows_the_host_header_is_warned_of(environment: dict[str, 
     assert all("REGISTRY_GATEWAY_PUBLIC_URL" in warning and "Host" in warning for warning in said)
 
 
+@pytest.mark.slow
 def test_serve_prints_the_warnings_of_dialects_once(sqlite_url: str, tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2", "--database-url", sqlite_url, **{CHAP: KEY}) as gateway:
         assert gateway.log().count("follows the Host header") == 1

@@ -207,6 +207,7 @@ def be_refused(url: str, path: str) -> None:
         assert f"mode 0555, owner {getpass.getuser()}" in message
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_to_in_a_directory_that_can(path: Path, sqlite_url: str) -> None:
     register(sqlite_url, "chap", "my-model")
     path.chmod(0o444)
@@ -219,6 +220,7 @@ def be_refused_a_file(url: str, path: str) -> None:
     assert "my-model" in output(url, "services", "list")
 
 
+@pytest.mark.slow
 def test_a_copy_with_its_log_is_read_with_it(tmp_path: Path, path: Path, sqlite_url: str) -> None:
     """As `cp -r` of a directory makes it while a gateway runs: what was written last stands in the log alone."""
     holder = sqlite3.connect(path, isolation_level=None)
