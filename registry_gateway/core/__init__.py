@@ -1,2 +1,4 @@
-"""The model and its rules: registrations, leases, commands, events, errors. Pure: time is an argument, and nothing of
-the gateway is imported here."""
+"""The model and its rules: registrations, leases, commands, events and errors.
+
+All of it is pure: time is an argument, and the core imports nothing else of the gateway.
+"""

@@ -1,4 +1,4 @@
-"""Hosts: addresses of clients and of services, and what a client calls us."""
+"""Parsing of the addresses of clients and services, and of Host headers."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ MAX_NAME = 255
 """Most characters in a host name (RFC 3986, 3.2.2)."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-"""The ports of URLs that name none."""
+"""Ports of URLs that name no port."""
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 
@@ -19,13 +19,13 @@ _AUTHORITY = re.compile(
         (?: : (?P<port> [0-9]{0,5} ) )?""",
     re.VERBOSE,
 )
-"""`host [ ":" port ]` of RFC 3986, 3.2.2 and 3.2.3; no host is empty, and none an `IPvFuture`."""
+"""`host [ ":" port ]` of RFC 3986, 3.2.2 and 3.2.3, without empty hosts and without `IPvFuture`."""
 
 
 def unmapped(host: str) -> str:
-    """Return `host`; an IPv4 address in IPv6's form (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) in its own.
+    """Return `host`, with an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) written as IPv4.
 
-    A socket that listens on `::` has IPv4 clients in that form.
+    A socket that listens on `::` reports IPv4 clients in the mapped form.
     """
     if not host.startswith(("::", "0")):
         return host
@@ -37,7 +37,7 @@ def unmapped(host: str) -> str:
 
 
 def is_authority(text: str) -> bool:
-    """Tell whether `text` is a host, with a port or without, as it stands in a URL. Names may have underscores."""
+    """Tell whether `text` is a host with an optional port, as in a URL. Host names may contain underscores."""
     found = _AUTHORITY.fullmatch(text)
     if found is None or int(found["port"] or 0) > 65_535:
         return False
@@ -51,10 +51,10 @@ def is_authority(text: str) -> bool:
 
 
 class SplitAddress(NamedTuple):
-    """The parts of a service's address: `scheme` and `path` are empty where it has none.
+    """The parts of a service's address. `scheme` and `path` are empty if the address has none.
 
-    `without_user` is the address without the user and password that it may have. `port` is None if the address names
-    none and its scheme has no default.
+    `without_user` is the address without user and password. `port` is None if the address names none and its scheme has
+    no default.
     """
 
     without_user: str
@@ -71,7 +71,7 @@ class SplitAddress(NamedTuple):
 
 
 def split_address(address: str) -> SplitAddress | None:
-    """Return the parts of an address (a URL, a host, a host with a port); None if there is no host to connect to."""
+    """Return the parts of an address (a URL, a host, or a host with a port); None if it contains no valid host."""
     if not address.isascii() or not address.isprintable() or " " in address:
         return None
     bracketed = f"[{address}]" if address.count(":") > 1 and not set("[/") & set(address) else address

@@ -1,22 +1,22 @@
-"""Where the time comes from. Everything else is handed it as an argument."""
+"""The source of the time. All other code receives the time as an argument."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """The clocks of a process. Times are epoch seconds, but for those of `monotonic`."""
+    """The clocks of a process. Times are epoch seconds, except those of `monotonic`."""
 
     def now(self) -> float:
         """Return the time of this machine's wall clock."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds of a clock that is never set. Only differences have a meaning."""
+        """Return seconds of a clock that is never set. Only differences are meaningful."""
         ...
 
     def server(self) -> float | None:
-        """Return the time of the database server's clock; None: the server has to be asked in the statement."""
+        """Return the time of the database server; None if the statement has to read it from the server."""
         ...
 
 
@@ -32,5 +32,5 @@ class SystemClock:
         return time.monotonic()
 
     def server(self) -> float | None:
-        """Return None: only the server knows."""
+        """Return None: statements read the server's clock."""
         return None

@@ -1,4 +1,4 @@
-"""What can be asked of the registry, and what is answered. `transitions` says what each does."""
+"""The commands of the registry and their outcomes. `transitions` defines what each command does."""
 
 from typing import Literal
 
@@ -8,11 +8,11 @@ from registry_gateway.core.model import Actor, Registration
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
-    """Put a service into the registry and grant it a lease of `ttl` seconds.
+    """Registers a service and grants it a lease of `ttl` seconds.
 
-    `mode` is what to expect: `create` refuses a live one, `update` needs one, `replace` takes both.
-    `approved` approves it at once; an approval once given is kept. `tools` are the names of the tools it
-    can be found by; each registration replaces them.
+    `mode`: `create` refuses a live registration, `update` requires an existing one, `replace` accepts both. `approved`
+    approves the registration at once; an approval is never withdrawn. `tools` are the tool names that searches find;
+    each registration replaces them.
     """
 
     dialect: str
@@ -30,7 +30,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renew(msgspec.Struct, frozen=True):
-    """Renew a lease: a heartbeat. `version` and `reported` are recorded where they are given and differ."""
+    """Renews a lease: a heartbeat. `version` and `reported` are recorded if they are given and differ."""
 
     dialect: str
     key: str
@@ -41,9 +41,9 @@ class Renew(msgspec.Struct, frozen=True):
 
 
 class Advertise(msgspec.Struct, frozen=True):
-    """Replace the tools of a registration, posted apart from its document, with these bytes.
+    """Replaces the tools document of a registration, which is posted separately from its document.
 
-    `tools` are their names: what the registration can be found by.
+    `tools` are the tool names that searches find.
     """
 
     dialect: str
@@ -54,7 +54,7 @@ class Advertise(msgspec.Struct, frozen=True):
 
 
 class Deregister(msgspec.Struct, frozen=True, kw_only=True):
-    """End a registration. `forced` is an administrator's: it passes the owner check."""
+    """Ends a registration. `forced` is for administrators: it skips the owner check."""
 
     dialect: str
     key: str
@@ -65,7 +65,7 @@ class Deregister(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Approve(msgspec.Struct, frozen=True):
-    """Approve a pending registration. Approving an approved one changes nothing."""
+    """Approves a pending registration. Approving an approved one changes nothing."""
 
     dialect: str
     key: str
@@ -76,7 +76,7 @@ Command = Register | Renew | Advertise | Deregister | Approve
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """The registration is in; `created` tells a new one from a renewed or replaced one."""
+    """The service is registered; `created` is False if a registration was updated or replaced."""
 
     registration: Registration
     created: bool
@@ -89,7 +89,7 @@ class Renewed(msgspec.Struct, frozen=True):
 
 
 class Lapsed(msgspec.Struct, frozen=True):
-    """The heartbeat came after the deadline and the policy refuses such."""
+    """The heartbeat came after the deadline, and the policy refuses late heartbeats."""
 
     registration: Registration
 
@@ -99,7 +99,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The change is in the database; `registration` is how it stood just before (deregister) or stands now."""
+    """The change is committed; `registration` is the state before a deregistration, or after any other command."""
 
     registration: Registration
 

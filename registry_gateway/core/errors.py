@@ -1,35 +1,35 @@
-"""What can go wrong in the core. Raised once here, worded by each dialect."""
+"""The errors of the core. Each dialect words them in its own form."""
 
 
 class RegistryError(Exception):
-    """Base of the errors a caller is told about.
+    """Base of the errors that callers receive.
 
-    `code` is stable and meant for programs; the message is meant for people and holds no secret.
+    `code` is stable and meant for programs. The message is meant for people and contains no secret.
     """
 
     code = "registry_error"
 
 
 class NotRegistered(RegistryError):
-    """No such registration, or one whose lapse has ended it."""
+    """The registration does not exist, or its lapse has ended it."""
 
     code = "not_registered"
 
 
 class AlreadyRegistered(RegistryError):
-    """The key is taken by a registration that is alive."""
+    """The key belongs to a live registration."""
 
     code = "already_registered"
 
 
 class Unauthorized(RegistryError):
-    """The caller showed no credential, or one that is not valid."""
+    """The credential is missing or not valid."""
 
     code = "unauthorized"
 
 
 class Forbidden(RegistryError):
-    """The caller is known and may not do this."""
+    """The credential is valid but does not permit this operation."""
 
     code = "forbidden"
 
@@ -41,49 +41,51 @@ class NotOwner(RegistryError):
 
 
 class TooMany(RegistryError):
-    """The account, or the dialect, has as many registrations as it may have."""
+    """The account or the dialect has reached its limit of registrations or tools."""
 
     code = "too_many"
 
 
 class RateLimited(RegistryError):
-    """The caller changes things more often than it may. `retry_after` is in whole seconds."""
+    """The caller exceeds its rate limit. `retry_after` is in whole seconds."""
 
     code = "rate_limited"
 
     def __init__(self, retry_after: int) -> None:
-        """Take the seconds after which asking again will help."""
+        """`retry_after` is the number of whole seconds after which a retry succeeds."""
         super().__init__(f"Too many requests; try again in {retry_after} s")
         self.retry_after = retry_after
 
 
 class StillSubscribed(RegistryError):
-    """The registration has subscribers and can't be deregistered before they are gone."""
+    """The registration has active subscriptions, which prevent its deregistration."""
 
     code = "still_subscribed"
 
 
 class AlreadyExists(RegistryError):
-    """An account of that name, or a subscription of that subscriber, is there already."""
+    """An account of that name, or a subscription of that subscriber, exists."""
 
     code = "already_exists"
 
 
 class NotFound(RegistryError):
-    """No such account or subscription."""
+    """The account or subscription does not exist."""
 
     code = "not_found"
 
 
 class NotInLog(RegistryError):
-    """The log does not go on behind the id that was asked for: events that followed it are not kept any longer, or it
-    has no such id. `first` and `last` are the ids of the first and the last event there are; 1 and 0 if there is none.
+    """The event log cannot be continued from the requested id: later events have been removed, or the id does not
+    exist.
+
+    `first` and `last` are the ids of the first and the last event in the log; 1 and 0 if it is empty.
     """
 
     code = "not_in_log"
 
     def __init__(self, after: int, first: int, last: int) -> None:
-        """Take the id that was asked for, and those of the first and the last event that are kept."""
+        """`after` is the requested id; `first` and `last` are the ends of the log."""
         if after > last:
             super().__init__(f"The log has no event {after}: it ends with event {last}")
         else:
@@ -93,60 +95,57 @@ class NotInLog(RegistryError):
 
 
 class AccountRevoked(RegistryError):
-    """The account was revoked, which is for ever."""
+    """The account is revoked, permanently."""
 
     code = "account_revoked"
 
 
 class Ambiguous(RegistryError):
-    """Services of several dialects have that key, and which one is meant was not said."""
+    """Several dialects have a service with that key, and none was named."""
 
     code = "ambiguous"
 
 
 SLOW = "it does not answer in time"
 UNNAMED = "the log of the gateway has the cause"
-"""Causes of `StoreUnavailable`, in words that may be shown to clients."""
+"""Causes of `StoreUnavailable` that may be shown to clients."""
 
 
 class StoreUnavailable(RegistryError):
-    """The database can't be reached or refuses to work; nothing was changed. Trying again may help."""
+    """The database is unreachable or refuses to work; nothing was changed. A retry may succeed."""
 
     code = "store_unavailable"
 
     def __init__(self, message: str, cause: str = UNNAMED) -> None:
-        """Take what the log says, and the cause in words that may be shown to clients."""
+        """`message` is for the log; `cause` may be shown to clients."""
         super().__init__(message)
         self.cause = cause
 
 
 class OutcomeUnknown(StoreUnavailable):
-    """The database was asked to commit a change and did not say in time what became of it.
-
-    The change was made or it was not; which of the two can't be told. It is safe to ask for it again.
-    """
+    """The database did not confirm a COMMIT in time. The change may or may not have been made; repeating it is safe."""
 
     code = "outcome_unknown"
 
 
 class StoreRefuses(StoreUnavailable):
-    """The database refuses, and trying again does not help: a privilege, a table or a login is missing.
+    """The database refuses, and a retry does not help: a privilege, a table or a login is missing.
 
-    Nothing was changed. The message names what was being done, the reason, and what the operator can do; it is for the
-    log and for readiness, not for clients.
+    Nothing was changed. The message names the operation, the reason, and the operator's remedy. It is for the log and
+    for readiness, not for clients.
     """
 
     code = "store_refuses"
 
 
 REFUSES = "The registry's database refuses this, and trying again will not help; the gateway's log has the reason"
-"""What clients are told of `StoreRefuses`."""
+"""The text that clients receive for `StoreRefuses`."""
 
 
 class Unstorable(RegistryError):
-    """The database works, but takes no values such as these. Nothing was changed; trying again won't help.
+    """The database works, but cannot store these values. Nothing was changed; a retry does not help.
 
-    Adapters keep such values out; this is for the ones they did not think of. `decode_errors` words it as it does any
+    Adapters reject such values before this; the error covers those they missed. `decode_errors` answers it like any
     other bad value.
     """
 
@@ -154,14 +153,14 @@ class Unstorable(RegistryError):
 
 
 class Overloaded(StoreUnavailable):
-    """More is waiting, or running, than there is room for, or an expensive read took too long. Nothing was changed;
-    trying again will help.
+    """A queue is full, too many reads are running, or an expensive read took too long. Nothing was changed; a retry
+    helps.
     """
 
     code = "overloaded"
 
 
 INTERRUPTED = "a change was worked on, and its outcome is unknown"
-"""Note on the `CancelledError` of a caller that was cancelled meanwhile. Without it nothing was changed. A class of its
-own would not do: `asyncio.timeout` knows `CancelledError` alone.
+"""Note on the `CancelledError` of a caller that was cancelled during a change. Without it nothing was changed. A
+subclass would not work: `asyncio.timeout` recognizes only `CancelledError`.
 """

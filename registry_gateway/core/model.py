@@ -1,4 +1,4 @@
-"""What the registry holds, in words that belong to no dialect. All times are epoch seconds."""
+"""The data model of the registry, independent of any dialect. All times are epoch seconds."""
 
 from enum import StrEnum
 from math import inf
@@ -9,7 +9,7 @@ from registry_gateway.core.lease import Health, Lease
 
 
 class EventKind(StrEnum):
-    """What happened to a registration. RESUMED is about the gateway itself, ACCOUNT_... about `account:<name>`."""
+    """The kinds of events. RESUMED is about the gateway itself, ACCOUNT_... about `account:<name>`."""
 
     REGISTERED = "registered"
     UPDATED = "updated"
@@ -32,9 +32,9 @@ class EventKind(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who caused a change: a name such as `account:scaiflow`, `key:chap:1a2b3c4d`, `cli:root` or `gateway`.
+    """The origin of a change: a name such as `account:scaiflow`, `key:chap:1a2b3c4d`, `cli:root` or `gateway`.
 
-    `client_address` is where the request came from: an IP address, or the machine's name at a command line.
+    `client_address` is the origin of the request: an IP address, or the machine's name for the command line.
     """
 
     name: str
@@ -43,30 +43,30 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 ANONYMOUS = "anonymous"
-"""Name of an actor who showed no credential, where none is asked for."""
+"""Name of an actor without a credential, where none is required."""
 
 GATEWAY = Actor("gateway")
-"""The gateway itself: it records lapses and purges."""
+"""The gateway itself, which records lapses and purges."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """A service, as far as every dialect agrees on what one is. Its documents are kept apart.
+    """A service, in the terms common to all dialects. Its documents are stored separately.
 
     Attributes:
-        dialect: Name of the adapter that speaks for it.
+        dialect: Name of the adapter that registered it.
         key: Its identifier within the dialect (slug, instance id).
-        address: Where it says it can be reached (URL or host), if it says so.
+        address: The URL or host at which it is reachable, as it reported; None if it reported none.
         owner: The account that registered it, in dialects with accounts.
-        approved_at: When it was approved, None while it waits for an administrator.
-        reported: What it last said of its own health, if the dialect lets it say so.
+        approved_at: When it was approved; None while it waits for approval.
+        reported: The health it last reported, in dialects that have such reports.
         advertised: Whether it has posted its tools since it registered (an empty list counts).
-        client_address: Where the last registration was sent from, in dialects that tell takeovers.
-        replaced_client_address: The same of the live registration that the last one replaced; None if it replaced none.
-        replaced_at: When it replaced it; None if it replaced none, or a deregistration was set aside since.
+        client_address: The client address of the last registration, in dialects that track takeovers.
+        replaced_client_address: The client address of the live registration that the last one replaced; None if it
+            replaced none.
+        replaced_at: The time of that takeover; None if there was none, or a deregistration has been ignored since.
         version_due: When the change to `version` may be recorded; None if it is recorded.
-        logged_health: What the last event `health_changed` says that it reports; None if there is none since it was
-            last registered.
-        health_logged_at: When the last such event was recorded.
+        logged_health: The health in its last event `health_changed`; None if there is none since the last registration.
+        health_logged_at: The time of that event.
     """
 
     dialect: str
@@ -90,15 +90,15 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def approved(self) -> bool:
-        """Whether it was approved, by an administrator or as it registered."""
+        """Whether it was approved, at registration or by an administrator."""
         return self.approved_at is not None
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A registration with its documents and its health when it was read.
+    """A registration with its documents, and its health at the time of the read.
 
-    `document` and `tools_document` are the bytes its dialect answers with: what it registered, and the tools it posted
-    apart from that, if it did.
+    `document` is the document it registered, `tools_document` the tools it posted separately, if any. The dialect
+    answers with these bytes.
     """
 
     registration: Registration
@@ -108,15 +108,15 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def alive(self) -> bool:
-        """Whether the lease was running when the entry was read."""
+        """Whether the lease was running at the time of the read."""
         return self.health is Health.HEALTHY
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the log of changes. `detail` holds what the kind needs (old and new version, addresses).
+    """An entry of the event log. `detail` depends on the kind (old and new version, addresses).
 
-    `client_address` is where the request came from. `name`, `version` and `service_address` are those of the
-    registration as it stood after the event; they are None in events of the gateway and of accounts.
+    `client_address` is the origin of the request. `name`, `version` and `service_address` are those of the registration
+    after the event; they are None in events of the gateway and of accounts.
     """
 
     id: int
@@ -135,14 +135,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A version a registration has had, and when it was first seen."""
+    """A version of a registration, and the time it was first seen."""
 
     version: str
     since: float
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody's dependence on a registration. While `active` it blocks the deregistration."""
+    """A declared dependence of a subscriber on a registration. While `active` it blocks the deregistration."""
 
     id: int
     dialect: str
@@ -156,7 +156,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A credential of an account, without its secret. `id` is the middle part of the token's text.
 
-    `last_used_at` is exact to a minute or so.
+    `last_used_at` is accurate to about a minute.
     """
 
     id: str
@@ -171,7 +171,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A service account. `slugs` restricts what it may register; empty means any. Its tokens, oldest first."""
+    """A service account and its tokens, oldest first. `slugs` restricts what it may register; empty means any."""
 
     name: str
     scopes: tuple[str, ...]

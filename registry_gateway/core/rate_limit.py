@@ -1,7 +1,4 @@
-"""How often a caller may change something: a limit an operator can set, and what it never stands in the way of.
-
-Pure: commands and times go in. Heartbeats and reads have no part in it.
-"""
+"""The rate limit on changes. Pure: commands and times are arguments. Heartbeats and reads are not limited."""
 
 import ipaddress
 import re
@@ -15,69 +12,69 @@ from registry_gateway.core.commands import Advertise, Deregister, Register
 from registry_gateway.core.model import ANONYMOUS, Actor
 
 MOST = 10_000
-"""Most buckets remembered at once. Beyond, the one used longest ago is forgotten, and counts as full."""
+"""Maximum number of buckets kept. Beyond it the least recently used is dropped, and counts as full."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _WRITTEN = re.compile(r"([1-9][0-9]{0,5})(?:/([smh]))?")
 _ROUNDING = 1e-6
-"""Seconds that times since 1970 may be out by without anybody having to wait for it."""
+"""Tolerance in seconds for rounding of epoch times, so that it never causes a wait."""
 
 Change = Register | Advertise | Deregister
-"""What is limited."""
+"""The commands that are limited."""
 
 
 TIMES = 20
-"""First registrations that a caller may make beyond its rate, as a multiple of it."""
+"""First registrations that a caller may make beyond its rate, as a multiple of the rate's count."""
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """`count` in `period` seconds: so many at once, and as many again as time passes."""
+    """`count` changes per `period` seconds. `count` is also the size of a burst."""
 
     count: int
     period: float
 
 
 OWN = Rate(3, 15.0)
-"""What each service may change however busy its caller is: enough to leave, register and post its tools.
+"""The rate that each service always has, however busy its caller: enough to leave, register and post its tools.
 
-Clients take a refused registration for final, and after a deployment or an outage a whole fleet with one shared key
-registers again at once. This is about as often as its heartbeats come.
+Clients treat a refused registration as final, and after a deployment or an outage a whole fleet with one shared key
+registers again at once. The rate is about that of heartbeats.
 """
 
 
 def parse(written: str) -> Rate:
-    """Return the rate written as `10/s`, `600/m`, `5000/h`, or `600` for 600 a minute.
+    """Return the rate written as `10/s`, `600/m`, `5000/h`, or `600` for 600 per minute.
 
     Raises:
-        ValueError: It is written otherwise; says how it should be.
+        ValueError: It is written otherwise; the message states the format.
     """
     found = _WRITTEN.fullmatch(written.strip())
     if found is None:
-        raise ValueError(f"must be such as 10/s, 600/m, 5000/h, or 600 for so many a minute, not {written!r}")
+        raise ValueError(f"must be such as 10/s, 600/m, 5000/h or 600 (per minute), not {written!r}")
     return Rate(int(found[1]), _UNITS[found[2] or "m"])
 
 
 class Buckets:
-    """A token bucket for each name. Kept of it is one number: the time at which it will be full again."""
+    """Token buckets by name. Each is stored as one number: the time at which it will be full."""
 
     def __init__(self, rate: Rate, most: int = MOST) -> None:
-        """Take the rate, and the most names to remember."""
+        """`most` is the maximum number of buckets kept."""
         self._period = rate.period
         self._token = rate.period / rate.count
         self._most = most
-        self._full_at: OrderedDict[Hashable, float] = OrderedDict()  # the latest used last
+        self._full_at: OrderedDict[Hashable, float] = OrderedDict()  # in order of use
 
     def __len__(self) -> int:
-        """Return how many are remembered."""
+        """Return the number of buckets kept."""
         return len(self._full_at)
 
     def take(self, name: Hashable, now: float, size: int = 0) -> float:
         """Take a token at `now` and return 0, or return the seconds until there is one.
 
-        With `size`, the bucket holds so many tokens if that is more than the rate's count. It fills no faster.
+        `size` raises the capacity of the bucket above the rate's count, not the rate at which it fills.
         """
         to_fill = max(self._period, size * self._token)
-        # No further off than an empty bucket is, also where the clock was set back.
+        # At most the time to fill an empty bucket, even if the clock was set back.
         full_at = min(max(self._full_at.pop(name, now), now), now + to_fill)
         self._make_room(now)
         wait = full_at + self._token - to_fill - now
@@ -88,11 +85,11 @@ class Buckets:
         return 0.0
 
     def full_at(self, name: Hashable, now: float) -> float:
-        """Return when the bucket will be full: `now` if it is."""
+        """Return when the bucket will be full; `now` if it is full."""
         return self._full_at.get(name, now)
 
     def _make_room(self, now: float) -> None:
-        """Drop the full ones among those used longest ago, and another one where it is needed."""
+        """Drop full buckets among the least recently used, and one more if the limit is reached."""
         while self._full_at:
             name, full_at = next(iter(self._full_at.items()))
             if full_at > now and len(self._full_at) < self._most:
@@ -101,25 +98,25 @@ class Buckets:
 
 
 class Newcomers:
-    """First registrations that callers may make beyond their rate: `TIMES` of it, or as many as they have registered.
+    """First registrations beyond a caller's rate: up to `TIMES` the rate, or as many as the caller has registered.
 
-    A caller's registrations are counted when it exceeds its rate. The count is kept until all of the allowance is back
-    and the rate was not exceeded for a period, so that what is registered meanwhile makes no room for more.
+    A caller's registrations are counted when it exceeds its rate. The count is kept until the allowance is restored and
+    the rate was not exceeded for a period, so that registrations made meanwhile do not raise the allowance.
     """
 
     def __init__(self, rate: Rate, most: int = MOST) -> None:
-        """Take the rate, and the most callers to remember."""
+        """`most` is the maximum number of callers kept."""
         self._rate = rate
         self._most = most
         self._taken = Buckets(Rate(TIMES * rate.count, rate.period), most)
-        self._had: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()  # how many, and a period on
+        self._had: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()  # count, and a period after the last excess
 
     def __len__(self) -> int:
-        """Return how many callers are remembered."""
+        """Return the number of callers kept."""
         return len(self._had)
 
     def counted(self, name: Hashable, now: float) -> bool:
-        """Tell whether the registrations of a caller that exceeds its rate at `now` are counted."""
+        """Tell whether there is a count for a caller that exceeds its rate at `now`."""
         had, until = self._had.get(name, (0, now))
         if max(until, self._taken.full_at(name, now)) <= now:
             return False
@@ -127,7 +124,7 @@ class Newcomers:
         return True
 
     def count(self, name: Hashable, registrations: int, now: float) -> None:
-        """Take how many registrations a caller has at `now`. Those it gave up within its rate are added."""
+        """Store the number of a caller's registrations at `now`, plus those it ended within its rate."""
         self._keep(name, registrations + self._rate.count, now)
 
     def _keep(self, name: Hashable, had: int, now: float) -> None:
@@ -137,25 +134,24 @@ class Newcomers:
             self._had.popitem(last=False)
 
     def take(self, name: Hashable, now: float) -> float:
-        """Take a first registration at `now` and return 0, or return the seconds until there is room for it."""
+        """Take a first registration at `now` and return 0, or return the seconds until one is allowed."""
         had, _ = self._had.get(name, (0, now))
         return self._taken.take(name, now, had)
 
 
 class Limit:
-    """What callers may change: a bucket for each of them, and a small one for each service that they speak for."""
+    """The rate limit: a bucket for each caller, and a small one for each service of a caller."""
 
     def __init__(self, rate: Rate) -> None:
-        """Take what each caller may."""
         self._callers = Buckets(rate)
         self._services = Buckets(OWN)
         self.newcomers = Newcomers(rate)
 
     def wait(self, command: Change, now: float) -> float | None:
-        """Return 0 if `command` is within its caller's rate at `now`, else the seconds until it may be done.
+        """Return 0 if `command` is within its caller's rate at `now`, else the seconds until it is.
 
-        None if it is beyond that rate and within what each service may do: it may be done unless it is a first
-        registration, which has to be taken from `newcomers`. The service's bucket is touched only then.
+        Returns None if it exceeds that rate but is within the rate of its service: it is allowed unless it is a first
+        registration, which must be taken from `newcomers`. The service's bucket is used only in this case.
         """
         who = caller(command.actor)
         wait = self._callers.take(who, now)
@@ -166,9 +162,9 @@ class Limit:
 
 
 def caller(actor: Actor) -> str:
-    """Return whose bucket an actor's commands are taken from: its credential's, or without one its address's.
+    """Return the name of an actor's bucket: its credential, or its address if it is anonymous.
 
-    Of an IPv6 address the first 64 bits count: whoever has one has all that begin like it.
+    IPv6 addresses count by their first 64 bits, because a client usually has a whole /64 network.
     """
     if actor.name != ANONYMOUS:
         return actor.name
@@ -182,5 +178,5 @@ def caller(actor: Actor) -> str:
 
 
 def retry_after(seconds: float) -> int:
-    """Return `seconds` as Retry-After has them: whole ones, and at least one."""
+    """Return `seconds` as a Retry-After value: rounded up, at least 1."""
     return max(1, ceil(seconds))

@@ -1,10 +1,10 @@
-"""Events of what commands and time do to a registration. Pure: states and times go in."""
+"""Events for the effects of commands and time on a registration. Pure: states and times are arguments."""
 
 from registry_gateway.core.lease import REVOKED
 from registry_gateway.core.model import GATEWAY, Actor, Event, EventKind, Registration
 
 REASON = 1024
-"""Characters of a reason that an event holds."""
+"""Maximum number of characters of an event's reason."""
 
 
 def happened(
@@ -15,7 +15,7 @@ def happened(
     reason: str | None = None,
     **detail: str | float | None,
 ) -> Event:
-    """Return an event about `registration`; its id is given by the database."""
+    """Return an event about `registration`. The database assigns its id."""
     return Event(
         id=0,
         at=now,
@@ -34,7 +34,7 @@ def happened(
 
 
 def lapse(registration: Registration, now: float) -> Event:
-    """Return the event of the lapse of a lease, with its time and reason."""
+    """Return the event of a lapse, with its time and reason."""
     held = registration.lease
     reason = f"no heartbeat for {now - held.last_seen:.1f} s (lease: {held.ttl:g} s)"
     return happened(
@@ -49,14 +49,14 @@ def lapse(registration: Registration, now: float) -> Event:
 
 
 def unrecorded_lapse(before: Registration, now: float) -> list[Event]:
-    """Return the event of a lapse that no sweep has recorded. It belongs into the log before what follows it."""
+    """Return the event of a lapse that no sweep has recorded. It precedes the event of the command in the log."""
     if before.lease.alive(now) or before.lease.stage != 0:
         return []
     return [lapse(before, now)]
 
 
 def differences(before: Registration, after: Registration) -> dict[str, str | None]:
-    """Return what a re-registration changed of what people look for, as old and new."""
+    """Return the old and new values of the searchable fields that a re-registration changed."""
     changed: dict[str, str | None] = {}
     for field in ("name", "address"):
         old, new = getattr(before, field), getattr(after, field)
@@ -71,17 +71,17 @@ def version_change(old: str | None, after: Registration, actor: Actor, now: floa
 
 
 def health_change(old: str | None, after: Registration, actor: Actor, now: float) -> Event:
-    """Return the event of a change of what a service says of its own health."""
+    """Return the event of a change of the reported health."""
     return happened(EventKind.HEALTH_CHANGED, after, actor, now, old_health=old, new_health=after.reported)
 
 
-def revival(before: Registration, actor: Actor, now: float) -> list[Event]:
-    """Return the events of a sign of life after the deadline (none if it came in time)."""
+def revival(before: Registration, actor: Actor, now: float, by: str) -> list[Event]:
+    """Return the events of a heartbeat or registration (`by`) after the deadline; none if it came in time."""
     if before.lease.alive(now):
         return []
     late = max(0.0, now - before.lease.expires_at)
-    was = "after its deregistration" if before.lease.stage == REVOKED else "after its lease expired"
-    reason = f"returned {late:.1f} s {was}"
+    was = "after the deregistration" if before.lease.stage == REVOKED else "after the lease expired"
+    reason = f"{by} {late:.1f} s {was}"
     return [
         *unrecorded_lapse(before, now),
         happened(EventKind.RECOVERED, before, actor, now, reason),
@@ -89,7 +89,7 @@ def revival(before: Registration, actor: Actor, now: float) -> list[Event]:
 
 
 def shortened(reason: str | None) -> str | None:
-    """Return a reason as it is recorded: what is too long is cut and says so."""
+    """Return a reason as it is recorded. A long one is cut, and its full length is appended."""
     if reason is None or len(reason) <= REASON:
         return reason
     return f"{reason[:REASON]}… ({len(reason)} characters)"

@@ -1,8 +1,8 @@
-"""Variables that Kubernetes and Docker set for a service or container whose name begins like the gateway's settings.
+"""Variables that Kubernetes and Docker set for services whose name begins with the gateway's settings prefix.
 
-For a Service called `registry-gateway`, the kubelet gives every container of the namespace `REGISTRY_GATEWAY_PORT`,
-`REGISTRY_GATEWAY_SERVICE_HOST` and more; Docker's links do the same with other endings. They are no settings.
-Sources: https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables,
+For a Service called `registry-gateway`, the kubelet sets `REGISTRY_GATEWAY_PORT`, `REGISTRY_GATEWAY_SERVICE_HOST` and
+more in every container of the namespace; Docker's links set similar variables. These are not settings. Sources:
+https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables,
 https://docs.docker.com/engine/network/links/#environment-variables.
 """
 
@@ -23,14 +23,15 @@ _FORMS = (
     (r"NAME", r"/\S+/\S+"),
     (r"ENV_\w+", r"(?s:.*)"),
 )
-"""The end of a name, and what the value then looks like. Both have to fit, so that a typing error is still one."""
+"""The end of a variable's name, and the form of its value. Both must match, so that misspelt settings are still errors.
+"""
 
 _LINK = re.compile("|".join(rf"(?:\w+_)?{name}=(?:{value})" for name, value in _FORMS), re.ASCII)
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Tell whether a variable of the environment describes a Service or a linked container.
+    """Tell whether an environment variable describes a Service or a linked container.
 
-    `name` is what follows the prefix of the settings: `PORT`, or `CHAP_PORT` for a Service `registry-gateway-chap`.
+    `name` is without the prefix of the settings: `PORT`, or `CHAP_PORT` for a Service `registry-gateway-chap`.
     """
     return _LINK.fullmatch(f"{name}={value.strip()}") is not None

@@ -1,7 +1,7 @@
 """One status for services of all dialects: pending, up, degraded, down or gone. Pure functions of time.
 
-The dialects have words of their own for how a service is. This is what people and programs compare them by, and a
-function of the registration, its dialect's policy and the time alone, as liveness is.
+Each dialect has its own words for health. This status is comparable across dialects. It depends on the registration,
+its dialect's policy and the time alone, like liveness.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from registry_gateway.core.lease import REVOKED, Health, LeasePolicy
 from registry_gateway.core.model import Registration
 
 UNWELL = frozenset({"degraded", "unhealthy"})
-"""What a service that lives may say of its own health to count as degraded."""
+"""Self-reported health values of a live service that make it degraded."""
 
 
 class Status(StrEnum):
-    """How a service is, as far as the registry can tell.
+    """The status of a service.
 
     PENDING: it waits for an administrator's approval, whether its lease runs or not. UP: its lease runs, and it reports
-    no problem. DEGRADED: its lease runs and it reports `degraded` or `unhealthy`; or its lease has expired, and its
-    dialect's policy does not call that down yet. DOWN: its lease has expired, and it counts as dead. GONE: it is not
-    registered any more.
+    no problem. DEGRADED: its lease runs and it reports `degraded` or `unhealthy`; or its lease has expired, but its
+    dialect's policy does not yet count it as down. DOWN: its lease has expired, and it counts as dead. GONE: it is no
+    longer registered.
     """
 
     PENDING = "pending"
@@ -31,11 +31,11 @@ class Status(StrEnum):
 
 
 REGISTERED = (Status.PENDING, Status.UP, Status.DEGRADED, Status.DOWN)
-"""The statuses of what is registered: all but gone."""
+"""The statuses of registered services: all but gone."""
 
 
 def status(registration: Registration | None, policy: LeasePolicy, now: float) -> Status:
-    """Return the status of a registration at `now` (epoch seconds); None is one that isn't there any more."""
+    """Return the status at `now` (epoch seconds); `registration` is None if the service is no longer registered."""
     if registration is None or registration.lease.stage == REVOKED or registration.lease.ended(policy, now):
         return Status.GONE
     alive = registration.lease.alive(now)
@@ -48,10 +48,11 @@ def status(registration: Registration | None, policy: LeasePolicy, now: float) -
 
 
 def silences(policy: LeasePolicy) -> Sequence[tuple[float, Status]]:
-    """Return what silence comes to mean under `policy`: from so many seconds beyond the deadline, that status.
+    """Return the statuses after the deadline under `policy`, as pairs: seconds beyond the deadline, and the status from
+    then.
 
-    The lapse itself means down where the policy has no further step. Where it has, the lapse is the mildest of
-    them: a service does not go down, up to degraded, and down again.
+    The lapse itself means down if the policy has no further stage. Otherwise it has the mildest status of them, so that
+    a service never goes from down back up to degraded.
     """
     last = len(policy.stages) - 1
     found: list[tuple[float, Status]] = []

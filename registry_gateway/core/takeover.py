@@ -1,7 +1,7 @@
-"""Takeovers: a live registration that is registered again, by a process that replaces another one. Pure.
+"""Takeovers: a live registration is registered again by a process that replaces another one. Pure.
 
-In a rolling restart the new process registers a key and then the old one deregisters it. Where a deregistration carries
-nothing but the key, the goodbye of the old process would remove the new one.
+In a rolling restart the new process registers a key before the old one deregisters it. If deregistrations carry only
+the key, that of the old process would remove the new registration.
 """
 
 import msgspec
@@ -13,9 +13,9 @@ from registry_gateway.core.model import Actor, Registration
 def noted(
     after: Registration, before: Registration | None, actor: Actor, policy: LeasePolicy, now: float
 ) -> Registration:
-    """Return a new registration with where it came from, and the takeover if it replaced the live one `before`.
+    """Return the registration with its client address, and with the takeover if it replaced the live one `before`.
 
-    A policy without a window for takeovers keeps nothing.
+    Under a policy without a takeover window it is returned unchanged.
     """
     if policy.takeover_window is None:
         return after
@@ -29,10 +29,10 @@ def noted(
 
 
 def goodbye_of_the_replaced(held: Registration, actor: Actor, policy: LeasePolicy, now: float) -> str | None:
-    """Return why a deregistration is taken for the goodbye of the process that was replaced; None if it is not.
+    """Return why a deregistration is attributed to the replaced process and ignored; None if it is not.
 
-    It is one if it comes from the replaced address: within the policy's window after the takeover, and where the
-    process that took over has the same address, as behind a proxy, within one lease.
+    It is ignored if it comes from the replaced address, within the policy's window after the takeover. If the new
+    process has the same address, as behind a proxy, the window is one lease.
     """
     replaced, at = held.replaced_client_address, held.replaced_at
     if policy.takeover_window is None or at is None or replaced is None or replaced != actor.client_address:
@@ -48,5 +48,5 @@ def goodbye_of_the_replaced(held: Registration, actor: Actor, policy: LeasePolic
 
 
 def over(held: Registration) -> Registration:
-    """Return the registration without its takeover: one goodbye is set aside for each."""
+    """Return the registration without its takeover: each takeover causes one deregistration to be ignored."""
     return msgspec.structs.replace(held, replaced_client_address=None, replaced_at=None)

@@ -1,5 +1,5 @@
-"""What a command does to a registration. Pure: the state before, the command, the policy and the time go in;
-the state after, the events and the outcome come out. The caller holds the row locked and writes the result.
+"""The effect of a command on a registration. Pure: the arguments are the state before, the command, the policy and the
+time; the result holds the state after, the events and the outcome. The caller locks the row and writes the result.
 """
 
 from collections.abc import Sequence
@@ -39,17 +39,17 @@ from registry_gateway.core.status import UNWELL
 replace = msgspec.structs.replace
 
 VERSION_INTERVAL = 10.0
-"""Seconds in which heartbeats cause at most one event `version_changed` for a registration."""
+"""Minimum seconds between two events `version_changed` that heartbeats cause for a registration."""
 
 
 HEALTH_INTERVAL = 10.0
-"""Seconds in which there is at most one event `health_changed` for a registration."""
+"""Minimum seconds between two events `health_changed` of a registration."""
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """Documents to write; None leaves the one that is there. A new `document` removes the tools document.
+    """Documents to write; None keeps the stored one. A new `document` removes the tools document.
 
-    `tools` are the names of all its tools from then on; None leaves them.
+    `tools` are the new tool names; None keeps the stored ones.
     """
 
     document: bytes | None = None
@@ -58,11 +58,11 @@ class Documents(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The state after a command (None: removed), what to write beside it, and what to answer.
+    """The result of a command: the state after it (None: removed), what else to write, and the outcome.
 
-    `anew`: the lapse of the registration before had freed its key; this is another one, and what hung on the old one
-    (documents, version history, subscriptions) goes with it, as it would have in a sweep or a purge. `recorded` is the
-    version that goes into the history with this command.
+    `anew`: the lapse of the registration before had freed its key, and `after` is a new registration. Everything that
+    belongs to the old one (documents, version history, subscriptions) is removed, as by a sweep or a purge. `recorded`
+    is the version that this command adds to the history.
     """
 
     after: Registration | None
@@ -79,7 +79,7 @@ def _own(before: Registration, owner: str | None) -> None:
 
 
 def standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
-    """Return the registration if it counts as registered at `now`."""
+    """Return the registration. Raises NotRegistered if it does not exist or has ended at `now`."""
     if before is None or before.lease.ended(policy, now):
         raise NotRegistered(f"{key} is not registered")
     return before
@@ -88,7 +88,7 @@ def standing(before: Registration | None, policy: LeasePolicy, now: float, key: 
 def register(
     before: Registration | None, command: Register, policy: LeasePolicy, now: float, history: Sequence[Version]
 ) -> Decision:
-    """Register, update or revive, as the command's mode and the state allow."""
+    """Register, update or revive, depending on the command's mode and the state."""
     events: list[Event] = []
     anew = before is not None and policy.lapse_frees_key and not before.lease.alive(now)
     if before is not None and anew:
@@ -132,7 +132,7 @@ def register(
             )
         )
     elif before is not None:
-        events += revival(before, command.actor, now)
+        events += revival(before, command.actor, now, "registration")
         events.append(happened(EventKind.UPDATED, after, command.actor, now, **differences(before, after)))
         if old != after.version:
             events.append(version_change(old, after, command.actor, now))
@@ -151,9 +151,9 @@ def _last_version(before: Registration, history: Sequence[Version]) -> str:
 
 
 def _version_due(history: Sequence[Version], now: float) -> float | None:
-    """Return when the next version change may be recorded; None if now.
+    """Return when the next version change may be recorded; None: now.
 
-    The first version is no change. A clock that was set back delays nothing.
+    The first version is not a change. A clock that was set back causes no delay.
     """
     if len(history) < 2:
         return None
@@ -162,9 +162,9 @@ def _version_due(history: Sequence[Version], now: float) -> float | None:
 
 
 def health_due(held: Registration, now: float) -> bool:
-    """Tell whether what a service says of its health differs from what is on record, and may be recorded at `now`.
+    """Tell whether the reported health differs from the recorded one, and may be recorded at `now`.
 
-    That it is well is no change where nothing is on record. A clock that was set back delays nothing.
+    A first report of good health is not a change. A clock that was set back causes no delay.
     """
     if held.reported == held.logged_health or (held.logged_health is None and held.reported not in UNWELL):
         return False
@@ -174,10 +174,10 @@ def health_due(held: Registration, now: float) -> bool:
 def renew(
     before: Registration | None, command: Renew, policy: LeasePolicy, now: float, history: Sequence[Version]
 ) -> Decision:
-    """Renew a lease that the fast path left over: late, unknown, foreign, or with something to record.
+    """Renew a lease that the fast path does not cover: late, unknown, of another account, or with a change to record.
 
-    The registration always has the version and the health of the last heartbeat. What is recorded of quick changes is
-    the first one and, with the first heartbeat after `VERSION_INTERVAL` or `HEALTH_INTERVAL`, what has become of them.
+    The registration always has the version and health of the last heartbeat. Of a series of quick changes the log has
+    the first one, and with the first heartbeat after `VERSION_INTERVAL` or `HEALTH_INTERVAL` the latest.
     """
     if before is None:
         return Decision(after=None, outcome=Unknown())
@@ -185,7 +185,7 @@ def renew(
     refused = policy.late_renewal == "refuse" or before.lease.ended(policy, now)
     if refused and not before.lease.alive(now):
         return Decision(after=before, outcome=Lapsed(before))
-    events = revival(before, command.actor, now)
+    events = revival(before, command.actor, now, "heartbeat")
     after = replace(before, lease=leases.renewed(before.lease, now), version_due=None)
     if command.version is not None and command.version != before.version:
         after = replace(after, version=command.version, updated_at=now)
@@ -205,7 +205,7 @@ def renew(
 
 
 def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
-    """Replace the tools. Not a sign of life by itself."""
+    """Replace the tools. This does not renew the lease."""
     held = standing(before, policy, now, command.key)
     after = replace(held, advertised=True, updated_at=now)
     return Decision(
@@ -219,7 +219,7 @@ def advertise(before: Registration | None, command: Advertise, policy: LeasePoli
 def deregister(
     before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
 ) -> Decision:
-    """End a registration, unless somebody depends on it, or this is the goodbye of a process that was replaced."""
+    """End a registration, unless it has subscribers, or the deregistration comes from a process that was replaced."""
     held = standing(before, policy, now, command.key)
     if held.lease.stage == REVOKED:
         raise NotRegistered(f"{command.key} is not registered")
@@ -258,10 +258,13 @@ def decide(
     subscribers: int,
     history: Sequence[Version] = (),
 ) -> Decision:
-    """Say what `command` does. Raises a RegistryError where it can't be done; nothing changes then.
+    """Return the result of `command`.
 
-    `subscribers` is how many active subscriptions the registration has; only a deregistration asks. `history` are
-    the versions on record, oldest first; it may be empty where the command brings no other version and none is due.
+    `subscribers` is the number of active subscriptions, used only by deregistrations. `history` has the recorded
+    versions, oldest first; it may be empty if the command changes no version and no change is due.
+
+    Raises:
+        RegistryError: The command is refused; nothing changes.
     """
     match command:
         case Register():

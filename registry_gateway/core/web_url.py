@@ -1,13 +1,13 @@
-"""URLs of web servers, in settings."""
+"""URLs of web servers in settings."""
 
 from urllib.parse import SplitResult, urlsplit
 
 
 def parsed(url: str) -> SplitResult:
-    """Return the parts of a URL that a client can reach a server under.
+    """Return the parts of an http or https URL.
 
     Raises:
-        ValueError: With what it must be, in one line that does not repeat it.
+        ValueError: It is none; the message is one line that does not repeat the value.
     """
     try:
         parts = urlsplit(url)

@@ -274,12 +274,12 @@ def test_a_lapse_is_told_by_the_gateway_with_its_times() -> None:
     assert lapse.reason == "no heartbeat for 35.0 s (lease: 30 s)"
     assert lapse.detail == {"last_seen": NOW - 35, "expires_at": NOW - 5}
     assert recovery.actor == "account:alice"
-    assert recovery.reason == "returned 5.0 s after its lease expired"
+    assert recovery.reason == "heartbeat 5.0 s after the lease expired"
 
 
 def test_a_heartbeat_that_revives_what_had_left_says_so() -> None:
     [recovery] = decided(STATES["left"], RENEW, REVIVE_AND_KEEP).events
-    assert recovery.reason == "returned 5.0 s after its deregistration"
+    assert recovery.reason == "heartbeat 5.0 s after the deregistration"
 
 
 @pytest.mark.parametrize("stage", [1, REVOKED])
@@ -290,7 +290,7 @@ def test_an_end_recorded_by_a_gateway_whose_clock_is_ahead_holds(stage: int) -> 
     assert kinds(revival) == ["recovered"]
     assert revival.after is not None
     assert revival.after.lease.stage == 0
-    assert "returned 0.0 s after" in str(revival.events[0].reason)
+    assert "heartbeat 0.0 s after" in str(revival.events[0].reason)
 
 
 def test_registering_again_keeps_since_when_and_whether_approved() -> None:
