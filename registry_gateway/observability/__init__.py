@@ -1,1 +1,1 @@
-"""What the gateway says of itself: its log, its metrics, and how texts from outside are printed."""
+"""The gateway's log, its metrics, and the escaping of text from outside."""

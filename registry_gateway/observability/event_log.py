@@ -1,4 +1,4 @@
-"""What has happened, said in the log: one line an event, once it is in the database."""
+"""Committed events in the log, one line per event."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,15 @@ from registry_gateway.core.model import Event
 from registry_gateway.observability.log import Occurrences
 
 TOGETHER = 16
-"""Most events that are written to the log at once: few enough that their lines, of some 200 bytes, go through a pipe in
-one piece (4 KiB), and don't get mixed up with those of another worker.
+"""Maximum number of events written to the log at once. Their lines, of about 200 bytes, then fit into one write to a
+pipe (4 KiB) and are not mixed with those of another worker.
 """
 
 log = logging.getLogger("registry_gateway.events")
 
 
 def report(recorded: Sequence[Event]) -> None:
-    """Log events that have been recorded."""
+    """Log events that have been committed."""
     for start in range(0, len(recorded), TOGETHER):
         log.info(Occurrences([(e.kind.value, _fields(e)) for e in recorded[start : start + TOGETHER]]))
 

@@ -1,4 +1,4 @@
-"""The log: one line an occurrence, as text or JSON, with the fields that make it searchable."""
+"""The log: one line per occurrence, as text or JSON, with searchable fields."""
 
 import json
 import logging
@@ -31,18 +31,17 @@ def _second(epoch: int) -> str:
 
 
 class Occurrences:
-    """What a record says that stands for several occurrences: the message and the fields of each.
+    """The message of a record for several occurrences: the message and the fields of each.
 
-    A record costs more than its line: it is made, handed on and written, each time. So what happened in one commit is
-    one record, and still a line each.
+    Creating, passing on and writing a record costs more than formatting its line. So the events of one commit are one
+    record, with one line per event.
     """
 
     def __init__(self, each: Sequence[tuple[str, Mapping[str, object]]]) -> None:
-        """Take them."""
         self.each = each
 
     def __str__(self) -> str:
-        """Return all of them, for formatters that know only of one message."""
+        """Return all messages as one, for formatters that expect a single message."""
         return "; ".join(_text(message, fields) for message, fields in self.each)
 
 
@@ -53,10 +52,12 @@ def _occurrences(record: logging.LogRecord) -> Sequence[tuple[str, Mapping[str, 
 
 
 class TextFormatter(logging.Formatter):
-    """`time LEVEL logger: message key=value ...`, values quoted where they need it."""
+    """Formats records as `time LEVEL logger: message key=value ...`; values are quoted if needed."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, or lines; below, indented, the traceback if there is one. Only a record begins a line."""
+        """Return the lines of a record, with an indented traceback if it has one. Only records begin at the left
+        margin.
+        """
         head = f"{_time(record)} {record.levelname:<7} {record.name}: "
         lines = [head + _text(message, fields) for message, fields in _occurrences(record)]
         if record.exc_info:
@@ -65,10 +66,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats records as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object, or objects, as text."""
+        """Return the objects of a record, one per line."""
         content: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname.lower(),
@@ -95,7 +96,7 @@ def _text(message: str, fields: Mapping[str, object]) -> str:
 
 
 _PLAIN = re.compile(r"[!#-<>-~]+")
-"""Visible ASCII but for the space, the quote and the equals sign: nearly all that is logged."""
+"""Visible ASCII except space, quote and equals sign: nearly all logged values."""
 
 
 def _quoted(value: object) -> str:
@@ -106,7 +107,7 @@ def _quoted(value: object) -> str:
 
 
 def configuration(style: Literal["text", "json"]) -> dict[str, Any]:
-    """Return the logging configuration, in the form of `logging.config.dictConfig`, for us and for uvicorn."""
+    """Return the logging configuration of the gateway and uvicorn, for `logging.config.dictConfig`."""
     formatter = TextFormatter if style == "text" else JsonFormatter
     return {
         "version": 1,

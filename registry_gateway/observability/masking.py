@@ -1,22 +1,22 @@
-"""Credentials in text from elsewhere, such as a token that was pasted where a path or a name belongs.
+"""Masking of credentials in text from outside, such as a token pasted in place of a path or a name.
 
-What looks like a token is masked wherever such text is logged or repeated in an error. Shared keys can have any form,
-so they can't be recognized.
+Everything that looks like a token is masked where such text is logged or repeated in an error. Shared keys have no
+fixed form and cannot be recognized.
 """
 
 import re
 
 MASK = "********"
-"""What is shown in place of a secret."""
+"""The replacement for a secret."""
 
 _SECRET = re.compile(
-    r"(?P<id>rgw_[0-9a-f]{16}_)[A-Za-z0-9_-]+"  # a token of the gateway's own: `accounts list` shows the part before
+    r"(?P<id>rgw_[0-9a-f]{16}_)[A-Za-z0-9_-]+"  # a token of an account: `accounts list` shows its id
     r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"  # a JWT (RFC 7519): `{"` in base64url, a dot ...
 )
 
 
 def masked(text: str) -> str:
-    """Return `text` with the secret part of each token masked, of the gateway's own and of JWTs."""
-    if "rgw_" not in text and "eyJ" not in text:  # as nearly all text: a log writes thousands of lines a second
+    """Return `text` with the secret part of each account token and JWT masked."""
+    if "rgw_" not in text and "eyJ" not in text:  # a fast path for nearly all text
         return text
     return _SECRET.sub(lambda found: (found["id"] or "") + MASK, text)

@@ -1,7 +1,7 @@
-"""What the gateway measures of its own work. Nothing here knows who reads it.
+"""The gateway's metrics, independent of how they are exported.
 
-A request passes here three times (its heartbeat, its batch, its end), so whatever is done for each one is a few
-additions to numbers: together less than a microsecond.
+A request is counted three times (its heartbeat, its batch, its end), so each count is a few additions: together less
+than a microsecond.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,25 +15,27 @@ from registry_gateway.core.model import Event, EventKind
 from registry_gateway.observability.shared_counters import Histogram, Reading, Row, SharedCounters
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Upper bounds of what is measured in seconds: a heartbeat takes some milliseconds, a slow list a second."""
+"""Histogram bounds for durations in seconds: a heartbeat takes some milliseconds, a slow list a second."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-"""Upper bounds of sizes of batches."""
+"""Histogram bounds for batch sizes."""
 
 OUTCOMES = ("renewed", "lapsed", "unknown", "refused")
-"""What becomes of a heartbeat: in time or revived; too late where that is refused; of nobody; somebody else's."""
+"""Outcomes of heartbeats: in time or revived; too late under a policy that refuses this; unknown key; another account's
+key.
+"""
 
 KINDS: Sequence[EventKind] = [k for k in EventKind if k is not EventKind.RESUMED and not k.startswith("account_")]
-"""The events of services."""
+"""The event kinds of services."""
 
 LANES = ("write", "find", "scan", "search", "look", "read")
-"""The ways to the database, as `Store` calls them."""
+"""The kinds of database transactions, as `Store` names them."""
 
 QUEUES = ("write", "find")
-"""What is gathered into batches: commands, and look-ups by key."""
+"""The queues that are processed in batches: commands, and look-ups by key."""
 
 OTHER = "other"
-"""What a request is called that no operation answers: 404 and 405."""
+"""The operation name of requests that match no operation (404 and 405)."""
 
 _REFUSED = OUTCOMES.index("refused")
 _OUTCOME: Mapping[type, int] = {Renewed: 0, Lapsed: 1, Unknown: 2}
@@ -41,22 +43,21 @@ _KIND = {kind: index for index, kind in enumerate(KINDS)}
 
 
 class Operation:
-    """How many requests for an operation were answered with each class of status, and how long each took."""
+    """The number of requests to an operation per class of status, and their durations."""
 
     __slots__ = ("name", "seconds", "statuses")
 
     def __init__(self, counters: SharedCounters, name: str) -> None:
-        """Take its name."""
         self.name = name
         self.seconds = Histogram(counters, SECONDS)
-        self.statuses = counters.row(6)  # 404 is counted at 4
+        self.statuses = counters.row(6)  # indexed by the first digit of the status
 
 
 class Requests:
-    """The requests to what is mounted under one name."""
+    """The requests to one mount."""
 
     def __init__(self, counters: SharedCounters, mount: str, operations: Mapping[tuple[object, str], str]) -> None:
-        """Take the name, and those of the operations by endpoint (as Starlette notes it in the scope) and method."""
+        """`operations` has the operation names by endpoint (as in Starlette's scope) and method."""
         made = {name: Operation(counters, name) for name in dict.fromkeys((*operations.values(), OTHER))}
         self.mount = mount
         self.operations = tuple(made.values())
@@ -64,57 +65,55 @@ class Requests:
         self._other = made[OTHER]
 
     def answered(self, scope: Scope, seconds: float) -> None:
-        """Count a request that took `seconds`; its scope has the `status` it was answered with.
+        """Count a request that took `seconds`. Its scope has the `status` of the answer.
 
-        One that is `lasting` has no such time: it goes on for as long as the client wants.
+        The duration of a request marked `lasting` is not recorded, because the client decides when it ends.
         """
         operation = self._by_endpoint.get((scope.get("endpoint"), scope["method"]), self._other)
-        operation.statuses[scope.get("status", 500) // 100] += 1  # the server's own, if an application sent nothing
+        operation.statuses[scope.get("status", 500) // 100] += 1  # uvicorn sends 500 if the application sent nothing
         if "lasting" not in scope:
             operation.seconds.observe(seconds)
 
 
 class Transactions:
-    """The transactions of a database: how long each took, from asking for it to its end, and how many failed."""
+    """The durations of database transactions, including the wait for a connection, and the number of failures."""
 
     def __init__(self, counters: SharedCounters) -> None:
-        """Start with none."""
         self.seconds = {lane: Histogram(counters, SECONDS) for lane in LANES}
         self.failures = {lane: counters.row(1) for lane in LANES}
 
     def done(self, lane: str, seconds: float) -> None:
-        """Count one that ended well."""
+        """Count a successful transaction."""
         self.seconds[lane].observe(seconds)
 
     def failed(self, lane: str) -> None:
-        """Count one that did not, because of the database."""
+        """Count a transaction that failed because of the database."""
         self.failures[lane][0] += 1
 
 
 class LeaseClock:
-    """The clock that leases are judged by, as this process sees it.
+    """The clock by which leases are judged, as this process sees it.
 
-    `ahead` is how many seconds this machine's clock is ahead of it.
+    `ahead` is the number of seconds by which this machine's clock is ahead of it.
     """
 
     def __init__(self, counters: SharedCounters) -> None:
-        """Start with a clock that was never set."""
         self.ahead = 0.0
         self.steps = counters.row(1)
         self._sums = counters.gauge(lambda: self.ahead), counters.gauge(lambda: 1.0)
 
     def stepped(self) -> None:
-        """Count that it was set."""
+        """Count a step of the clock."""
         self.steps[0] += 1
 
     def offset(self, reading: Reading) -> float:
-        """Return how far the clocks of the processes are ahead, on average: they share a machine."""
+        """Return the average of `ahead` over all processes, which share one machine."""
         total, processes = (reading[row][0] for row in self._sums)
         return total / processes
 
 
 class Gauge(NamedTuple):
-    """A number that is read whenever the figures are."""
+    """A number that is read at each scrape."""
 
     name: str
     description: str
@@ -122,10 +121,10 @@ class Gauge(NamedTuple):
 
 
 class Metrics:
-    """All that is measured."""
+    """All metrics of a process."""
 
     def __init__(self, dialects: Iterable[str], counters: SharedCounters | None = None) -> None:
-        """Take the names of the dialects, and where the numbers are kept (None: in this process alone)."""
+        """`counters` stores the numbers; None: in this process only."""
         self.counters = counters or SharedCounters()
         self.transactions = Transactions(self.counters)
         self.batches = {queue: Histogram(self.counters, SIZES) for queue in QUEUES}
@@ -138,34 +137,34 @@ class Metrics:
         self.abandoned = self.counters.row(1)
 
     def queue(self, name: str, length: Callable[[], int]) -> None:
-        """Have the length of a queue looked at."""
+        """Register the gauge for the length of a queue."""
         self.waiting[name] = self.counters.gauge(length)
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
-        """Have `read` called for the gauge `registry_gateway_<name>` of /metrics. Processes are added up.
+        """Register `read` as the gauge `registry_gateway_<name>` of /metrics. The values of all processes are added.
 
         Raises:
-            ValueError: There is one of that name already.
+            ValueError: There is already a gauge of that name.
         """
         if any(gauge.name == name for gauge in self.gauges):
             raise ValueError(f"there is a gauge {name} already")
         self.gauges.append(Gauge(name, description, self.counters.gauge(read)))
 
     def mount(self, name: str, operations: Mapping[tuple[object, str], str]) -> Requests:
-        """Return what counts the requests to a mount; see `Requests`."""
+        """Return the request counters of a mount; see `Requests`."""
         requests = Requests(self.counters, name, operations)
         self.requests.append(requests)
         return requests
 
     def committed(self, commands: Sequence[Command], outcomes: Sequence[Outcome | RegistryError | None]) -> None:
-        """Count the heartbeats of a batch by what became of them; None is one that is still to be decided."""
+        """Count the heartbeats of a batch by outcome. An outcome of None is not decided yet and not counted."""
         heartbeats = self.heartbeats
         for command, outcome in zip(commands, outcomes, strict=True):
             if type(command) is Renew and outcome is not None:
                 heartbeats[command.dialect][_OUTCOME.get(type(outcome), _REFUSED)] += 1
 
     def happened(self, events: Sequence[Event]) -> None:
-        """Count events of services. Those of dialects that are switched off are not."""
+        """Count events of services, except those of disabled dialects."""
         for event in events:
             row, kind = self.events.get(event.dialect), _KIND.get(event.kind)
             if row is not None and kind is not None:

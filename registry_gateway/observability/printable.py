@@ -1,7 +1,7 @@
-"""Text from elsewhere, made fit to be shown: services and anonymous clients choose much of what people read.
+"""Escaping of text from outside for display: services and anonymous clients choose much of what people read.
 
-What is not printable is escaped: control characters (those of U+0080 to U+009F move a terminal's cursor too), line
-separators, and characters that change the direction of the text around them.
+Unprintable characters are escaped: control characters (those of U+0080 to U+009F also move a terminal's cursor), line
+separators, and characters that change the direction of the surrounding text.
 """
 
 import json
@@ -10,12 +10,12 @@ import msgspec
 
 
 def printable(text: str) -> str:
-    r"""Return `text` as one line of printable characters. Others are escaped as in Python: `\n`, `\x9b`, `\u202e`."""
+    r"""Return `text` as one line of printable characters; others are escaped as in Python: `\n`, `\x9b`, `\u202e`."""
     return text if text.isprintable() else "".join([c if c.isprintable() else _as_in_python(c) for c in text])
 
 
 def quoted(text: str) -> str:
-    """Return `text` as a JSON string of printable characters, which decodes to `text`."""
+    """Return `text` as a JSON string of printable characters."""
     try:
         return escaped(msgspec.json.encode(text).decode())
     except UnicodeEncodeError:  # half a surrogate pair: a file's name or an argument that is not UTF-8
@@ -23,9 +23,9 @@ def quoted(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return JSON of printable characters and line feeds that decodes to the same as the JSON `text`.
+    r"""Return the JSON `text` with unprintable characters escaped; line feeds stay, and it decodes to the same value.
 
-    Control characters below U+0020 stand only between the tokens of JSON, never in a string: those are white space.
+    Control characters below U+0020 occur in JSON only between tokens, as white space.
     """
     return text if text.isprintable() else "\n".join(map(_escaped_line, text.split("\n")))
 

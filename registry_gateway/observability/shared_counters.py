@@ -1,8 +1,8 @@
-"""Numbers that are counted up while requests are answered: plain ones, so that counting costs next to nothing.
+"""Counters and gauges, shared by the processes of `serve --workers`. They are plain numbers, so that counting is cheap.
 
-Each meter has a row of numbers. Alone, a process keeps its rows in lists. With siblings (`serve --workers`) a request
-for the figures reaches any of them, so each keeps its rows in a file of a directory they share, mapped into memory,
-and whoever is asked adds the files up. The file of a process that has ended stays: what it counted did happen.
+Each metric has a row of numbers. A single process keeps its rows in lists. With workers, a scrape reaches any one of
+them, so each maps its rows to a file in a shared directory, and the process that answers adds up all files. The file of
+an ended process stays, because its counts remain valid.
 """
 
 import asyncio
@@ -20,23 +20,23 @@ from registry_gateway.core.clock import Clock
 Row: TypeAlias = "list[float] | memoryview[float]"
 
 ROOM = 65_536
-"""Numbers in the file of a process, of eight bytes each; the part that is not used takes no room on the disk."""
+"""Capacity of a process's file in numbers of eight bytes. The unused part takes no space on disk."""
 
 DIRECTORY = "_REGISTRY_GATEWAY_FIGURES"
-"""Environment variable by which `serve` tells its workers of the directory they share."""
+"""Environment variable with the shared directory, set by `serve` for its workers."""
 
 INTERVAL = 1.0
-"""Seconds between two `publish` of a process that has siblings."""
+"""Seconds between two calls of `publish` in a process with siblings."""
 
 RECENT = 5.0
-"""Seconds since its last `publish` after which a sibling is taken for ended, and its gauges count no more."""
+"""Seconds since the last `publish` of a sibling after which it counts as ended, and its gauges are ignored."""
 
 
 class SharedCounters:
-    """The rows of a process, and those of its siblings. All of them must ask for the same rows in the same order."""
+    """The rows of this process and of its siblings. All processes must create the same rows in the same order."""
 
     def __init__(self, own: Path | None = None) -> None:
-        """Take the file to keep the rows in, beside those of the siblings; None: there are no siblings."""
+        """`own` is the file for the rows, in the directory of the siblings' files; None: there are no siblings."""
         self._own = own
         self._file = None if own is None else _mapped(own)
         self._rows: dict[int, Row] = {}  # by where they start
@@ -46,7 +46,7 @@ class SharedCounters:
 
     @classmethod
     def of_process(cls, environ: Mapping[str, str]) -> Self:
-        """Return the figures of this process, which has siblings if `DIRECTORY` is set."""
+        """Return the counters of this process, which has siblings if `DIRECTORY` is set."""
         directory = environ.get(DIRECTORY)
         return cls(None if directory is None else Path(directory) / f"{os.getpid()}-{token_hex(4)}")
 
@@ -65,24 +65,24 @@ class SharedCounters:
         return row
 
     def gauge(self, read: Callable[[], float]) -> Row:
-        """Return a new row of one number: what `read` returns whenever the figures are read."""
+        """Return a new row of one number, which `read` returns at each scrape."""
         self._gauges[self._length] = read
         return self.row(1)
 
     def publish(self, now: float) -> None:
-        """Write the gauges down for the siblings, and that this process is there at `now` (epoch seconds)."""
+        """Write the gauges and the time `now` (epoch seconds) for the siblings."""
         for start, read in self._gauges.items():
             self._rows[start][0] = read()
         self._published[0] = now
 
     async def keep_published(self, clock: Clock) -> None:
-        """Publish until cancelled, if there may be siblings."""
+        """Publish until cancelled; return at once if there are no siblings."""
         while self.shared:
             self.publish(clock.now())
             await asyncio.sleep(INTERVAL)
 
     def read(self, now: float) -> "Reading":
-        """Return all numbers as they are at `now`: of all processes together."""
+        """Return the sums of all numbers over all processes at `now` (epoch seconds)."""
         self.publish(now)
         total = [number for row in self._rows.values() for number in row]
         for sibling in self._siblings():
@@ -100,14 +100,14 @@ class SharedCounters:
             if path != self._own:
                 with path.open("rb") as file:
                     found.append(array("d", file.read(self._length * 8)))
-        return [numbers for numbers in found if len(numbers) == self._length]  # a file just made is empty
+        return [numbers for numbers in found if len(numbers) == self._length]  # a new file is empty
 
 
 class Reading:
-    """What the rows held at one moment."""
+    """The values of all rows at one moment."""
 
     def __init__(self, rows: dict[int, list[float]]) -> None:
-        """Take the numbers by the identity of their row."""
+        """`rows` has the numbers by the identity of their row."""
         self._rows = rows
 
     def __getitem__(self, row: Row) -> list[float]:
@@ -116,17 +116,17 @@ class Reading:
 
 
 class Histogram:
-    """How often something was at most so much, and all of it together."""
+    """A count of observations per bucket, and their sum."""
 
     __slots__ = ("bounds", "row")
 
     def __init__(self, counters: SharedCounters, bounds: Sequence[float]) -> None:
-        """Take the upper bounds, in ascending order; what is more than the last one is counted apart."""
+        """`bounds` are upper bounds in ascending order; a last bucket counts greater values."""
         self.bounds = bounds
         self.row = counters.row(len(bounds) + 2)  # the last number is the sum
 
     def observe(self, amount: float) -> None:
-        """Count `amount` in."""
+        """Count an observation of `amount`."""
         row = self.row
         row[bisect_left(self.bounds, amount)] += 1
         row[-1] += amount
