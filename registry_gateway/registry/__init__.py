@@ -1,1 +1,1 @@
-"""Operations on the model over the store: commands in shared transactions, reads at one judging time, outages."""
+"""The operations of the registry over the store: shared transactions for commands, reads, the event feed, outages."""

@@ -1,4 +1,4 @@
-"""Whether a change is let in where a rate limit is set. Only what is beyond its caller's rate asks the database."""
+"""Enforcement of the rate limit. The database is queried only for changes that exceed their caller's rate."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,14 +15,14 @@ from registry_gateway.store.statements import first_registrations
 from registry_gateway.store.statements.key_batch import Key
 
 Holder = tuple[str, str | None]
-"""A dialect, and the account in it; None where the dialect has no accounts: all of its registrations."""
+"""A dialect and an account in it; None as the account means all registrations of the dialect."""
 
 
 class Admission:
-    """Lets changes in by a `Limit`, and tells first registrations from others."""
+    """Enforces a `Limit`, with an allowance for first registrations."""
 
     def __init__(self, rate: Rate, store: Store, clock: Clock, policies: Policies) -> None:
-        """Limit each caller to `rate`; `store` counts what it has registered, by the `policies` of the dialects."""
+        """`rate` applies to each caller; `store` is queried for the caller's registrations."""
         self._limit = Limit(rate)
         self._store = store
         self._clock = clock
@@ -31,11 +31,11 @@ class Admission:
         self._kept: SharedRead[Holder, int] = SharedRead(self._count)
 
     async def admit(self, command: Change) -> None:
-        """Return if `command` may be done now. Administrators always may.
+        """Return if `command` is permitted now. Forced deregistrations always are.
 
         Raises:
-            RateLimited: It may not, and has changed nothing.
-            StoreUnavailable: The database has to be asked and can't be reached.
+            RateLimited: It exceeds the limit; nothing was changed.
+            StoreUnavailable: A query is needed and the database cannot be reached.
         """
         if isinstance(command, Deregister) and command.forced:
             return

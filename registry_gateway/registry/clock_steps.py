@@ -1,4 +1,4 @@
-"""Whether the clock that leases are judged by was set, and how far this machine's clock is from it."""
+"""Detection of steps of the lease clock, and of a difference between it and this machine's clock."""
 
 import logging
 from typing import NamedTuple
@@ -6,19 +6,19 @@ from typing import NamedTuple
 from registry_gateway.observability.metrics import LeaseClock
 
 STEP = 0.5
-"""Seconds by which a clock has to jump to count as set; less is the drift that NTP corrects."""
+"""Minimum jump in seconds that counts as a step; NTP corrects smaller differences gradually."""
 
 PRECISE = 1.0
-"""Seconds a reading may take to be compared with the next one."""
+"""Maximum duration in seconds of a reading that later ones are compared with."""
 
 SKEW = 5.0
-"""Seconds this machine's clock may differ from the database server's before the log says so."""
+"""Difference in seconds between this machine's clock and the database server's above which a warning is logged."""
 
 log = logging.getLogger("registry_gateway.clock")
 
 
 class Reading(NamedTuple):
-    """The lease clock, read between two instants of the monotonic clock; and this machine's wall clock beside it."""
+    """A reading of the lease clock between two instants of the monotonic clock, and of this machine's wall clock."""
 
     now: float
     wall: float
@@ -27,16 +27,16 @@ class Reading(NamedTuple):
 
 
 class Skew:
-    """The lease clock as this process has seen it, beside the monotonic clock."""
+    """The lease clock as this process sees it, compared with the monotonic clock."""
 
     def __init__(self, meter: LeaseClock) -> None:
-        """Take where it is counted."""
+        """`meter` receives the steps and the difference between the clocks."""
         self._meter = meter
         self._known: Reading | None = None
         self._apart = False
 
     def step(self, reading: Reading) -> float:
-        """Return by how many seconds the lease clock was set since the last reading: at least, and 0 if it was not."""
+        """Return the seconds by which the lease clock was set since the last reading, at least; 0 if it was not set."""
         known = self._known
         if known is None:
             return 0.0
@@ -45,7 +45,7 @@ class Skew:
         return least if least > STEP else most if most < -STEP else 0.0
 
     def note(self, reading: Reading) -> None:
-        """Take a reading of a transaction that is in; log if the clock was set, or if this machine's is far from it."""
+        """Store the reading of a committed transaction; log a step of the clock, and a difference beyond `SKEW`."""
         step = self.step(reading)
         if step:
             self._meter.stepped()

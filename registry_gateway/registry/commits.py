@@ -1,4 +1,4 @@
-"""The transactions of commands: many share one, and each gets its own outcome."""
+"""The transactions of commands. Many commands share one transaction; each has its own outcome."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -16,11 +16,11 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import lease_clock
 
 Applied = Sequence[Outcome | RegistryError | None]
-"""The outcomes of commands. None stands for a command that was not decided: it found a lease past its deadline."""
+"""The outcomes of commands. None: the command found a lease past its deadline and was not decided."""
 
 
 class Commits:
-    """Does commands in a database."""
+    """Executes commands in a database."""
 
     def __init__(
         self,
@@ -31,9 +31,7 @@ class Commits:
         metrics: Metrics,
         report: Callable[[Sequence[Event]], None],
     ) -> None:
-        """Take where commands are done, where they are counted, and what is called with the events of each transaction
-        once it is committed.
-        """
+        """`report` is called with the events of each transaction after its commit."""
         self._store = store
         self._policies = policies
         self._clock = clock
@@ -42,7 +40,8 @@ class Commits:
         self._report = report
 
     async def commit(self, commands: Sequence[Command]) -> Sequence[Outcome | RegistryError]:
-        """Do commands in one transaction; those that find a lease past its deadline in another one, which judges it.
+        """Execute commands in one transaction; those that find a lease past its deadline in a second one that may judge
+        it.
 
         Raises:
             StoreUnavailable: The first transaction failed.
@@ -53,7 +52,7 @@ class Commits:
         if undecided:
             try:
                 judged = await apart(self._judge, undecided)
-            except StoreUnavailable as error:  # the others are done all the same
+            except StoreUnavailable as error:  # the other commands are committed
                 judged = [copy(error) for _ in undecided]
         rest = iter(judged)
         return [next(rest) if outcome is None else outcome for outcome in outcomes]

@@ -1,4 +1,4 @@
-"""A piece of the log of events, and how it is read."""
+"""Batches of the event log, and reading them."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,18 +10,17 @@ from registry_gateway.store.statements import events
 
 
 class Batch:
-    """Events that follow each other in the log: those behind the id `after`, up to and with the id `last`.
+    """Consecutive events of the log: those after the id `after`, up to and including the id `last`.
 
-    Events of one change to a service (one dialect, key and time) are in one batch, unless a follower begins among them
-    or they are more than a batch holds.
-    `whole` is the batch that this one is the rest of, or itself; followers near the end of the log have it in common.
-    It is `shared` if it was read for all of them.
+    The events of one change to a service (same dialect, key and time) are in one batch, unless a follower starts among
+    them or they exceed the size of a batch. `whole` is the batch of which this one is the rest, or itself; followers
+    near the end of the log share it. `shared` is set if it was read for all followers.
     """
 
     __slots__ = ("after", "events", "last", "shared", "whole")
 
     def __init__(self, after: int, events: Sequence[Event]) -> None:
-        """Take the id they follow, and the events in their order."""
+        """`events` follow the id `after`, in order."""
         self.after = after
         self.events = events
         self.last = events[-1].id if events else after
@@ -29,7 +28,7 @@ class Batch:
         self.whole = self
 
     def rest(self, position: int) -> "Batch":
-        """Return its events behind the id `position`."""
+        """Return the events after the id `position` as a batch."""
         if position <= self.after:
             return self
         rest = Batch(position, [event for event in self.events if event.id > position])
@@ -38,16 +37,16 @@ class Batch:
 
 
 def read(connection: Connection, after: int, limit: int) -> Batch:
-    """Return up to `limit` events behind the id `after`.
+    """Return up to `limit` events after the id `after`.
 
     Raises:
-        NotInLog: Events behind that id are not kept any longer, or the log has no such id.
+        NotInLog: Events after that id have been removed, or the log has no such id.
     """
     found = events.follow(connection, after=after, limit=limit)
     return Batch(after, _whole(found) if len(found) == limit else found)
 
 
 def _whole(found: Sequence[Event]) -> Sequence[Event]:
-    """Return `found` without its last change, which may go on, unless there is no other."""
+    """Return `found` without its last change, which may be incomplete, unless there is no other."""
     runs = [list(run) for _, run in groupby(found, lambda e: (e.dialect, e.key, e.at))]
     return found[: -len(runs[-1])] if len(runs) > 1 else found

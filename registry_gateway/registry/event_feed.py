@@ -1,7 +1,7 @@
-"""The log of events, followed: committed events in the order of their ids, and waiting for the next one.
+"""Following the event log: committed events in the order of their ids, and waiting for the next one.
 
-One task reads the log for all followers of a process. It runs only while somebody waits for news. A follower holds
-nothing but the id it has come to: a slow one costs no memory, and one that is further back reads from the database.
+One task reads the log for all followers of a process. It runs only while a follower waits. A follower stores only its
+position: a slow one uses no memory, and one that is further back reads from the database.
 """
 
 import asyncio
@@ -19,34 +19,34 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.postgresql.listening import Listener
 
 BATCH = 200
-"""Most events in a batch."""
+"""Maximum number of events in a batch."""
 
 POLL_SECONDS = 1.0
-"""Seconds between two looks at the log, if nothing tells of news sooner. Also from one try to the next in an outage."""
+"""Seconds between two polls of the log without a notification, and between two attempts in an outage."""
 
 LINGER_SECONDS = 10.0
-"""Seconds for which the log is read on after the last follower stopped waiting: most come back for more."""
+"""Seconds for which the log is read after the last follower stopped waiting: most followers wait again soon."""
 
 PAUSE_SECONDS = 0.05
 PAUSE_EACH = 0.0004
-"""Seconds from one piece of news to the next, and more of them for each follower that waits. Telling a thousand takes
-some 50 to 100 ms; what happens meanwhile goes out together, so that most of the time is left to heartbeats.
+"""Seconds per waiting follower between two wake-ups. Waking a thousand takes 50 to 100 ms; events of the meantime are
+delivered together, so that most of the time remains for heartbeats.
 """
 
 KEPT = 2_000
-"""Events kept in memory for followers that are a little behind."""
+"""Number of events kept in memory for followers that are slightly behind."""
 
 AT_ONCE = 5
-"""Followers that are woken together: less than a millisecond's work, more if each has much to do."""
+"""Number of followers woken together: less than a millisecond of work, more if each has much to do."""
 
 log = logging.getLogger("registry_gateway.events")
 
 
 class EventFeed:
-    """Committed events of all gateways on the database, as they happen."""
+    """The committed events of all gateways on the database."""
 
     def __init__(self, store: Store) -> None:
-        """Take the database. Nothing is read before somebody follows."""
+        """Read nothing before the first follower."""
         self._store = store
         self._behind = SharedRead(self._read_behind)
         self._look = asyncio.Event()
@@ -54,7 +54,7 @@ class EventFeed:
         self._waited_at = 0.0
         self._recent: deque[Batch] = deque()
         self._end: int | None = None
-        """The id up to which the log was read for all; None while that is not done."""
+        """The id up to which the log was read for all followers; None if it is not being read."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._told = 0
         self._breaks = 0
@@ -62,22 +62,22 @@ class EventFeed:
         self._ended = asyncio.Event()
 
     def follow(self, after: int) -> "Follower":
-        """Return an asynchronous iterator over the batches of events behind the id `after`; 0 is before the first.
+        """Return an asynchronous iterator over the batches of events after the id `after`; 0 is before the first.
 
-        It waits for events that are still to come, and through outages of the database. It ends when the gateway
-        stops. It may be cancelled at any time, such as by a timeout, and goes on with the next event then.
+        It waits for future events, also during outages of the database. It ends when the gateway stops. It may be
+        cancelled at any time, for example by a timeout, and then continues with the next event.
 
         Raises (on iteration):
-            NotInLog: Events behind that id are not kept any longer, or the log has no such id: it has lost its end
-                in a failover, or is another one. Follow again from what the error says, after reading everything anew.
+            NotInLog: Events after that id have been removed, or the log has no such id, because it lost its end in a
+                failover or is another log. Read everything again, then follow from an id in the error.
         """
         return Follower(self, after, self._breaks)
 
     async def changed(self, after: int, within: float) -> bool:
-        """Wait until an event behind the id `after` is committed, at most `within` seconds; return whether one is.
+        """Wait until an event after the id `after` is committed, at most `within` seconds; return whether there is one.
 
-        Also True if the log has no such id: what was read at it is not what there is now. Returns False at once when
-        the gateway stops. An outage of the database is waited through.
+        Also returns True if the log has no such id, because the log is then not the one that was read. Returns False at
+        once when the gateway stops. During an outage of the database it keeps waiting.
         """
         if self._end is not None and after < self._end:
             return True
@@ -90,20 +90,20 @@ class EventFeed:
             return False
 
     async def read(self, after: int, limit: int = BATCH) -> Batch:
-        """Return up to `limit` events behind the id `after` that are committed now; none is an empty batch.
+        """Return up to `limit` committed events after the id `after`, without waiting; the batch may be empty.
 
         Raises:
             NotInLog: As in `follow`.
-            StoreUnavailable: The database can't be reached.
+            StoreUnavailable: The database cannot be reached.
         """
         return await self._store.find(partial(read, after=after, limit=limit))
 
     def notice(self) -> None:
-        """Look at the log at once: this process has committed events."""
+        """Poll the log at once, because this process has committed events."""
         self._look.set()
 
     def end(self) -> None:
-        """End all followers and waits, and those to come: the gateway stops."""
+        """End all present and future followers and waits, because the gateway stops."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -116,7 +116,7 @@ class EventFeed:
                 one.set_result(None)
 
     async def close(self) -> None:
-        """Stop reading the log. Best done before the database is closed."""
+        """Stop reading the log. Call this before the database is closed."""
         self.end()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=CLOSE_WITHIN / 4)
@@ -126,9 +126,9 @@ class EventFeed:
     # --- for one follower
 
     async def _next(self, position: int, breaks: int) -> Batch | None:
-        """Return the next events behind `position`, when there are any; None when the gateway stops.
+        """Return the next events after `position` once there are any; None when the gateway stops.
 
-        Where an id is beyond what was read for all, or nothing is, the database says whether the log has it.
+        If the position is beyond what was read for all followers, the database is asked whether the log has that id.
         """
         while not self._ended.is_set():
             if breaks != self._breaks:
@@ -152,7 +152,7 @@ class EventFeed:
         return None
 
     async def _patiently_behind(self, position: int) -> Batch | None:
-        """Return what is behind `position`; None, after a while, if the database can't be reached."""
+        """Return the events after `position`; None, after a pause, if the database cannot be reached."""
         try:
             return await self._behind.submit(position)
         except StoreUnavailable:
@@ -163,7 +163,7 @@ class EventFeed:
         return await self._store.search(partial(read, after=position, limit=BATCH))
 
     async def _news(self) -> None:
-        """Return when there is something new, the log has lost its end, or the gateway stops."""
+        """Return when there are new events, the log has lost its end, or the gateway stops."""
         loop = asyncio.get_running_loop()
         waiting = loop.create_future()
         self._waiting.add(waiting)
@@ -202,7 +202,7 @@ class EventFeed:
         finally:
             self._end = None
             self._recent.clear()
-            self._wake_all()  # none, unless a defect ended it: they have it begin anew
+            self._wake_all()  # only after a defect: the followers start the task again
             if listener is not None:
                 await listener.close()
 
@@ -211,15 +211,15 @@ class EventFeed:
         return not self._ended.is_set() and (bool(self._waiting) or lately)
 
     async def _advance(self) -> bool:
-        """Read on to the end of the log and wake all who wait; return whether there was anything."""
+        """Read up to the end of the log and wake all waiting followers; return whether there were events."""
         self._look.clear()
         before = self._end
         try:
             await self._read_on()
         except StoreUnavailable:
-            pass  # the loops of `maintenance` say so, and the next look is soon
+            pass  # `maintenance` logs it, and the next poll is soon
         except Exception:
-            log.exception("a defect; the next look is in %g s", POLL_SECONDS)
+            log.exception("unexpected error; next poll in %g s", POLL_SECONDS)
         return self._end != before
 
     async def _read_on(self) -> None:
@@ -230,12 +230,12 @@ class EventFeed:
                 self._keep(batch)
                 await self._wake()
         except NotInLog as gap:
-            # Its end was lost in a failover, it is another one, or events were removed while we were cut off.
+            # The log lost its end in a failover, is another log, or had events removed during an outage.
             self._recent.clear()
             self._span = gap.first, gap.last
             self._breaks += position > gap.last
             self._end = gap.last
-            await self._wake()  # who is further back finds out by itself what was removed
+            await self._wake()  # followers further back get NotInLog from their own read
 
     def _keep(self, batch: Batch) -> None:
         batch.shared = True
@@ -245,27 +245,26 @@ class EventFeed:
             self._recent.popleft()
 
     async def _wake(self) -> None:
-        """Wake all who wait now, some at a time: others are not to wait until the last of a thousand is told."""
+        """Wake all waiting followers, a few at a time, so that other work does not wait for a thousand of them."""
         waiting = tuple(self._waiting)
         self._told = len(waiting)
         async for start in paced(range(0, len(waiting), AT_ONCE)):
             for one in waiting[start : start + AT_ONCE]:
                 if not one.done():
                     one.set_result(None)
-            await asyncio.sleep(0)  # they go on now, and take their time
+            await asyncio.sleep(0)  # the woken followers run here
 
 
 class Follower:
-    """One that follows the log. `position` is the id of the last event that it was given."""
+    """A follower of the log. `position` is the id of the last event it has received."""
 
     def __init__(self, feed: EventFeed, after: int, breaks: int) -> None:
-        """Take the feed, the id to go on behind, and how often the log had lost its end by then."""
+        """`after` is the id to start after; `breaks` counts how often the log had lost its end by then."""
         self.position = after
         self._feed = feed
         self._breaks = breaks
 
     def __aiter__(self) -> "Follower":
-        """Return itself."""
         return self
 
     async def __anext__(self) -> Batch:

@@ -1,8 +1,8 @@
-"""Group commit: what arrives while a batch is worked on waits for the next one and shares it.
+"""Group commit: requests that arrive during a batch wait for the next batch and share it. Reads use the same mechanism.
 
-The same is done for reads. There is no timer. A lone request is worked on at once; under load
-a batch grows to what one transaction takes, so the cost of a transaction is divided by the number of callers who
-wait for it. Each caller is answered after its own batch, with its own outcome.
+There is no timer. A single request is processed at once. Under load a batch grows with the duration of a transaction,
+so its cost is divided by the number of waiting callers. Each caller is answered after its own batch, with its own
+outcome.
 """
 
 import asyncio
@@ -24,32 +24,32 @@ Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
 BATCH = 512
-"""Most items in one batch: bounds the time a batch takes, and so the wait of the next."""
+"""Maximum number of items in one batch. It limits the duration of a batch, and so the wait for the next one."""
 
 ROUNDS = 2
 """Rounds of the event loop from a request's arrival to its `submit`: one to read it, one to run its handler.
 
-With one more, those who were just answered would catch the batch that is being gathered, and all callers go in step:
-then the gateway waits for them, and they for it. That was slower, most of all with a new connection each.
+With one more round, callers that were just answered would join the batch being gathered, and all callers would move in
+step, with the gateway and the callers waiting for each other. That was slower, especially with new connections.
 """
 
 QUEUE = 10_000
-"""Most items waiting for their batch; beyond it a caller is told to come back."""
+"""Maximum number of waiting items; beyond it callers are refused with `Overloaded`."""
 
 
 LOOK_SECONDS = 0.5
-"""Seconds between two looks for callers that have waited too long. One timer serves all of them."""
+"""Seconds between two checks for callers that have waited too long. One timer serves all of them."""
 
 _BEHIND = "the database does not answer; this request was not taken, nothing was changed"
 _TAKEN = "the database does not answer; the outcome of this request is not known"
 
 
 _Waiting = tuple[Asked, asyncio.Future[Answered], float]
-"""What is asked, where the answer goes, and when it was asked, in seconds of the event loop."""
+"""The item, the future of its answer, and the time of the request in seconds of the event loop."""
 
 
 class GroupCommit(Generic[Asked, Answered]):
-    """Gathers what is asked into batches and hands one batch at a time to `work`."""
+    """Gathers items into batches and passes one batch at a time to `work`."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class GroupCommit(Generic[Asked, Answered]):
         idle: Callable[[], object] | None = None,
         writing: bool = False,
     ) -> None:
-        """Take the function that works on a batch.
+        """Start no task yet.
 
         Args:
-            work: Returns one answer for each item, in order; an error among them is raised in the caller it
-                belongs to. If it raises, every caller of that batch gets the error, and no other.
-            batch: Most items in one batch.
-            queue: Most items waiting.
-            observe: Told the size of each batch that is taken.
-            idle: Called when nobody waits any longer, whether or not those who asked stayed for their answers.
-            writing: Whether `work` changes anything, so that not to know its end is another thing than a failure.
+            work: Returns one answer per item, in order; an error among them is raised in the caller of that item. If it
+                raises, all callers of that batch, and only they, get the error.
+            batch: Maximum number of items in one batch.
+            queue: Maximum number of waiting items.
+            observe: Called with the size of each batch.
+            idle: Called when no item is waiting any longer, even if callers were cancelled.
+            writing: Whether `work` writes, so that an unfinished batch has an unknown outcome instead of having failed.
         """
         self._work = work
         self._idle = idle
@@ -85,17 +85,17 @@ class GroupCommit(Generic[Asked, Answered]):
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: Asked) -> Answered:
-        """Return the answer to `item` once its batch is done: for a write, once it is committed.
+        """Return the answer to `item` once its batch is done: for a write, after the commit.
 
         Raises:
-            Overloaded: Too many are waiting already; this one was not taken.
-            StoreUnavailable: The batch failed, or was not begun within `ANSWER_WITHIN`; nothing of it is in the
+            Overloaded: The queue is full; the item was not accepted.
+            StoreUnavailable: The batch failed, or was not started within `ANSWER_WITHIN`; nothing of it is in the
                 database.
-            OutcomeUnknown: A batch that writes was not done within `ANSWER_WITHIN` of the call.
+            OutcomeUnknown: A batch that writes was not finished within `ANSWER_WITHIN` of the call.
             RegistryError: The item was refused.
         """
         if len(self._waiting) >= self._queue_limit:
-            raise Overloaded(f"{self._queue_limit} requests are waiting already; try again shortly")
+            raise Overloaded(f"The queue is full ({self._queue_limit} requests are waiting); try again shortly")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answered] = loop.create_future()
         self._waiting.append((item, future, loop.time()))
@@ -110,28 +110,28 @@ class GroupCommit(Generic[Asked, Answered]):
                 if self._late is OutcomeUnknown:
                     cancelled.add_note(INTERRUPTED)
             else:
-                self._withdrawn = True  # it is not to be taken any longer
+                self._withdrawn = True  # removed from the queue before the next batch
             raise
 
     @property
     def waiting(self) -> int:
-        """How many items wait for their batch."""
+        """The number of items that wait for their batch."""
         return len(self._waiting)
 
     async def drain(self) -> None:
-        """Return when everything taken so far is done and answered."""
+        """Return when all items accepted so far are done and answered."""
         while self._worker is not None:
-            await asyncio.wait([self._worker])  # awaiting it: a drain cut short would cancel the work
+            await asyncio.wait([self._worker])  # `await self._worker` would cancel the work with the drain
 
     async def stop(self) -> None:
-        """Give up the batch that is worked on, if there is one; who waits is answered."""
+        """Abandon the current batch, if there is one; waiting callers are answered."""
         worker = self._worker
         if worker is not None:
             worker.cancel()
             await asyncio.wait([worker])
 
     def _answer_late(self) -> None:
-        """Answer those who have waited for `ANSWER_WITHIN`, and take them off the queue."""
+        """Answer callers that have waited for `ANSWER_WITHIN`, and remove them from the queue."""
         self._look = None
         if self._worker is None:
             return
@@ -158,7 +158,7 @@ class GroupCommit(Generic[Asked, Answered]):
                     self._observe(len(batch))
                 await self._answer(batch)
         finally:
-            _fail([future for _, future, _ in self._waiting], StoreUnavailable, _BEHIND)  # none, unless it was stopped
+            _fail([future for _, future, _ in self._waiting], StoreUnavailable, _BEHIND)  # only after `stop`
             _fail([future for _, future, _ in self._taken], self._late, _TAKEN)
             self._waiting, self._taken = [], ()
             self._worker = None
@@ -166,10 +166,11 @@ class GroupCommit(Generic[Asked, Answered]):
                 self._idle()
 
     async def _gather(self) -> None:
-        """Let in who is at the door: go round the event loop for as long as each round brings someone.
+        """Yield until no further request arrives: run the event loop for as long as each round brings one.
 
-        The callers of the batch before come back just when the next one starts; without this it would start with
-        the first of them, and the others wait for two. No time is waited: an idle loop goes round in microseconds.
+        The callers of the previous batch send their next request just as a new batch starts. Without this the batch
+        would start with the first of them, and the others would wait for two batches. A round of an idle loop takes
+        microseconds.
         """
         seen = 0
         while seen < len(self._waiting) < self._batch:
@@ -183,11 +184,11 @@ class GroupCommit(Generic[Asked, Answered]):
         except StoreUnavailable as error:
             answers = [
                 type(error)(str(error), error.cause) for _ in batch
-            ]  # one each: raising adds to an error's traceback
+            ]  # a copy for each: raising adds to an error's traceback
         except Exception as error:
             answers = [error] * len(batch)
         for (_, future, _), answer in zip(batch, answers, strict=True):
-            if future.done():  # the client has gone, or was answered
+            if future.done():  # cancelled, or answered already
                 continue
             if isinstance(answer, Exception):
                 future.set_exception(answer)
@@ -204,10 +205,10 @@ def _fail(futures: Iterable[asyncio.Future[Answered]], kind: type[StoreUnavailab
 async def apart(
     work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered | RegistryError]]], items: Sequence[Asked]
 ) -> Sequence[Answered | RegistryError]:
-    """Return what `work` answers to `items`. If the database takes no such values, each is worked on by itself.
+    """Return the answers of `work` to `items`. If the database rejects values, each item is processed by itself.
 
-    One bad value spoils the statement for all of a batch. Only the item that has it is answered with `Unstorable`. If
-    the database fails on the way, the items before are done, and those behind were not begun.
+    One bad value fails the statement of a whole batch. Only the item with that value is answered with `Unstorable`. If
+    the database fails on the way, the items before are done, and those after were not started.
     """
     try:
         return await work(items)

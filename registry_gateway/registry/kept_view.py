@@ -1,4 +1,4 @@
-"""What is made of all registrations of a dialect, kept between requests and brought up to date by the log of events."""
+"""A value derived from all registrations of a dialect, cached between requests and updated from the event log."""
 
 from collections.abc import Awaitable, Callable, Collection
 from math import inf
@@ -11,20 +11,20 @@ from registry_gateway.registry.registry import Registry
 from registry_gateway.registry.snapshot import Moment
 
 FEW = 200
-"""Most events after which the registrations they are about are looked up one by one; after more, all are read anew."""
+"""Maximum number of events after which changed registrations are read one by one; after more, all are read."""
 
 ANEW_SECONDS = 3600.0
-"""Seconds after which all are read anew, also if the log has no change."""
+"""Seconds after which all registrations are read again, even if the log has no change."""
 
 Part = TypeVar("Part")
 Whole = TypeVar("Whole")
 
 
 class KeptView(Generic[Part, Whole]):
-    """Something made of the registrations of a dialect, such as a list in the dialect's own form.
+    """A value derived from the registrations of a dialect, such as a list in the dialect's format.
 
-    It is not kept longer than it is true: each change of a registration or its documents leaves an event, and the one
-    thing that leaves none, the passing of a deadline, is waited for. Heartbeats only put that off.
+    It is never stale: each change of a registration or its documents leaves an event. The expiry of a lease leaves
+    none, so the value is valid until the first deadline. Heartbeats only postpone that.
     """
 
     def __init__(
@@ -37,15 +37,16 @@ class KeptView(Generic[Part, Whole]):
         whole: Callable[[Collection[Part]], Awaitable[Whole]],
         keeps: Callable[[Collection[Part]], bool] = lambda _parts: True,
     ) -> None:
-        """Nothing is read yet.
+        """Read nothing yet.
 
         Args:
-            registry: Where the registrations are.
-            dialect: Which ones.
-            alive: Whether those that are not alive are left out.
-            part: Makes what a registration adds.
-            whole: Makes the whole of all parts, in no certain order.
-            keeps: Tells whether parts are few enough to be kept for the next change; without them all are read anew.
+            registry: The source of the registrations.
+            dialect: The dialect.
+            alive: Whether only live registrations are included.
+            part: Returns the part of one registration.
+            whole: Returns the value made of all parts, which come in no particular order.
+            keeps: Tells whether the parts are few enough to be kept for the next change; without them all registrations
+                are read again.
         """
         self._registry = registry
         self._dialect = dialect
@@ -59,10 +60,10 @@ class KeptView(Generic[Part, Whole]):
         self._until = -inf
 
     async def get(self) -> Whole:
-        """Return it as it is now. For one caller at a time; see `SharedRead`.
+        """Return the current value. Only one caller at a time; see `SharedRead`.
 
         Raises:
-            StoreUnavailable: The database can't be reached.
+            StoreUnavailable: The database cannot be reached.
         """
         moment = await self._registry.moment()
         if moment.now >= self._until or (moment.event != self._event and not await self._catch_up(moment.event)):
@@ -83,7 +84,7 @@ class KeptView(Generic[Part, Whole]):
         self._until = min(self._stands_until(entries), moment.now + ANEW_SECONDS)
 
     async def _catch_up(self, last: int) -> bool:
-        """Look up again what has changed up to the event `last`; return whether that was possible."""
+        """Read the registrations that have changed up to the event `last`; return whether that was possible."""
         keys: set[str] = set()
         position, seen = self._event, 0
         while position != last:
@@ -115,13 +116,13 @@ class KeptView(Generic[Part, Whole]):
             self._until = min(self._until, self._stands_until([entry]))
 
     def _stands_until(self, entries: Collection[Entry]) -> float:
-        """Return until when (epoch seconds) these count as they do now if nothing happens: the first may lapse."""
+        """Return the epoch second until which `entries` stay valid without an event: the first deadline."""
         if not self._alive:
             return inf
         return min((entry.registration.lease.expires_at for entry in entries), default=inf)
 
 
 async def _free(parts: dict[str, Part]) -> None:
-    """Give their memory back, which takes its time too."""
+    """Release the memory in steps, because that takes time as well."""
     async for key in paced(tuple(parts)):
         del parts[key]

@@ -1,4 +1,4 @@
-"""How a key alone finds its service: over all dialects, unless one is named."""
+"""Look-up of a service by its key, in one dialect or in all of them."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,11 @@ from registry_gateway.registry.registry import Registry
 
 
 async def find_by_key(registry: Registry, key: str, dialects: Iterable[str]) -> Entry:
-    """Return the service of that key in one of `dialects`.
+    """Return the service with that key in one of `dialects`.
 
     Raises:
-        NotRegistered: There is none, or none any longer.
-        Ambiguous: There are several, in different dialects.
+        NotRegistered: There is no such service.
+        Ambiguous: Several dialects have such a service.
     """
     asked = list(dialects)
     found = [entry for name in asked if (entry := await registry.find(name, key)) is not None]

@@ -1,4 +1,4 @@
-"""What a gateway does once a second: presence, lapses, retention, the database's log. Liveness never waits for it."""
+"""The periodic work of a gateway: presence, lapses, retention, SQLite's WAL. Liveness does not depend on it."""
 
 import asyncio
 import logging
@@ -10,8 +10,8 @@ from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Settings
 
 TICK = 1.0
-"""Seconds between two signs of presence, two sweeps, and two looks at the database's log; so a lapse appears that late
-in the log of events.
+"""Seconds between two signs of presence, two sweeps, and two checks of the WAL. Lapses appear in the event log with up
+to this delay.
 """
 
 log = logging.getLogger("registry_gateway.reaper")
@@ -20,8 +20,8 @@ log = logging.getLogger("registry_gateway.reaper")
 async def run_maintenance(registry: Registry, settings: Settings, clock: Clock) -> None:
     """Sign presence and sweep until cancelled.
 
-    They are apart, since a sweep may have much to do: as long as one gateway signs, none counts as absent. A purge
-    may have millions of events to remove, and lapses are recorded meanwhile.
+    Both run separately, because a sweep may take long and no gateway counts as absent while one signs. The purge is
+    separate too: it may have millions of events to remove, and lapses are recorded meanwhile.
     """
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_repeat(registry.resume), name="presence")
@@ -43,21 +43,21 @@ def _purger(registry: Registry, settings: Settings, clock: Clock) -> Callable[[]
 
 
 async def _repeat(work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` again and again, a tick apart. Errors do not end that.
+    """Run `work` again and again, with a pause of one tick. Errors do not end the loop.
 
-    An outage is logged when it begins and when it ends.
+    The begin and the end of an outage are logged.
     """
     away = False
     while True:
         try:
             await work()
             if away:
-                log.warning("the database is back")
+                log.warning("the database is available again")
             away = False
         except StoreUnavailable as error:
             if not away:
                 log.error("%s", error)
             away = True
         except Exception:
-            log.exception("a defect; the next try is in %g s", TICK)
+            log.exception("unexpected error; next attempt in %g s", TICK)
         await asyncio.sleep(TICK)

@@ -1,8 +1,9 @@
-"""Absences of all gateways, or of the database, and clocks that are set: none of them costs a service its lease.
+"""Outages: absences of all gateways, outages of the database, and steps of the clock. Services lose no lease through
+them.
 
-No heartbeat is heard in an absence, so none is held against a service. Whatever calls a lease lapsed runs in a
-transaction of `Outages.judge`, which signs presence first and makes up for an absence before that; readers, who
-write nothing, judge by `judging_time`. See docs/decisions/0004-absence-of-the-gateway.md.
+No gateway receives heartbeats in an outage, so leases are extended by its length. Each decision that a lease has lapsed
+runs in a transaction of `Outages.judge`, which first makes up for an outage and signs presence. Readers do not write;
+they judge by `judging_time`. See docs/decisions/0004-absence-of-the-gateway.md.
 """
 
 import asyncio
@@ -25,49 +26,49 @@ from registry_gateway.store.statements.presence import ABSENCE, RESTART, Sign
 T = TypeVar("T")
 
 FAREWELL = 1.0
-"""Seconds that the last sign of a process may take."""
+"""Maximum seconds for the last sign of a process."""
 
 log = logging.getLogger("registry_gateway.events")
 
 
 def judging_time(now: float, present_at: float | None) -> float:
-    """Return the time at which a reader judges leases: now, or the end of what is known.
+    """Return the time at which readers judge leases: now, or in an outage the last sign of presence.
 
-    While no gateway listens, or the database can't be written, no heartbeat gets through. What was alive when a gateway
-    last listened, at `present_at`, still counts as alive then: its lease is extended once that can be written.
+    While no gateway runs, or the database cannot be written, no heartbeat is recorded. Leases that ran at the last
+    sign, `present_at`, count as alive until they are extended.
     """
     return now if present_at is None or now - present_at <= ABSENCE else present_at
 
 
 class Outages:
-    """The signs of presence of a process, and the transactions that may call a lease lapsed."""
+    """The signs of presence of a process, and the transactions that may decide that a lease has lapsed."""
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
-        """Take the database, the clock, and where it is counted how often the lease clock was set."""
+        """`metrics` counts the steps of the lease clock."""
         self._store = store
         self._clock = clock
         self._skew = Skew(metrics.clock)
         self._limit = TRANSACTION_WITHIN
 
     async def start(self) -> None:
-        """Sign as a gateway that starts: all of the time since the last sign counts as an absence, however short."""
+        """Sign as a starting gateway: all of the time since the last sign counts as an absence, however short."""
         self._limit = LONG_TRANSACTION_WITHIN  # no request waits for a start
         await self._sign(RESTART, _nothing, first=True)
 
     async def resume(self) -> None:
-        """Sign that this gateway listens, and make up for an absence of all gateways."""
+        """Sign presence, and make up for an absence of all gateways."""
         await self._sign(ABSENCE, _nothing, first=True)
 
     async def leave(self) -> None:
-        """Sign for the last time, if that works at once: the absence that follows is counted from here."""
+        """Sign for the last time, without waiting long. The following absence starts at this sign."""
         with contextlib.suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self.resume()
 
     async def judge(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run `work` in a transaction that has signed presence, and so may call a lease lapsed.
+        """Run `work` in a transaction that has signed presence and may decide that a lease has lapsed.
 
-        `work` gets the connection, the arguments, and as `now` the time of the sign.
+        `work` receives the connection, the arguments, and the time of the sign as `now`.
         """
         return await self._sign(ABSENCE, lambda connection, now: work(connection, *args, **kwargs, now=now))
 
@@ -76,7 +77,7 @@ class Outages:
         readings: list[Reading] = []
 
         def transaction(connection: Connection) -> tuple[T, Sign | None]:
-            readings.clear()  # an attempt that lost a race is run again
+            readings.clear()  # the transaction is repeated if it lost a race
             asked_at = self._clock.monotonic()
 
             def stepped(now: float) -> float:
@@ -93,7 +94,7 @@ class Outages:
         try:
             answer, sign = await self._store.write(transaction, self._limit)
         except StoreUnavailable:
-            if readings:  # else the database hangs, and a longer limit would only delay the next connection
+            if readings:  # without a reading the database hangs; a longer limit would delay the reconnect
                 self._limit = min(2 * self._limit, LONG_TRANSACTION_WITHIN)
             raise
         self._limit = TRANSACTION_WITHIN
@@ -105,4 +106,4 @@ class Outages:
 
 
 def _nothing(_connection: Connection, _now: float) -> None:
-    """Do no more than sign."""
+    """Do nothing beyond the sign."""

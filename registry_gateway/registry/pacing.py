@@ -1,7 +1,7 @@
-"""Long work on the event loop, done in short parts with rests between, so that heartbeats are answered meanwhile.
+"""Long work on the event loop in short parts with pauses, so that heartbeats are answered in between.
 
-A thread would not help: it needs the interpreter's lock as well. The event loop lets go of that whenever it waits for
-something, and would have to wait up to 5 ms to get it back, some ten times for each heartbeat.
+A thread would not help, because it needs the interpreter's lock too. The event loop releases the lock at each wait,
+some ten times per heartbeat, and would need up to 5 ms each time to get it back.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 HOLD_SECONDS = 0.002
-"""How long a part may keep the event loop; longer, up to `MOST_SECONDS`, if the rest before it took longer."""
+"""Maximum duration of a part; up to `MOST_SECONDS` if the pause before it took longer."""
 
 MOST_SECONDS = 0.01
-"""Most seconds of a part where rests take long, because the machine is busy. Otherwise the work would not end."""
+"""Maximum duration of a part if pauses take long because the machine is busy. Otherwise the work would not end."""
 
 REST_SECONDS = 0.001
-"""How long others then have it. Just going round the loop once is not enough: a heartbeat takes some ten rounds."""
+"""Duration of a pause. A single round of the event loop is not enough: a heartbeat takes some ten rounds."""
 
 
 async def paced(steps: Iterable[T]) -> AsyncIterator[T]:
-    """Yield from `steps`, and rest whenever these, and what is done with them, have kept the event loop for long.
+    """Yield from `steps`, with a pause whenever the steps and their processing have held the event loop for long.
 
-    No step may take much longer than `HOLD_SECONDS` by itself.
+    No single step may take much longer than `HOLD_SECONDS`.
     """
     hold, began = HOLD_SECONDS, perf_counter()
     for step in steps:
@@ -37,5 +37,5 @@ async def paced(steps: Iterable[T]) -> AsyncIterator[T]:
 
 
 async def rest() -> None:
-    """Leave the event loop to others for a moment."""
+    """Pause, so that other tasks can run."""
     await asyncio.sleep(REST_SECONDS)

@@ -1,6 +1,6 @@
-"""Every read of registrations: one transaction, one snapshot and one judging time for each question.
+"""All reads of registrations: each is one transaction, one snapshot and one judging time.
 
-So all who ask at the same moment get the same answer, in an outage as well; see `outages.judging_time`.
+So all readers at one moment get the same answer, also in an outage; see `outages.judging_time`.
 """
 
 import builtins
@@ -25,52 +25,50 @@ from registry_gateway.store.statements.lists import Standing
 from registry_gateway.store.statements.registrations import Found
 
 PAGE = 250
-"""Registrations of a list that are read at once: others wait for no more than these."""
+"""Registrations per page of a list: other reads wait for no more than one page."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Listing(NamedTuple):
-    """Registrations by key, and the time they were judged at, in epoch seconds."""
+    """Registrations by key, and the judging time in epoch seconds."""
 
     entries: Sequence[Entry]
     now: float
 
 
 class Queries:
-    """The reads of a registry. All of them raise `StoreUnavailable` if the database can't be reached."""
+    """The reads of a registry. All of them raise `StoreUnavailable` if the database cannot be reached."""
 
     def __init__(self, store: Store, policies: Policies, clock: Clock) -> None:
-        """Take the database, the dialects' lease policies, and the clock."""
         self._store = store
         self.policies = policies
         self._clock = clock
 
     async def read(self, work: Callable[Concatenate[Connection, float, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a transaction that reads. It gets the connection, the judging time, and the arguments."""
+        """Run `work` in a reading transaction. It receives the connection, the judging time, and the arguments."""
         return await self._store.read(lambda connection: work(connection, self.time(connection), *args, **kwargs))
 
     async def search(
         self, work: Callable[Concatenate[Connection, float, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Do what `read` does for what is expensive. Raises `Overloaded` if too much of that is running."""
+        """Do what `read` does, for expensive reads. Raises `Overloaded` if too many of them are running."""
         return await self._store.search(lambda connection: work(connection, self.time(connection), *args, **kwargs))
 
     def time(self, connection: Connection) -> float:
-        """Return the judging time. What is read on the connection after it is at least as new."""
+        """Return the judging time. Later reads on the connection are at least as new."""
         return judging_time(*presence.seen(connection, self._given(connection)))
 
     def now(self, connection: Connection) -> float:
-        """Return the time, which in an outage is later than the judging time."""
+        """Return the current time, which is later than the judging time in an outage."""
         return lease_clock.read(connection, self._clock)
 
     async def list(self, dialect: str | None = None, *, alive: bool = False, documents: bool = True) -> Listing:
-        """Return the registrations of a dialect (None: of all); with `alive`, those that are.
+        """Return the registrations of a dialect (None: all); with `alive` only live ones.
 
-        Without `documents` these are not read, and empty in all entries.
-
-        They are read page by page: each as it stands when its page is read, and judged at the time of the first.
+        Without `documents` these are not read, and empty in all entries. The list is read page by page: each
+        registration as of its page, judged at the time of the first page.
         """
         page = partial(self._page, dialect=dialect, alive=alive, documents=documents)
         now, rows = await self._store.scan(partial(page, at=None, after=("", "")))
@@ -98,10 +96,10 @@ class Queries:
         return [entry for row in rows if (entry := self._judged(row, now)) is not None]
 
     async def snapshot(self) -> Snapshot:
-        """Return the services of all dialects that are not gone, all of them at one moment.
+        """Return the services of all dialects that are not gone, at one moment.
 
         Raises:
-            Overloaded: Too many expensive reads are running, or it took too long.
+            Overloaded: Too many expensive reads are running, or this one took too long.
         """
         return await self.search(self._snapshot)
 
@@ -122,7 +120,7 @@ class Queries:
                 yield SnapshotEntry(registration, found, tools, last_event)
 
     async def find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
-        """Return what is registered under each key: None where nothing is, or is any longer."""
+        """Return the registration of each key; None where there is none."""
         return await apart(self._find, keys)
 
     async def _find(self, keys: Sequence[Key]) -> Sequence[Entry | None]:
@@ -131,7 +129,7 @@ class Queries:
         return [self._judged(rows[key], now) if key in rows else None for key in keys]
 
     async def moment(self) -> Moment:
-        """Return where the log of changes stands, and the judging time."""
+        """Return the id of the last event, and the judging time."""
         last, seen = await self._store.find(lambda c: events.moment(c, self._given(c)))
         return Moment(last, judging_time(*seen))
 

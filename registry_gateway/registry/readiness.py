@@ -1,4 +1,6 @@
-"""Whether the gateway can do its work, and if not, why: for /health/ready, the metrics, the page and the doctor."""
+"""Readiness: whether the gateway can work, and if not, why. Used by /health/ready, the metrics, the page and the
+doctor.
+"""
 
 import asyncio
 from time import perf_counter
@@ -14,24 +16,23 @@ from registry_gateway.store.engine import Store
 
 
 class Problem(NamedTuple):
-    """Why the gateway can't do its work, and whether that may mend by itself."""
+    """The reason why the gateway cannot work, and whether that may resolve itself."""
 
     reason: str
     mends: bool = True
 
 
 class Readiness:
-    """Whether a database can be read and written. Requests that arrive during a look share the next one."""
+    """Checks whether a database can be read and written. Requests that arrive during a check share the next one."""
 
     def __init__(self, store: Store) -> None:
-        """Take the database."""
         self._store = store
         self._looks = SharedRead(self._look)
 
     async def problem(self, *, reading: bool = False) -> Problem | None:
-        """Return why the gateway can't do its work, None if it can; with `reading`, why it can't answer reads.
+        """Return why the gateway cannot work, None if it can; with `reading`, why it cannot answer reads.
 
-        Takes `READY_WITHIN` at most. The reason is in plain words: it has nothing of a driver's.
+        Takes at most `READY_WITHIN`. The reason contains no text of a database driver.
         """
         try:
             async with asyncio.timeout(READY_WITHIN):
@@ -63,6 +64,8 @@ class Readiness:
 
 
 def _levels(connection: Connection) -> tuple[str | None, str | None]:
-    """Return what is the matter with the database's migration, and with the role's privileges."""
+    """Return the problem with the database's migration, and the problem with the role's privileges; None if there is
+    none.
+    """
     unmigrated = migrate.behind(connection)
     return unmigrated, None if unmigrated is not None else migrate.unprivileged(connection)

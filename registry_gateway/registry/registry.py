@@ -1,4 +1,4 @@
-"""The registry: every operation one transaction, and the only place that asks the clock."""
+"""The registry: each operation is one transaction. Only this package reads the clock."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.versions import history
 
 CHUNK = 500
-"""Most rows one sweeping transaction touches, so that heartbeats never wait long behind it."""
+"""Maximum number of rows per sweeping transaction, so that heartbeats never wait long for it."""
 
 log = logging.getLogger("registry_gateway.events")
 
@@ -50,9 +50,8 @@ log = logging.getLogger("registry_gateway.events")
 class Registry:
     """Registrations, leases and their history in one SQL database.
 
-    Every operation is one transaction. All of them raise `StoreUnavailable` if the database can't be reached,
-    and have changed nothing then. What services change (`register`, `advertise`, `deregister`) raises `RateLimited`
-    if there is a limit to how often, and they have reached it.
+    Each operation is one transaction. All of them raise `StoreUnavailable`, and change nothing, if the database cannot
+    be reached. `register`, `advertise` and `deregister` raise `RateLimited` if the caller exceeds the rate limit.
     """
 
     def __init__(
@@ -63,8 +62,8 @@ class Registry:
         limit: rate_limit.Rate | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        """Take the database, the lease policy of each dialect, the clock, how often a caller may change things (None:
-        as often as it likes), and metrics (None: some of its own).
+        """`policies` has the lease policy of each dialect. `rate` limits changes per caller; None: no limit. `metrics`
+        is None for metrics that nothing else reads.
         """
         self._store = store
         self._policies = policies
@@ -87,26 +86,26 @@ class Registry:
         self._admission = None if limit is None else Admission(limit, store, clock, self.policies)
         self.feed = EventFeed(store)
 
-    # --- what services ask for
+    # --- commands
 
     async def register(self, command: Register) -> Registered:
         """Register a service or update it.
 
         Raises:
-            AlreadyRegistered: In mode `create`, and the key is alive.
-            NotRegistered: In mode `update`, and there is none.
+            AlreadyRegistered: In mode `create`, if the key is alive.
+            NotRegistered: In mode `update`, if the key is not registered.
             NotOwner: The key belongs to another account.
-            TooMany: There are as many, of the account or at all, as the policy allows, and this would be another one.
+            TooMany: The limit of the account or the dialect is reached.
         """
         await self._admit(command)
         return await self._submit(command)
 
     async def renew(self, command: Renew) -> Renewal:
-        """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses such) or `Unknown`.
+        """Renew a lease: `Renewed`, `Lapsed` (late, and the policy refuses that) or `Unknown`.
 
         Raises:
             NotOwner: The key belongs to another account.
-            TooMany: It would revive a registration that takes no place while it is lapsed, and there is none left.
+            TooMany: It would revive a lapsed registration, and the limit is reached.
         """
         return await self._submit(command)
 
@@ -114,27 +113,27 @@ class Registry:
         """Replace the tools of a registration.
 
         Raises:
-            NotRegistered: There is none.
+            NotRegistered: The key is not registered.
         """
         await self._admit(command)
         return await self._submit(command)
 
     async def deregister(self, command: Deregister) -> Done:
-        """End a registration; the outcome holds it as it was.
+        """End a registration; the outcome holds its last state.
 
         Raises:
-            NotRegistered: There is none.
-            NotOwner: It belongs to another account.
-            StillSubscribed: Somebody depends on it.
+            NotRegistered: The key is not registered.
+            NotOwner: The key belongs to another account.
+            StillSubscribed: It has active subscriptions.
         """
         await self._admit(command)
         return await self._submit(command)
 
     async def approve(self, command: Approve) -> Done:
-        """Approve a pending registration; approving twice is no error.
+        """Approve a pending registration; approving an approved one is no error.
 
         Raises:
-            NotRegistered: There is none.
+            NotRegistered: The key is not registered.
         """
         return await self._submit(command)
 
@@ -152,30 +151,30 @@ class Registry:
         """Return what became of `command`; which outcomes there are follows from its kind."""
         return await self._writer.submit(command)
 
-    # --- what readers ask for
+    # --- reads
 
     async def find(self, dialect: str, key: str) -> Entry | None:
-        """Return what is registered under `key`, with its health now; None if nothing is, or is any longer."""
+        """Return the registration under `key`, with its health now; None if there is none."""
         return await self._finder.submit((dialect, key))
 
     async def list(self, dialect: str | None = None, *, alive: bool = False, documents: bool = True) -> Sequence[Entry]:
-        """Return the registrations of a dialect (None: of all) by key; with `alive`, those that are.
+        """Return the registrations of a dialect (None: all) by key; with `alive` only live ones.
 
-        They are read page by page: each as it stands when its page is read, and once. Those that are there throughout
-        are all in the list. Without `documents` these are not read, and empty: reading them is most of the work.
+        The list is read page by page: each registration once, as of its page. Those that exist throughout are included.
+        Without `documents` these are empty and not read, which is most of the work.
         """
         return (await self.queries.list(dialect, alive=alive, documents=documents)).entries
 
     async def snapshot(self) -> Snapshot:
-        """Return the services of all dialects that are not gone, all at one moment. Those who wait for one share it.
+        """Return the services of all dialects that are not gone, at one moment. Concurrent callers share it.
 
         Raises:
-            Overloaded: Too many expensive reads are running, or it took too long.
+            Overloaded: Too many expensive reads are running, or this one took too long.
         """
         return await self._snapshots.submit(None)
 
     async def moment(self) -> Moment:
-        """Return where the log of changes stands, and the time. One small read, shared by all who wait for it."""
+        """Return the id of the last event and the judging time: one small read, shared by concurrent callers."""
         return await self._moments.submit(None)
 
     async def versions(self, dialect: str, key: str) -> Sequence[Version]:
@@ -189,23 +188,23 @@ class Registry:
     async def events(
         self, *, after: int | None = None, dialect: str | None = None, key: str | None = None, limit: int = 1000
     ) -> Sequence[Event]:
-        """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it.
+        """Return `limit` events, oldest first: those after id `after`, or without it the newest.
 
         Raises:
-            NotInLog: Some of those after `after` are not kept any longer, or the log has no such id.
+            NotInLog: Some of those after `after` have been removed, or the log has no such id.
         """
         if after is None:
             return await self._store.read(lambda c: events.read(c, dialect=dialect, key=key, limit=limit))
-        # What is new is asked for often, and is little.
+        # New events are requested often, and are few.
         return await self._store.find(lambda c: events.follow(c, after=after, dialect=dialect, key=key, limit=limit))
 
     # --- subscriptions
 
     async def subscribe(self, dialect: str, key: str, subscriber: str, actor: Actor) -> Subscription:
-        """Record that `subscriber` depends on a registration, which can't be deregistered until it ends.
+        """Record that `subscriber` depends on a registration, which blocks its deregistration.
 
         Raises:
-            NotRegistered: There is no such registration.
+            NotRegistered: The key is not registered.
             AlreadyExists: It has an active subscription of that subscriber.
         """
         policy = self.policies.of(dialect)
@@ -221,7 +220,7 @@ class Registry:
         """Cancel a subscription by its number.
 
         Raises:
-            NotFound: There is none of that number, or it has ended.
+            NotFound: There is no active subscription of that number.
         """
         ended, event = await self._store.write(
             lambda c: subscriptions.unsubscribe(c, number, actor, lease_clock.read(c, self._clock))
@@ -230,36 +229,35 @@ class Registry:
         return ended
 
     async def subscriptions(self, dialect: str | None = None, key: str | None = None) -> Sequence[Subscription]:
-        """Return the subscriptions, of one registration or all, ended ones included, oldest first."""
+        """Return the subscriptions of one registration or all, including ended ones, oldest first."""
         return await self._store.read(lambda c: subscription_rows.read(c, dialect, key))
 
     # --- maintenance
 
     async def start(self) -> None:
-        """Say that this gateway begins to listen, and make up for all of the time since the last one did."""
+        """Sign presence as a starting gateway, and make up for all of the time since the last sign."""
         await self._outages.start()
 
     async def resume(self) -> None:
-        """Say that this gateway listens, and make up for an absence of all gateways."""
+        """Sign presence, and make up for an absence of all gateways."""
         await self._outages.resume()
 
     async def leave(self) -> None:
-        """Say that this gateway stops to listen. Best done last; if the database does not take it, nothing is lost."""
+        """Sign presence for the last time. Call this last; a failure does no harm."""
         await self._outages.leave()
 
     async def expire(self) -> int:
-        """Record the lapses that have come to pass, each exactly once; return how many events that were.
+        """Record due lapses, each exactly once; return the number of events. Liveness does not depend on this.
 
-        Liveness doesn't wait for this: it is judged when read. Where a policy limits how many lapsed registrations are
-        kept, those beyond are removed, with an event for each.
+        Lapsed registrations beyond a policy's `most_lapsed` are removed, with an event for each.
         """
         return await self._sweep(lapses.expire)
 
     async def purge(self, events_before: float | None = None, most_events: int | None = None) -> int:
         """Remove registrations whose retention is over; return how many.
 
-        Also removes events: those older than `events_before` (epoch seconds), and the oldest beyond `most_events`. The
-        newest event is kept, however old.
+        Also removes events older than `events_before` (epoch seconds) and the oldest beyond `most_events`, never the
+        newest.
         """
         purged = await self._sweep(lapses.purge)
         if events_before is not None:
@@ -271,11 +269,11 @@ class Registry:
         return purged
 
     async def checkpoint(self) -> None:
-        """Have the database work its log of writes in, where nobody else does."""
+        """Checkpoint SQLite's WAL. PostgreSQL does this by itself."""
         await self._store.checkpoint()
 
     async def close(self) -> None:
-        """Finish what has been taken, then close the database. What is not done in time is given up."""
+        """Finish accepted requests, then close the database. Unfinished work is abandoned after a limit."""
         await self.feed.close()
         try:
             async with asyncio.timeout(CLOSE_WITHIN / 2):

@@ -10,23 +10,23 @@ Answered = TypeVar("Answered")
 
 
 class SharedRead(Generic[Asked, Answered]):
-    """A read that many can ask for at once: those who wait for the same thing share one reading of it.
+    """A read shared by all callers that wait for the same item.
 
-    Every caller gets an answer that was read after it asked, so nobody sees less than its own writes. Different
-    things are read beside one another, the same thing never is.
+    Each caller gets an answer that was read after its request, so it always sees its own writes. Different items are
+    read concurrently, the same item is not.
     """
 
     def __init__(self, read: Callable[[Asked], Awaitable[Answered]]) -> None:
-        """Take the function that reads."""
+        """`read` returns the answer to an item."""
         self._read = read
         self._asked: dict[Asked, GroupCommit[Asked, Answered]] = {}
 
     def __len__(self) -> int:
-        """Return how many different things are being read."""
+        """Return the number of items being read."""
         return len(self._asked)
 
     async def submit(self, item: Asked) -> Answered:
-        """Return what was read for `item`. Raises what reading it raised."""
+        """Return the answer to `item`. Raises what `read` raises."""
         group = self._asked.get(item)
         if group is None:
             group = self._asked[item] = GroupCommit(self._once, idle=lambda: self._asked.pop(item))

@@ -1,4 +1,4 @@
-"""A snapshot: the services of all dialects at one moment, as people and programs look for them."""
+"""A snapshot: the services of all dialects at one moment, in the terms of catalogue and discovery."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from registry_gateway.core.status import Status
 
 
 class Moment(NamedTuple):
-    """A point in the life of the registry: the last event's id, and the judging time in epoch seconds."""
+    """A state of the registry: the id of the last event, and the judging time in epoch seconds."""
 
     event: int
     now: float
@@ -19,8 +19,8 @@ class Moment(NamedTuple):
 class SnapshotEntry(msgspec.Struct, frozen=True):
     """A service, without its documents.
 
-    `tools` are the names of its tools, each once. `last_event` is the id of the last event about it: who has seen that
-    one has missed nothing. It is 0 if the log keeps none.
+    `tools` are the names of its tools, without duplicates. `last_event` is the id of the last event about it; 0 if the
+    log has none.
     """
 
     registration: Registration
@@ -30,7 +30,7 @@ class SnapshotEntry(msgspec.Struct, frozen=True):
 
 
 class Snapshot(NamedTuple):
-    """The services by dialect and key, and the moment they were read at."""
+    """The services by dialect and key, and the moment of the read."""
 
     moment: Moment
     entries: Sequence[SnapshotEntry]

@@ -1,4 +1,4 @@
-"""Who depends on a registration: a subscription begins and ends, each in one transaction with its event."""
+"""Subscriptions: their begin and end, each in one transaction with its event."""
 
 from sqlalchemy import Connection
 
@@ -19,12 +19,13 @@ def subscribe(
     actor: Actor,
     now: float | None,
 ) -> tuple[Subscription, Event] | None:
-    """Record that `subscriber` depends on a registration. None, and nothing is done, if its lease has to be judged.
+    """Record that `subscriber` depends on a registration. Returns None, with no effect, if its lease must be judged
+    first.
 
     `now` is None for the time of the database server.
 
     Raises:
-        NotRegistered: There is no such registration.
+        NotRegistered: The key is not registered.
         AlreadyExists: It has an active subscription of that subscriber.
     """
     found, at = registrations.lock(connection, {(dialect, key)}, now)
@@ -37,7 +38,7 @@ def subscribe(
 def judge_and_subscribe(
     connection: Connection, policy: LeasePolicy, dialect: str, key: str, subscriber: str, actor: Actor, now: float
 ) -> tuple[Subscription, Event]:
-    """Do what `subscribe` does in a transaction that has signed presence, whatever the lease."""
+    """Do what `subscribe` does, also for an overdue lease, in a transaction that has signed presence."""
     held = registrations.lock(connection, {(dialect, key)}, now)[0].get((dialect, key))
     return _subscribe(connection, standing(held, policy, now, key), subscriber, actor, now)
 
@@ -49,7 +50,7 @@ def _subscribe(
     if registration.lease.stage == REVOKED:
         raise NotRegistered(f"{key} is not registered")
     if subscriptions.count_active(connection, [(dialect, key)], subscriber):
-        raise AlreadyExists(f"{subscriber} is subscribed to {key} already")
+        raise AlreadyExists(f"{subscriber} is already subscribed to {key}")
     added = subscriptions.add(connection, dialect, key, subscriber, now)
     event = happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber, subscription=added.id)
     events.record(connection, [event])
@@ -60,7 +61,7 @@ def unsubscribe(connection: Connection, number: int, actor: Actor, now: float) -
     """Cancel a subscription by its number.
 
     Raises:
-        NotFound: There is none of that number, or it has ended.
+        NotFound: There is no active subscription of that number.
     """
     ended = subscriptions.cancel(connection, number, now)
     if ended is None:

@@ -1,4 +1,4 @@
-"""One commit: what several callers asked, done in one transaction, each with an outcome of its own."""
+"""The execution of a batch of commands in one transaction, with a separate outcome for each."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
@@ -23,13 +23,13 @@ def apply(
     *,
     judging: bool = False,
 ) -> tuple[list[Outcome | RegistryError | None], list[Event]]:
-    """Do `commands`; return one outcome or error for each, in their order, and what has happened.
+    """Execute `commands`; return their outcomes or errors, in order, and the events.
 
-    Heartbeats in time are renewed by one guarded statement for all of them. What is left (late or unknown
-    heartbeats, those that bring news, and all other commands) is decided on locked rows, one after the other.
+    Heartbeats in time are renewed by one guarded statement. All other commands (late or unknown heartbeats, those with
+    a change to record, and other kinds) are decided on locked rows, one after the other.
 
-    `now` is None for the time of the database server. With `judging` the transaction has signed presence, and may so
-    call a lease lapsed. Without, what would have to do so is left alone, with None as its outcome.
+    `now` is None for the time of the database server. `judging` means that the transaction has signed presence and may
+    decide that a lease has lapsed. Without it, commands that need such a decision are skipped, with the outcome None.
     """
     outcomes: dict[int, Outcome | RegistryError | None] = {}
     renewals = [(i, c) for i, c in enumerate(commands) if isinstance(c, Renew)]
@@ -52,7 +52,7 @@ def apply(
 
 
 def _brings_news(command: Renew, held: Registration) -> bool:
-    """Tell whether a heartbeat has more to say than that its sender, the owner, lives."""
+    """Tell whether a heartbeat changes more than the lease, or comes from another account."""
     return (
         (held.owner is not None and held.owner != command.owner)
         or (command.version is not None and command.version != held.version)
@@ -114,7 +114,7 @@ def _decide_each(
 def _histories(
     connection: Connection, commands: Sequence[Command], before: Mapping[tuple[str, str], Registration]
 ) -> dict[tuple[str, str], list[Version]]:
-    """Return the version histories of the registrations whose version may go on record."""
+    """Return the version histories of the registrations whose version may be recorded."""
     changing: set[tuple[str, str]] = set()
     for command in commands:
         held = before.get((command.dialect, command.key))
@@ -126,17 +126,17 @@ def _histories(
 
 
 def _has_place(registration: Registration | None, policies: Mapping[str, LeasePolicy]) -> TypeGuard[Registration]:
-    """Tell whether a registration counts among the most there may be."""
+    """Tell whether a registration counts towards the limits."""
     if registration is None:
         return False
     return registration.lease.stage == 0 or not policies[registration.dialect].lapse_frees_key
 
 
 class _Room:
-    """How many more registrations there may be, of an account and at all, where the policy sets limits.
+    """How many more registrations an account and the dialect may have, if the policy sets limits.
 
-    Counted for those alone that are new or may be revived. Gateways that count at the same instant may let in a few too
-    many between them: these are limits against abuse.
+    Counted only for registrations that are new or may be revived. Gateways that count at the same instant may together
+    exceed a limit slightly, which is acceptable for limits against abuse.
     """
 
     def __init__(
@@ -161,10 +161,10 @@ class _Room:
                 self._left[c.dialect, c.owner] = policy.most_owned - owned
 
     def take(self, registration: Registration) -> None:
-        """Take the room of a new registration.
+        """Count a new registration.
 
         Raises:
-            TooMany: There is none left.
+            TooMany: A limit is reached.
         """
         if not self._left:
             return
@@ -178,9 +178,9 @@ class _Room:
 
 
 class _Shelf:
-    """How many more tools the registrations of a dialect may have together, where the policy sets a limit.
+    """How many more tools the registrations of a dialect may have together, if the policy sets a limit.
 
-    Counted when a command brings tools. As with `_Room`, gateways that count at once may let in a few too many.
+    Counted when a command has tools. As with `_Room`, concurrent gateways may exceed the limit slightly.
     """
 
     def __init__(
@@ -198,10 +198,10 @@ class _Shelf:
                 self._held |= {(dialect, key): number for key, number in held.items()}
 
     def take(self, key: tuple[str, str], names: tuple[str, ...] | None) -> None:
-        """Replace the tools of a registration; None leaves them.
+        """Replace the tools of a registration; None keeps them.
 
         Raises:
-            TooMany: With these there would be more than there may be.
+            TooMany: The limit would be exceeded.
         """
         dialect = key[0]
         if names is None or dialect not in self._most:
