@@ -1,1 +1,1 @@
-"""What commonly goes wrong, and what to do about it: pure rules, and the checks that collect the facts for them."""
+"""Diagnosis of common faults: pure rules, and the checks that collect the facts for them."""

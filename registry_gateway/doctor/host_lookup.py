@@ -1,4 +1,4 @@
-"""Whether the hosts of services have an address, as this machine sees them."""
+"""Look-up of the services' host names on this machine."""
 
 import queue
 import socket
@@ -10,16 +10,16 @@ from registry_gateway.doctor.report import Diagnosis
 from registry_gateway.doctor.rules import addresses
 
 THREADS = 16
-"""How many names are looked up at a time."""
+"""Names that are looked up at a time."""
 
 SECONDS = 15.0
-"""How long all look-ups together may take."""
+"""Seconds that all look-ups together may take."""
 
 
 def of_hosts(advertised: Iterable[tuple[str, str, str | None]]) -> tuple[list[Diagnosis], list[str]]:
     """Return the services (dialect, key, address) whose host has no address, and the hosts not looked up in time.
 
-    A host that is wrong at sight is not looked up: `addresses.of_address` reports it.
+    A host that `addresses.of_address` reports is not looked up.
     """
     hosts = {
         (dialect, key): host
@@ -51,7 +51,7 @@ def look_up(hosts: Iterable[str], seconds: float) -> tuple[set[str], set[str]]:
                 return
             resolved[host] = _resolves(host)
 
-    # Daemon threads instead of a pool, since a resolver that hangs must not keep the process from ending.
+    # Daemon threads instead of a pool: a resolver that hangs must not keep the process from ending.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(THREADS, len(names)))]
     deadline = time.monotonic() + seconds
     for thread in threads:
@@ -65,5 +65,5 @@ def look_up(hosts: Iterable[str], seconds: float) -> tuple[set[str], set[str]]:
 def _resolves(host: str) -> bool:
     try:
         return bool(socket.getaddrinfo(host, None))
-    except (OSError, UnicodeError):  # UnicodeError: a label no name can have
+    except (OSError, UnicodeError):  # UnicodeError: a label that is not valid in any name
         return False

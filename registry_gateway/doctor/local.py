@@ -1,4 +1,4 @@
-"""What is wrong with the database at hand, its clock, and all that is registered in it."""
+"""Checks of a database: its clock, its disk, and the services registered in it."""
 
 from collections.abc import Sequence
 
@@ -20,10 +20,10 @@ MOST_EVENTS = 200_000
 
 
 async def of_database(store: Store, clock: Clock) -> list[Finding]:
-    """Return what is wrong with the database's clock and disk, and whether a gateway works on it.
+    """Return the findings about the database's clock and disk, and about the gateways that use it.
 
     Raises:
-        StoreUnavailable: It can't be reached.
+        StoreUnavailable: The database can't be reached.
     """
     before = clock.now()
     theirs, present_at, steps = await store.read(

@@ -1,4 +1,4 @@
-"""What is wrong with a gateway that runs at a URL, and with all that is registered there, asked over HTTP."""
+"""Checks over HTTP of a gateway at a URL and of the services registered there."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,28 +18,28 @@ from registry_gateway.doctor.rules.finding import Finding, error, warning
 from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, members, same_server, shown
 
 SECONDS = 900.0
-"""How long all of it may take."""
+"""Seconds that a whole check may take."""
 
 MOST_LEVELS = 16
-"""Most parts of a path that are taken off one by one, to find a gateway above it."""
+"""Most path segments that are removed, one at a time, to find a gateway above the URL."""
 
 LONGEST_URL = 2048
 """Longest URL a redirect may lead to, in characters."""
 
-_FOLLOWS_NONE = "The services' clients follow no redirects"
+_FOLLOWS_NONE = "The services' clients do not follow redirects"
 
 
 async def check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tell: Callable[[str], None]) -> Report:
-    """Check the gateway at `url`, and through its catalogue all that is registered there.
+    """Return the report on the gateway at `url` and on the services in its catalogue.
 
     Args:
-        url: Where the gateway is, or the URL of an endpoint as a service has it.
-        token: Sent to read the catalogue, if it is not None.
-        adapters: The dialects whose endpoints are tried.
-        tell: Called with a line about progress, where it takes long.
+        url: The base URL of the gateway, or the URL of one of its endpoints as a service is configured with it.
+        token: The bearer token to read the catalogue with, or None. It is sent only to the host in `url`.
+        adapters: The dialects whose endpoints are checked.
+        tell: Called with a line about progress if the check takes long.
 
     Raises:
-        Unreachable: There is no gateway, or it doesn't answer to the end.
+        Unreachable: There is no gateway, or it stopped answering before the end of the check.
     """
     try:
         with anyio.fail_after(SECONDS):
@@ -52,8 +52,8 @@ async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], te
     async with RemoteServer() as stranger:
         base, found, health = await _find(stranger, _without_endpoint(url, adapters))
     if token is not None and not same_server(url, base):
-        summary = f"The token was not sent: it is for {shown(url)}, and the gateway is at {shown(base)}"
-        found.append(warning("token_not_sent", summary, "Give the URL the gateway is at, to have it sent there."))
+        summary = f"The token was not sent: it was given for {shown(url)}, but the gateway is at {shown(base)}"
+        found.append(warning("token_not_sent", summary, f"Run the check with {shown(base)}."))
         token = None
     async with RemoteServer({} if token is None else {"Authorization": f"Bearer {token}"}) as remote:
         found += _of_clock(health)
@@ -62,7 +62,7 @@ async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], te
             raise Unreachable(f"{shown(base)} is not a registry-gateway: it has no /health/ready")
         if ready.status == 503:
             reason = member(ready.body, "reason") or "no reason given"
-            found.append(error("not_ready", f"The gateway is not ready: {reason}", "See to its database, and its log."))
+            found.append(error("not_ready", f"The gateway is not ready: {reason}", "Check its database and its log."))
         found += await _of_paths(remote, base, adapters)
         catalogue = RemoteCatalogue(remote, base)
         closed, listed = await catalogue.list(sent=token is not None)
@@ -77,11 +77,11 @@ async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], te
     )
 
 
-# --- where it is
+# --- the gateway's URL
 
 
 def _without_endpoint(url: str, adapters: Sequence[AnyAdapter]) -> str:
-    """Return what a service's URL is below: a service may be told one that ends with an endpoint."""
+    """Return `url` without an endpoint's path at its end: some clients are configured with the endpoint's URL."""
     for adapter in adapters:
         for path in adapter.write_only:
             url = url.removesuffix(path)
@@ -89,7 +89,7 @@ def _without_endpoint(url: str, adapters: Sequence[AnyAdapter]) -> str:
 
 
 async def _find(remote: RemoteServer, url: str) -> tuple[str, list[Finding], "_Health"]:
-    """Return the URL a gateway is at, what is wrong with the one that was given, and how it is there."""
+    """Return the gateway's URL, the findings about the given URL, and the answer to the health check."""
     found: list[Finding] = []
     try:
         health = await _health(remote, url)
@@ -100,14 +100,15 @@ async def _find(remote: RemoteServer, url: str) -> tuple[str, list[Finding], "_H
         target = _target(f"{url}/health", health.reply.headers.get("location", ""))
         summary = f"{shown(url)} redirects to {shown(target)}. {_FOLLOWS_NONE}"
         url = target.partition("?")[0].rstrip("/").removesuffix("/health")
-        found.append(error("redirect", summary, f"Give them {shown(url)}, or have the proxy answer instead."))
+        advice = f"Configure the services with {shown(url)}, or remove the redirect from the proxy."
+        found.append(error("redirect", summary, advice))
         health = await _health(remote, url)
     if not health.well:
         try:
             above, health = await _above(remote, url, health)
             found.append(_wrong_prefix(url, above))
             url = above
-        except Unreachable as unreachable:  # some proxies answer http at their https port, with a 400
+        except Unreachable as unreachable:  # some proxies answer plain HTTP on their HTTPS port with a 400
             url, health = await _by_other_scheme(remote, url, unreachable)
             found.append(_wrong_scheme(url))
     return url, found, health
@@ -124,7 +125,7 @@ def _target(asked: str, location: str) -> str:
 
 
 class _Health(msgspec.Struct):
-    """The answer to GET /health, with the time it was asked at and the time it was there (epoch seconds)."""
+    """The answer to GET /health, with the times of the request and of the answer (epoch seconds)."""
 
     reply: Reply
     asked: float
@@ -142,10 +143,10 @@ async def _health(remote: RemoteServer, url: str) -> _Health:
 
 
 async def _by_other_scheme(remote: RemoteServer, url: str, unreachable: Unreachable) -> tuple[str, _Health]:
-    """Return the URL with the other scheme, if it is answered there.
+    """Return the URL with the other scheme (http or https) and the answer to the health check there.
 
     Raises:
-        Unreachable: It is not; this one is about the first.
+        Unreachable: No gateway answers there either. The exception is `unreachable`, about the given URL.
     """
     scheme, _, rest = url.partition("://")
     other = f"{'https' if scheme == 'http' else 'http'}://{rest}"
@@ -160,8 +161,8 @@ async def _by_other_scheme(remote: RemoteServer, url: str, unreachable: Unreacha
 
 def _wrong_scheme(url: str) -> Finding:
     speaks = urlsplit(url).scheme
-    summary = f"The gateway speaks {speaks}, and {'http' if speaks == 'https' else 'https'} was asked for"
-    advice = f"Give the services {shown(url)}"
+    summary = f"The gateway uses {speaks}, but the given URL has {'http' if speaks == 'https' else 'https'}"
+    advice = f"Configure the services with {shown(url)}"
     if speaks == "http":
         advice += ", or give the gateway a certificate (--ssl-certfile)"
     return error("wrong_scheme", summary, f"{advice}.")
@@ -169,7 +170,9 @@ def _wrong_scheme(url: str) -> Finding:
 
 def _wrong_prefix(url: str, above: str) -> Finding:
     summary = f"There is no gateway at {shown(url)}, but there is one at {shown(above)}"
-    advice = f"Give the services {shown(above)}, or set REGISTRY_GATEWAY_ROOT_PATH to the prefix of the proxy."
+    advice = (
+        f"Configure the services with {shown(above)}, or set REGISTRY_GATEWAY_ROOT_PATH to the prefix of the proxy."
+    )
     return error("wrong_prefix", summary, advice)
 
 
@@ -189,26 +192,26 @@ async def _above(remote: RemoteServer, url: str, health: _Health) -> tuple[str, 
     raise Unreachable(f"no registry-gateway at {shown(url)}: GET /health returned {health.reply.status}")
 
 
-# --- how it is there
+# --- the gateway's answers
 
 
 def _of_clock(health: _Health) -> list[Finding]:
     try:
         date = parsedate_to_datetime(health.reply.headers.get("date", ""))
-    except (ValueError, OverflowError):  # numbers of any size may stand there
+    except (ValueError, OverflowError):  # the header may contain numbers of any size
         return []
-    theirs = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() + 0.5  # its fraction is cut off
+    theirs = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() + 0.5  # Date has no fraction of a second
     return installation.of_clock(theirs - (health.asked + health.there) / 2, "the gateway's machine")
 
 
 async def _of_paths(remote: RemoteServer, base: str, adapters: Sequence[AnyAdapter]) -> list[Finding]:
-    """Return which endpoints a GET does not get to: a 405 tells that it does."""
+    """Return a finding for each write-only endpoint that is not reached by a GET; one that is reached returns 405."""
     spoken = members((await remote.get(f"{base}/openapi.json")).body, "paths")
     found = []
     for path in (path for adapter in adapters for path in adapter.write_only if path in spoken):
         status = (await remote.get(base + path)).status
         if status != 405:
-            summary = f"{path} can't be reached as it is written: a GET there is answered {status}, and not 405"
-            advice = "Have the proxy before the gateway pass the path on as it comes, without decoding or rewriting it."
+            summary = f"{path} can't be reached: GET returns {status} instead of 405"
+            advice = "Configure the proxy to pass paths on unchanged, without decoding or rewriting them."
             found.append(error("path_changed", summary, advice))
     return found

@@ -1,6 +1,6 @@
-"""The catalogue of a gateway at a URL, as far as a check reads it.
+"""A client of the catalogue of a gateway at a URL.
 
-The server at that URL can be anything. What is read of it is bounded in bytes and in number, and so is what is kept.
+The server is not trusted: the size and number of its answers are limited, and so is what is kept of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,25 +17,25 @@ from registry_gateway.http.body import parse
 from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, shown
 
 ASKING = 8
-"""How many services are asked about at a time."""
+"""Services that are requested at a time."""
 
 PAGE = 1000
-"""Services in a page of the catalogue."""
+"""Services per page of the catalogue."""
 
 ANSWER_BYTES = 16 * 2**20
-"""Largest page, and largest document of one service, that is read."""
+"""Largest page, and largest document of one service, that is read, in bytes."""
 
 MOST_SERVICES = 200_000
-"""Most services that are looked at."""
+"""Most services that are checked."""
 
 MOST_KEPT = 128 * 2**20
-"""Most bytes of all pages and findings together, which are kept until the report is printed."""
+"""Most bytes of pages and findings together. They are kept until the report is printed."""
 
 _LISTED = {"fields": "dialect,key,address", "status": "pending,up,degraded", "limit": PAGE}
 
 
 class Listed(msgspec.Struct):
-    """A service as a page has it."""
+    """A service as a page of the catalogue lists it."""
 
     dialect: str
     key: str
@@ -66,18 +66,17 @@ class RemoteCatalogue:
     """The catalogue of a gateway."""
 
     def __init__(self, remote: RemoteServer, base: str) -> None:
-        """Take the server and the URL the gateway is at."""
         self._remote = remote
         self._base = base
         self._kept = 0
 
     async def list(self, *, sent: bool) -> tuple[list[Finding], list[Listed]]:
-        """Return all services that are pending or alive; if the catalogue is closed, the finding that it is.
+        """Return all services that are pending or alive, or a finding if the catalogue can't be read.
 
-        `sent` tells whether a token was sent.
+        `sent` is whether the requests have a token.
 
         Raises:
-            Unreachable: There is no catalogue, or one beyond all bounds.
+            Unreachable: There is no catalogue, or it exceeds a limit of this module.
         """
         services: list[Listed] = []
         cursor: str | None = ""
@@ -97,13 +96,13 @@ class RemoteCatalogue:
         return [], services
 
     async def diagnoses(self, listed: Sequence[Listed], tell: Callable[[str], None]) -> Sequence[Diagnosis]:
-        """Return what the gateway finds of each of these services; `tell` is called with a line if it takes long.
+        """Return the gateway's findings about these services; `tell` is called with a line if it takes long.
 
         Raises:
-            Unreachable: It does not answer to the end.
+            Unreachable: The gateway stopped answering.
         """
         if len(listed) > PAGE:
-            tell(f"Requesting {len(listed)} services …")  # some 200 a second: it takes a while
+            tell(f"Requesting {len(listed)} services …")  # about 200 per second
         found: dict[int, Sequence[Finding]] = {}
         left = iter(enumerate(listed))
 
@@ -125,7 +124,7 @@ class RemoteCatalogue:
 
     async def _findings(self, service: Listed) -> Sequence[Finding]:
         reply = await self._get(f"services/{quote(service.dialect, safe='')}/{quote(service.key, safe='')}")
-        if reply.status != 200:  # 404: it left meanwhile, or its key can't be asked for
+        if reply.status != 200:  # 404: it has left since the list was read, or its key can't be written in a path
             return ()
         dossier: _Dossier = self._decoded(reply, _dossier)
         findings = [Finding(**msgspec.structs.asdict(found)) for found in dossier.findings]
@@ -149,14 +148,14 @@ class RemoteCatalogue:
             raise self._unexpected(str(flaw)) from None
 
     def _unexpected(self, what: str) -> Unreachable:
-        return Unreachable(f"the catalogue at {shown(self._base)} answers with something unexpected: {what}")
+        return Unreachable(f"unexpected answer of the catalogue at {shown(self._base)}: {what}")
 
 
 def _closed(reply: Reply, *, sent: bool) -> Finding:
     advice = "See the gateway's log."
     if reply.status == 401 and sent:
-        advice = "The gateway doesn't know the token it was given, or it has ended: see `accounts list` there."
+        advice = "The token is unknown to the gateway or has expired; run `accounts list` there."
     elif reply.status in (401, 403):
-        advice = "Give --token, or REGISTRY_TOKEN, one of an account with the scope read:catalog."
-    reason = member(reply.body, "detail") or f"it is answered {reply.status}"
-    return warning("catalogue_closed", f"The catalogue can't be read, so no service was looked at: {reason}", advice)
+        advice = "Set --token or REGISTRY_TOKEN to the token of an account with the scope read:catalog."
+    reason = member(reply.body, "detail") or f"the gateway returned {reply.status}"
+    return warning("catalogue_closed", f"The catalogue can't be read, so no service was checked: {reason}", advice)

@@ -1,4 +1,4 @@
-"""What a check found, and about what."""
+"""The report of a check: findings, each with the service it is about."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from registry_gateway.doctor.rules.finding import Finding
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding, and the service it is about; without one, it is about the gateway."""
+    """A finding about a service, or about the gateway if `dialect` and `key` are None."""
 
     dialect: str | None = None
     key: str | None = None
@@ -16,7 +16,11 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What was checked, and what was found. `unresolved` are hosts whose look-up was not answered in time."""
+    """The result of a check.
+
+    `checked` is the URL or database, `services` the number of services checked. `unresolved` are the hosts whose
+    look-up was not answered in time.
+    """
 
     checked: str
     services: int

@@ -78,7 +78,7 @@ def test_a_catalogue_that_wants_a_token(tmp_path: Path) -> None:
         assert codes(gateway.url, "--token", token) == []
         done = doctor(gateway.url, "--token", "rgw_not_one")
         assert (done.returncode, "catalogue_closed" in done.stdout) == (1, True)
-        assert "doesn't know the token" in done.stdout
+        assert "is unknown to the gateway" in done.stdout
         assert "rgw_not_one" not in done.stdout + done.stderr
 
 

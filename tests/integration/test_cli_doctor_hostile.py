@@ -128,7 +128,7 @@ def test_a_body_that_would_be_large_if_it_were_inflated(hostile: Hostile) -> Non
     assert len(bomb) < 2**16
     hostile.headers = {"Content-Encoding": "gzip"}
     hostile.answers["/catalog/v1/services"] = lambda: bomb
-    assert "something unexpected: JSON is not UTF-8" in refusal(hostile)  # taken as it came
+    assert ": JSON is not UTF-8" in refusal(hostile)  # taken as it came
 
 
 def test_pages_without_end(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +213,7 @@ def test_a_long_reason_is_cut_short(hostile: Hostile) -> None:
     hostile.answers["/health"] = lambda: b'{"status":"ok"}'
     hostile.answers["/health/ready"] = lambda: json.dumps({"status": "unavailable", "reason": "r" * 10**6}).encode()
     hostile.answers["/catalog/v1/services"] = lambda: b"{"
-    assert "something unexpected" in refusal(hostile)
+    assert "unexpected answer" in refusal(hostile)
 
 
 def test_redirects_in_a_circle(hostile: Hostile) -> None:

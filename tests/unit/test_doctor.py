@@ -196,7 +196,7 @@ def test_heartbeats_slower_than_the_lease() -> None:
     [finding] = diagnose(life.entry(), life.events, life.now)
     assert codes([finding]) == ["slow_heartbeat"]
     assert (
-        "2 came after its end in the last hour, about 60 s after the one before, with a lease of 30 s"
+        "2 in the last hour came after the lease had expired, about 60 s after the previous one (lease: 30 s)"
         in finding.summary
     )
 
@@ -303,7 +303,7 @@ def test_gateways_that_are_not_there(ago: float | None, expected: list[str]) -> 
 def test_a_clock_that_was_set() -> None:
     assert installation.of_steps([]) == []
     assert codes(found := installation.of_steps([1.0, 3600.0, -30.0, 5.0])) == ["clock_stepped"]
-    assert "4 time(s) within the hour: +3600.0 s, -30.0 s, +5.0 s" in found[0].summary
+    assert "4 time(s) in the last hour: +3600.0 s, -30.0 s, +5.0 s" in found[0].summary
 
 
 MIB = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Rules, all of them pure: facts go in, findings come out.
+"""Pure rules that return findings for given facts.
 
-They do no I/O, so that an answer over HTTP can have findings without waiting for any.
+They do no I/O, so that an HTTP answer can contain findings without waiting.
 """

@@ -1,4 +1,4 @@
-"""Addresses nobody else can use: of the machine itself, of a container, of no machine."""
+"""Findings about addresses that other machines cannot use: loopback, unspecified, of a container, unresolvable."""
 
 import ipaddress
 import re
@@ -10,15 +10,15 @@ _CONTAINER = re.compile(r"[0-9a-f]{12}\Z")
 """The host name Docker gives a container: the start of its id."""
 
 _HOST = re.compile(r"[\w.:%-]+")
-"""What a host consists of: letters of any script, as names may be internationalised, and IPv6's colons and zones."""
+"""A host: letters of any script, as names may be internationalised, and the colons and zones of IPv6."""
 
-_ADVERTISE = "Have the service register under a name or address that others reach it by"
+_ADVERTISE = "Have the service register a name or address at which its clients can reach it"
 
 
 def host_of(address: str) -> str | None:
-    """Return the host in an address, which is a URL, a host, or a host with a port; None if there is none."""
+    """Return the host in an address (a URL, a host, or a host with a port), or None if it has none."""
     try:
-        return str(ipaddress.ip_address(address))  # an IPv6 address is full of colons
+        return str(ipaddress.ip_address(address))  # the colons of an IPv6 address separate no port
     except ValueError:
         pass
     try:
@@ -29,7 +29,7 @@ def host_of(address: str) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is the machine itself, whichever machine asks."""
+    """Return whether a host is a loopback address or name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -37,7 +37,7 @@ def is_loopback(host: str) -> bool:
 
 
 def of_address(address: str) -> list[Finding]:
-    """Return what is wrong with where a service says it can be reached, as far as that is seen without looking."""
+    """Return the findings about a service's address. The host is not looked up."""
     host = host_of(address)
     if host is None:
         return [error("address_without_host", f"Its address is {address!r}, which has no host", f"{_ADVERTISE}.")]
@@ -48,8 +48,8 @@ def of_address(address: str) -> list[Finding]:
         summary = f"Its address is {host}: it can be listened on but not connected to"
         return [error("unspecified_address", summary, f"{_ADVERTISE}.")]
     if _CONTAINER.match(host):
-        summary = f"Its address is {host}, which looks like the id of a container: it changes with each start"
-        advice = f"{_ADVERTISE}; in compose files that is the service's name, or set `hostname:`."
+        summary = f"Its address is {host}, which looks like a container id: each new container has another"
+        advice = f"{_ADVERTISE}. In a compose file, use the service's name or set `hostname:`."
         return [warning("container_address", summary, advice)]
     return []
 
@@ -62,7 +62,7 @@ def _is_unspecified(host: str) -> bool:
 
 
 def unresolved(host: str) -> Finding:
-    """Return the finding that a host's name leads nowhere from here."""
+    """Return the finding that a host name can't be resolved on this machine."""
     summary = f"The name {host} can't be resolved on this machine"
     advice = f"{_ADVERTISE}. If this machine is not one of its clients, run the doctor on one that is."
     return warning("unresolvable_address", summary, advice)

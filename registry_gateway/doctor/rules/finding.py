@@ -1,4 +1,4 @@
-"""A finding: what is the matter, how bad it is, and what to do."""
+"""A finding: a probable fault, its severity, and advice."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,7 +8,7 @@ from msgspec import Meta
 
 
 class Severity(StrEnum):
-    """ERROR: somebody can't do what they came for. WARNING: it works, but probably not as it was meant."""
+    """ERROR: something does not work. WARNING: it works, but probably not as intended."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -17,17 +17,17 @@ class Severity(StrEnum):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is probably wrong. `code` is stable and meant for programs."""
 
-    code: Annotated[str, Meta(description="What it is, for programs: such as loopback_address.")]
+    code: Annotated[str, Meta(description="Identifier for programs, such as loopback_address. It never changes.")]
     severity: Severity
-    summary: Annotated[str, Meta(description="What is the matter, in a sentence.")]
-    advice: Annotated[str, Meta(description="What to do about it.")]
+    summary: Annotated[str, Meta(description="Description of the fault in one sentence.")]
+    advice: Annotated[str, Meta(description="How to correct it.")]
 
 
 def error(code: str, summary: str, advice: str) -> Finding:
-    """Return the finding of an error."""
+    """Return a finding of severity ERROR."""
     return Finding(code=code, severity=Severity.ERROR, summary=summary, advice=advice)
 
 
 def warning(code: str, summary: str, advice: str) -> Finding:
-    """Return the finding of something to be warned of."""
+    """Return a finding of severity WARNING."""
     return Finding(code=code, severity=Severity.WARNING, summary=summary, advice=advice)

@@ -1,4 +1,4 @@
-"""What the events of the last hour tell: two who share a key, heartbeats that come too late or not at all."""
+"""Findings from the events of the last hour: shared keys, late heartbeats, missing heartbeats."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, zip_longest
@@ -9,29 +9,31 @@ from registry_gateway.core.model import Event, EventKind
 from registry_gateway.doctor.rules.finding import Finding, error, warning
 
 WINDOW = 3_600.0
-"""How far back events are looked at, in seconds."""
+"""Age in seconds of the oldest events that are examined."""
 
 MANY = 3
-"""So many lapses with a return after each are no accident."""
+"""Expiries, each followed by a return, from which on they are reported."""
 
 LATE = 2
-"""So many heartbeats after the deadline are no accident."""
+"""Heartbeats after the end of the lease from which on they are reported."""
 
-_INSTANT = 0.001  # one transaction has one time; kept as a float, it may lose its last digits
+_INSTANT = 0.001  # seconds; events of one transaction have one time, but floats may differ in the last digits
 
 
 class Return(NamedTuple):
-    """A lapse and what ended it. Spans are seconds."""
+    """An expired lease and the return of its service."""
 
     lease: float
+    """Length of the lease in seconds."""
     silence: float
+    """Seconds from the last heartbeat or registration to the return."""
     by_heartbeat: bool
     only_registered: bool
-    """Whether nothing was heard between the registration and the lapse."""
+    """Whether there was no heartbeat between the registration and the expiry."""
 
 
 def of_history(recent: Sequence[Event], now: float) -> list[Finding]:
-    """Return what is wrong with a service by its events, oldest first; those before the last hour are passed over."""
+    """Return the findings from a service's events, given oldest first. Events older than an hour are ignored."""
     events = [event for event in recent if event.at > now - WINDOW]
     returns = list(_returns(events))
     return [*_shared(events), *(_late(returns) or _lapsing(returns))]
@@ -51,12 +53,13 @@ def _shared(events: Sequence[Event]) -> list[Finding]:
         sources = _back_and_forth([event.client_address for event in life])
         if sources:
             summary = f"Two processes seem to share its key: it registers from {' and '.join(sources)} in turn"
-            return [warning("shared_key", summary, f"{advice} If these are proxies, have the gateway trust them.")]
+            proxies = "If these are the addresses of proxies, add them to REGISTRY_GATEWAY_FORWARDED_ALLOW_IPS."
+            return [warning("shared_key", summary, f"{advice} {proxies}")]
     return []
 
 
 def _lives(events: Sequence[Event]) -> list[list[Event]]:
-    """Return the registrations of each life: what was registered anew is nobody's second process."""
+    """Return the events grouped by registration: a new registration after an end is not a second process."""
     lives: list[list[Event]] = [[]]
     for event in events:
         if event.kind is EventKind.REGISTERED:
@@ -67,7 +70,7 @@ def _lives(events: Sequence[Event]) -> list[list[Event]]:
 
 
 def _back_and_forth(values: Sequence[str | None]) -> list[str]:
-    """Return the first two values between which a sequence goes A, B, A; nothing if none comes back."""
+    """Return the first two values that alternate as A, B, A in a sequence; an empty list if none do."""
     steps = [value for value, _ in groupby(value for value in values if value is not None)]
     for first, second, third in zip(steps, steps[1:], steps[2:], strict=False):
         if first == third:
@@ -75,7 +78,7 @@ def _back_and_forth(values: Sequence[str | None]) -> list[str]:
     return []
 
 
-# --- lapses
+# --- expired leases
 
 
 def _returns(events: Sequence[Event]) -> Iterator[Return]:
@@ -107,12 +110,12 @@ def _late(returns: Sequence[Return]) -> list[Finding]:
     if len(late) < LATE:
         return []
     summary = (
-        f"Its heartbeats are slower than its lease: {len(late)} came after its end in the last hour, about "
-        f"{median(r.silence for r in late):.0f} s after the one before, with a lease of {late[-1].lease:.0f} s"
+        f"Its heartbeats come too late: {len(late)} in the last hour came after the lease had expired, about "
+        f"{median(r.silence for r in late):.0f} s after the previous one (lease: {late[-1].lease:.0f} s)"
     )
     advice = (
-        "Have it send them at least three times in a lease, or say how slow they are meant to be: by the interval it "
-        "registers with, or by its dialect's setting."
+        "Send heartbeats at least three times per lease, or make the lease longer: with the interval that the service "
+        "registers, or with its dialect's setting."
     )
     return [error("slow_heartbeat", summary, advice)]
 

@@ -1,4 +1,4 @@
-"""What is wrong around the registrations: settings, clocks, the database's level, gateways that are not there."""
+"""Findings about an installation: settings, clocks, disk, the database's level, gateways that do not run."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
@@ -8,28 +8,28 @@ from registry_gateway.doctor.rules.finding import Finding, error, warning
 from registry_gateway.settings import PREFIX, Settings
 
 SKEW = 5.0
-"""Seconds two clocks may differ before it is worth a word: the `Date` of an answer is only exact to one."""
+"""Seconds by which two clocks may differ without a finding. The `Date` of an answer is exact to one second only."""
 
 SAID = 3
-"""Most steps of a clock that are named, the last ones."""
+"""Most clock steps that a finding lists: the latest."""
 
 ABSENCE = 10.0
-"""Seconds without a sign of a gateway, which gives one each second, before it is said that there is none."""
-
+"""Age in seconds of the last sign of presence above which no gateway is running. Gateways write one each second."""
 
 MIB = 1024 * 1024
 
 LITTLE = 256 * MIB
-"""Bytes left below which a disk has little room: SQLite's write-ahead log alone may take as much."""
+"""Free bytes on a disk below which a warning is given. SQLite's write-ahead log alone may take as much."""
 
 FULL = 16 * MIB
-"""Bytes left below which writes are about to fail."""
+"""Free bytes on a disk below which the finding is an error: writes are about to fail."""
 
 
 def of_settings(own: Settings, open_dialects: Mapping[str, str]) -> list[Finding]:
-    """Return what is wrong with the settings, the same as `serve` would have them.
+    """Return the findings about the settings that `serve` would use.
 
-    `open_dialects` are those anybody may write to, each with the name of the setting that would close it.
+    `open_dialects` are the dialects that accept writes without a credential, each with the name of the setting that
+    requires one.
     """
     if is_loopback(own.host):
         return _of_public_url(own)
@@ -57,29 +57,34 @@ def _of_public_url(own: Settings) -> list[Finding]:
     found = []
     name, host = f"{PREFIX}PUBLIC_URL", host_of(own.public_url)
     if host is not None and is_loopback(host) and not is_loopback(own.host):
-        summary = f"Services are told to send their heartbeats to {host}, which is each one's own machine"
-        found.append(error("loopback_public_url", summary, f"Set {name} to the URL services reach the gateway under."))
+        summary = f"{name} has the host {host}: services on other machines would send heartbeats to themselves"
+        advice = f"Set {name} to the URL at which services reach the gateway."
+        found.append(error("loopback_public_url", summary, advice))
     elif own.public_url.startswith("http://") and not is_loopback(own.host):
-        summary = "Services are told to send their heartbeats, and their keys with them, by http"
-        advice = f"Give the gateway or the proxy before it a certificate, and set {name} to its https:// URL."
+        summary = f"{name} begins with http://: services send heartbeats and keys unencrypted"
+        advice = f"Give the gateway or its proxy a certificate, and set {name} to its https:// URL."
         found.append(warning("plain_public_url", summary, advice))
     if own.root_path and urlsplit(own.public_url).path.rstrip("/") != own.root_path:
-        summary = f"The URL services are told does not end with the prefix {own.root_path} the proxy serves under"
-        found.append(error("public_url_without_prefix", summary, f"Add it to {name}, or unset {PREFIX}ROOT_PATH."))
+        summary = f"{name} does not end with {own.root_path}, the prefix in {PREFIX}ROOT_PATH"
+        advice = f"Add the prefix to {name}, or unset {PREFIX}ROOT_PATH."
+        found.append(error("public_url_without_prefix", summary, advice))
     return found
 
 
 def of_clock(ahead: float, whose: str) -> list[Finding]:
-    """Return what is wrong with a clock that is `ahead` seconds before this machine's; `whose` says which it is."""
+    """Return the findings about a clock that is `ahead` seconds ahead of this machine's; `whose` names it."""
     if abs(ahead) <= SKEW:
         return []
     summary = f"The clock of {whose} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
-    advice = "Run NTP on both: leases follow the database server's clock (SQLite: the gateway's), tokens the gateway's."
+    advice = (
+        "Run NTP on both. Leases are judged by the database server's clock (SQLite: the gateway's), tokens by the "
+        "gateway's."
+    )
     return [error("clock_skew", summary, advice)]
 
 
 def of_presence(present_at: float | None, now: float) -> list[Finding]:
-    """Return what it means when a gateway last gave a sign of itself at `present_at` (epoch seconds; None: never)."""
+    """Return the findings if a gateway last recorded its presence at `present_at` (epoch seconds; None: never)."""
     if present_at is None:
         return []
     silent = now - present_at
@@ -92,24 +97,24 @@ def of_presence(present_at: float | None, now: float) -> list[Finding]:
 
 
 def of_disk(taken: int, free: int | None) -> list[Finding]:
-    """Return what is wrong with the room for the database.
+    """Return the findings about the free space on the database's disk.
 
     Args:
-        taken: Bytes the database takes.
-        free: Bytes that are free on its disk; None if that is not known.
+        taken: Size of the database in bytes.
+        free: Free bytes on its disk; None if unknown.
     """
     if free is None or free >= max(LITTLE, taken / 4):
         return []
     summary = f"The disk of the database has {free / MIB:.0f} MiB left, and the database takes {taken / MIB:.0f} MiB"
     advice = (
-        f"Give it more room: when it is full, nothing can be written. To keep less, lower {PREFIX}RETENTION_DAYS or "
-        f"set {PREFIX}MAX_EVENTS; SQLite's file does not shrink then, but it grows no more."
+        f"Free some space: writes fail when the disk is full. To keep less data, lower {PREFIX}RETENTION_DAYS or set "
+        f"{PREFIX}MAX_EVENTS; SQLite's file then stops growing, but does not shrink."
     )
     return [(error if free < FULL else warning)("disk_nearly_full", summary, advice)]
 
 
 def of_steps(steps: Sequence[float]) -> list[Finding]:
-    """Return what it means that the clock leases are judged by was set by so many seconds, within the last hour."""
+    """Return the findings if the clock that leases are judged by was set in the last hour, by `steps` (seconds)."""
     if not steps:
         return []
     said = ", ".join(f"{step:+.1f} s" for step in steps[-SAID:])
@@ -119,5 +124,5 @@ def of_steps(steps: Sequence[float]) -> list[Finding]:
 
 
 def behind(problem: str, remedy: str) -> Finding:
-    """Return the finding that a database is at another migration than this version needs."""
+    """Return the finding that a database is not at the migration level that this version needs."""
     return error("database_level", problem[:1].upper() + problem[1:], f"{remedy[:1].upper()}{remedy[1:]}.")

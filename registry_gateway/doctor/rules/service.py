@@ -9,7 +9,7 @@ from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.history import of_history
 
 RECENT = 200
-"""How many of a service's last events are looked at. What goes wrong again and again is among them."""
+"""How many of a service's last events are examined. Faults that recur are among them."""
 
 OwnFindings: TypeAlias = Callable[[Entry], Sequence[Finding]]
 """Returns the findings about an entry that only its dialect can have. Pure."""
