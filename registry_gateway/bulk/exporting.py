@@ -1,4 +1,4 @@
-"""The registry as lines of JSON: for archives, spreadsheets, and programs that are to see everything once."""
+"""Export of the registry as JSON, one object per line."""
 
 from collections.abc import AsyncGenerator
 from typing import Literal
@@ -18,11 +18,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a registration. Times are seconds since the epoch, spans are seconds.
+    """The exported form of a registration. Times are epoch seconds, durations are seconds.
 
-    `status` is as it was when the line was made. `tools` are the names of its tools. `document` and `tools_document`
-    are what the dialect stores: JSON as it is, other text as a string; `tools_document` is null where no tools were
-    posted apart.
+    `status` is the status at the time of the export. `tools` are the names of its tools. `document` and
+    `tools_document` are what the dialect stores: JSON unchanged, other text as a string. `tools_document` is null if
+    no tools were posted separately.
     """
 
     type: Literal["registration"] = "registration"
@@ -44,10 +44,10 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def lines(store: Store, queries: Queries, *, dialect: str | None, events: bool) -> AsyncGenerator[bytes]:
-    """Yield a JSON object for each registration, and with `events` one for each event after them, all of one instant.
+    """Yield a JSON object for each registration and then, with `events`, for each event. All come from one snapshot.
 
     Raises:
-        StoreUnavailable: The database can't be reached, or has gone.
+        StoreUnavailable: The database can't be reached, or was lost during the export.
     """
     async with all_rows.snapshot(store) as connection:
         now = await all_rows.read(connection, queries.time)

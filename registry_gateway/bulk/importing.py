@@ -1,7 +1,7 @@
-"""Taking over what another registry lists: a dialect reads the list, the core registers what is on it.
+"""Import from another registry: a dialect reads the list, the core registers the services on it.
 
-So that services need no restart when the address they register at comes to lead here: whoever is known here already
-is answered as one that is alive.
+Services then need no restart when the address they register at is moved to this gateway: their heartbeats are
+accepted because they are registered here already.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,27 +23,27 @@ Own = TypeVar("Own", bound=msgspec.Struct)
 T = TypeVar("T")
 
 MOST_SERVICES = 500_000
-"""Most services of a list that is taken over."""
+"""Most services in a list that is imported."""
 
 MOST_COMMAS = 8_000_000
-"""Most commas in such a list, a dozen for each service. Each may end an entry, and an entry of one byte takes 70 in
-memory.
+"""Most commas in such a list, about 16 for each service. Each may separate two entries, and an entry of one byte takes
+70 bytes of memory.
 """
 
 
 class NotAListing(Exception):
-    """What came is not what such a registry lists. The message says what it is instead."""
+    """The body is not a list of services of the expected registry. The message says why."""
 
 
 class Foreign(NamedTuple):
-    """A service of another registry as commands: to register it, and to post its tools if it has some."""
+    """A service of another registry as commands: to register it and, if it has tools, to post them."""
 
     register: Register
     advertise: Advertise | None = None
 
 
 class Listing(NamedTuple):
-    """What another registry lists: the services, and those that can't be taken over, each with its id and why."""
+    """The list of another registry: its services, and those that can't be imported, each as its id and the reason."""
 
     services: Sequence[Foreign]
     refused: Sequence[tuple[str, str]]
@@ -51,13 +51,13 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True)
 class Importer(Generic[Own]):
-    """How a dialect takes over from another registry of its kind.
+    """How a dialect imports from another registry that speaks the dialect.
 
     Attributes:
-        path: What to GET there; its query too, if it needs one.
-        key_header: The header a key is sent in, if that registry asks for one.
-        read: Returns what is listed, from the body of the answer, the dialect's settings, and who imports. Raises
-            NotAListing.
+        path: Path of the list in that registry, with its query if it needs one.
+        key_header: Name of the header for a key, if that registry requires one.
+        read: Returns the list, given the body of the answer, the dialect's settings, and the actor that the events
+            name. Raises NotAListing.
     """
 
     path: str
@@ -66,7 +66,7 @@ class Importer(Generic[Own]):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What became of a service: `imported`, `skipped` because it is registered here, or `refused`, with why."""
+    """The outcome for a service: `imported`, `skipped` (it is registered here), or `refused`, with the reason."""
 
     key: str
     outcome: Literal["imported", "skipped", "refused"]
@@ -74,12 +74,12 @@ class Imported(msgspec.Struct, frozen=True):
 
 
 def read_each(entries: Sequence[msgspec.Raw], id_member: str, read: Callable[[bytes], Foreign]) -> Listing:
-    """Return a list of which each entry is read by itself, so that a bad one costs no other.
+    """Return the list, with each entry read separately: an invalid entry is refused and does not affect the others.
 
-    `id_member` is the member a bad one's id is looked for in; one without is called by its place.
+    `id_member` is the member with an entry's id. A refused entry without an id is named by its position.
 
     Raises:
-        NotAListing: There are more than `MOST_SERVICES`.
+        NotAListing: There are more than `MOST_SERVICES` entries.
     """
     if len(entries) > MOST_SERVICES:
         raise NotAListing(f"it lists more than {MOST_SERVICES} services")
@@ -107,29 +107,29 @@ def _flaw(error: Exception) -> str:
 
 
 def entries(body: bytes, kind: type[T]) -> T:
-    """Return the list in a body.
+    """Return the list in a body, decoded as `kind`. The body is JSON in UTF-8, UTF-16 or UTF-32.
 
     Raises:
-        NotAListing: It is none.
+        NotAListing: The body is not such a list.
     """
     if body.count(b",") > MOST_COMMAS:
-        raise NotAListing(f"it has more than {MOST_COMMAS} commas, as no list of {MOST_SERVICES} services does")
+        raise NotAListing(f"it has more than {MOST_COMMAS} commas, too many for a list of {MOST_SERVICES} services")
     try:
         return parse(utf8(body), msgspec.json.Decoder(kind))
     except msgspec.ValidationError as error:
         raise NotAListing(f"it has another shape: {str(error)[:1].lower()}{str(error)[1:]}") from None
     except msgspec.DecodeError:
-        raise NotAListing("it is no JSON") from None
+        raise NotAListing("it is not JSON") from None
 
 
 async def take_over(registry: Registry, listing: Listing, *, dry: bool) -> list[Imported]:
-    """Register what is listed, each with a full lease from now, in the order of the list; return what became of each.
+    """Register the listed services in order, each with a full lease from now, and return the outcome for each.
 
-    Whatever is registered here, alive or kept, stays as it is: it has been here, and the list may be older. With
-    `dry` nothing is changed.
+    Services that are registered here, alive or kept, are not changed, because the list may be older. With `dry`
+    nothing is changed.
 
     Raises:
-        StoreUnavailable: The database has gone; what was imported before stays.
+        StoreUnavailable: The database can't be reached. Services imported before remain.
     """
     done = [await _take_over(registry, service, dry=dry) for service in listing.services]
     return done + [Imported(key, "refused", reason) for key, reason in listing.refused]
@@ -144,7 +144,7 @@ async def _take_over(registry: Registry, service: Foreign, *, dry: bool) -> Impo
         return Imported(command.key, "imported")
     try:
         await registry.register(msgspec.structs.replace(command, mode="create"))
-    except AlreadyRegistered:  # by itself in the meantime, or it is twice on the list
+    except AlreadyRegistered:  # the service registered itself meanwhile, or the list has it twice
         return Imported(command.key, "skipped", "it is registered here")
     if service.advertise is not None:
         await registry.advertise(service.advertise)
