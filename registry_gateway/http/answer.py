@@ -1,6 +1,6 @@
-"""The answer to a request, as an adapter's handlers return it: see `routing`.
+"""The answer to a request, as handlers return it (see `routing`).
 
-Starlette's own Response costs more than a heartbeat does. An adapter is free to use it instead.
+Starlette's Response works too, but takes more time than a heartbeat.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from registry_gateway.observability.masking import masked
 from registry_gateway.registry.pacing import paced
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
-"""Header of what a browser may be shown: whatever a service has registered, the answer is what its type says."""
+"""Header that keeps browsers from guessing a media type from content that a service has registered."""
 
 WHOLE = "registry_gateway.whole"
 """ASGI extension: a function (scope, status, headers, body) -> bool that writes an answer at once and ends the
-request, or returns False and does nothing. Our `connection.Connection` offers it. A server that takes an answer in two
-messages looks at each header of each for what it may mean, and a short answer costs two system calls and two packets.
+request, or returns False and does nothing. `protocol.Connection` provides it. It saves a system call, a packet, and the
+server's inspection of each header.
 """
 
 _encode = msgspec.json.encode
@@ -36,7 +36,11 @@ class Answer:
         media_type: bytes = b"application/json",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the body as bytes; an empty one has no media type, and no length where HTTP forbids one."""
+        """Create an answer; Content-Type is set unless the body is empty, Content-Length unless `status` is 204 or 304.
+
+        Raises:
+            ValueError: The value of a header contains a control character.
+        """
         self.status = status
         self.body = body
         self.headers = [] if status in (204, 304) else [(b"content-length", b"%d" % len(body))]
@@ -49,7 +53,7 @@ class Answer:
                 self.headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
     async def send(self, scope: Scope, send: Send) -> None:
-        """Send it: whole, where the server takes that, else in ASGI's two messages."""
+        """Send the answer, with `WHOLE` if the server provides it, else as ASGI's two messages."""
         write_whole = scope.get("extensions", {}).get(WHOLE)
         if write_whole is not None and write_whole(scope, self.status, self.headers, self.body):
             return
@@ -57,7 +61,7 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body})
 
     def mask(self) -> None:
-        """Mask the tokens in the body: an error may repeat a path or a name that a token was sent as."""
+        """Mask tokens in the body: an error may repeat a path or a name that contains one."""
         body = masked(self.body.decode("latin-1")).encode("latin-1")
         if body != self.body:
             self.body = body
@@ -71,8 +75,9 @@ def json_answer(status: int, content: object, headers: Mapping[str, str] | None 
 
 
 class Long(Answer):
-    """A response whose body leaves in pieces, as fast as the client reads: others are answered meanwhile, and a slow
-    client costs no memory.
+    """A response whose body is sent in pieces, as fast as the client reads.
+
+    Other requests are answered between the pieces, and a slow client needs no buffer.
     """
 
     __slots__ = ("_pieces",)
@@ -80,14 +85,14 @@ class Long(Answer):
     def __init__(
         self, pieces: Sequence[bytes], media_type: bytes = b"application/json", headers: Mapping[str, str] | None = None
     ) -> None:
-        """Take the pieces; the status is 200."""
+        """Set the status to 200, and Content-Length to the sum of the pieces."""
         super().__init__(200, headers=headers)
         length = b"%d" % sum(map(len, pieces))
         self.headers[:1] = [(b"content-length", length), (b"content-type", media_type)]
         self._pieces = pieces
 
     async def send(self, scope: Scope, send: Send) -> None:  # noqa: ARG002 - as `Answer` has it
-        """Send it."""
+        """Send the answer piece by piece."""
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         async for piece in paced(self._pieces):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -97,7 +102,7 @@ class Long(Answer):
 def body_answer(
     rendered: Rendered, media_type: bytes = b"application/json", headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Return 200 with a body, whole or in pieces."""
+    """Return a 200 with a body: a `Long` if the body has several pieces, else an `Answer`."""
     if len(rendered.pieces) > 1:
         return Long(rendered.pieces, media_type, headers)
     return Answer(200, rendered.pieces[0], media_type, headers)

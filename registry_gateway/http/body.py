@@ -12,36 +12,33 @@ from starlette.types import Receive
 T = TypeVar("T")
 
 MAX_NESTING = 100
-"""Arrays and objects that may stand inside each other in a body. What is stored goes out to readers of every kind,
-wrapped a little deeper, and some parsers stop not far above (Rust's serde_json at 128).
+"""Deepest nesting of arrays and objects in a body. Stored documents are sent to many kinds of clients, nested a little
+deeper, and some parsers have a limit not far above (Rust's serde_json: 128).
 """
 
 
 class EmptyBody(Exception):
-    """A body is needed, and there is none."""
+    """The request has no body, but one is required."""
 
 
 class BodyCutShort(HTTPException):
-    """The client left, or was dropped, before the end of the body. No answer can be sent."""
+    """The connection ended before the end of the body. No answer can be sent; a caller that words it gets a 400."""
 
     def __init__(self) -> None:
-        """Be a 400 where it is worded all the same."""
         super().__init__(400, "The request ended before its body")
 
 
 class BodyTooLarge(Exception):
-    """The request body is larger than the gateway takes."""
+    """The request body is larger than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
-        """Take the limit in bytes."""
         super().__init__(f"The body is larger than {limit} bytes")
 
 
 class Malformed(msgspec.DecodeError):
-    """The body is no JSON. `position` is where, in characters from its start; None where it can't be told."""
+    """The body is not JSON. `position` is the place in characters from the start, or None if unknown."""
 
     def __init__(self, problem: str, position: int | None = None) -> None:
-        """Take what is wrong, and where."""
         super().__init__(problem)
         self.position = position
 
@@ -70,11 +67,12 @@ async def read_body(receive: Receive, content_length: str | None, limit: int) ->
 
 
 def utf8(body: bytes) -> bytes:
-    """Return a JSON body in UTF-8 without a byte order mark; it may have come in UTF-16 or UTF-32, or with one.
+    """Return a JSON body in UTF-8 without a byte order mark, converted from UTF-16 or UTF-32 if necessary.
 
-    Python's json, which the reference servers read with, takes all of these. What can't be read stays as it is.
+    Python's json, which the reference servers use, accepts these encodings. A body that can't be decoded is returned
+    unchanged.
     """
-    if len(body) < 2 or (0 < body[0] < 0x80 and body[1]):  # as nearly all begin
+    if len(body) < 2 or (0 < body[0] < 0x80 and body[1]):  # nearly all bodies
         return body
     try:
         return body.decode(json.detect_encoding(body)).encode()
@@ -87,8 +85,8 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
 
     Raises:
         EmptyBody: There is no body.
-        Malformed: It is no JSON, or nested more than `MAX_NESTING` deep.
-        msgspec.ValidationError: It is not what `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
+        Malformed: It is not JSON, or nested more than `MAX_NESTING` deep.
+        msgspec.ValidationError: It has not the type that `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
     """
     if not body:
         raise EmptyBody
@@ -102,15 +100,15 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
 
 
 def parse(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    """Decode JSON from any source outside. A failure is always the same exception, whatever the bytes are.
+    """Decode JSON from an untrusted source.
 
     Raises:
-        Malformed: It is no JSON, not UTF-8, or nested too deeply to be decoded. Where is not told: finding that takes
-            much more memory than the body.
-        msgspec.ValidationError: It is not what `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
+        Malformed: It is not JSON, not UTF-8, or nested too deeply to be decoded. `position` is None, because finding it
+            takes much more memory than the body.
+        msgspec.ValidationError: It has not the type that `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
     """
     try:
-        str(body, "utf-8")  # msgspec looks only into the strings it decodes, and what is kept raw is passed on
+        str(body, "utf-8")  # msgspec checks only the strings it decodes, but raw parts are passed on too
         return decoder.decode(body)
     except UnicodeDecodeError as error:
         raise Malformed(f"JSON is not UTF-8: {error.reason} (byte {error.start})") from None
@@ -123,8 +121,8 @@ def parse(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
 
 
 def _position(body: bytes) -> int | None:
-    """Return where Python's json stops in a body that is no JSON, which is what the reference servers tell; None if
-    it takes the body, as it does `NaN` and surrogates by themselves.
+    """Return the position at which Python's json fails, which the reference servers report; None if it does not fail,
+    as with `NaN` and lone surrogates.
     """
     try:
         json.loads(body)
@@ -137,18 +135,18 @@ def _position(body: bytes) -> int | None:
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-"""One level in, one level out: the bytes read as signed numbers."""
+"""Maps opening brackets to 1 and closing brackets to -1, as signed bytes."""
 
 
 def nested_deeper(body: bytes, limit: int) -> bool:
-    """Tell whether arrays and objects stand more than `limit` deep in each other in `body`, which is well-formed.
+    """Return whether arrays and objects in `body`, which is well-formed JSON, are nested more than `limit` deep.
 
-    Most bodies have fewer brackets than that. Of the others the strings are cut out, and the brackets left are added
-    up: some milliseconds for 10,000 tools, some tens for a megabyte of nothing but brackets.
+    Most bodies have fewer brackets than that. In others, strings are removed and the remaining brackets are added up:
+    some milliseconds for 10,000 tools, some tens for a megabyte of brackets alone.
     """
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
     if b"\\" in body:
-        body = body.replace(rb"\\", b"").replace(rb"\"", b"")  # left are the quotes that begin and end strings
+        body = body.replace(rb"\\", b"").replace(rb"\"", b"")  # leaves only the quotes that begin and end strings
     steps = b"".join(body.split(b'"')[::2]).translate(_STEPS, _NOT_BRACKETS)
     return max(accumulate(array("b", steps)), default=0) > limit

@@ -1,7 +1,6 @@
-"""A request, as an adapter's handlers see it: see `routing`.
+"""A request, as handlers receive it (see `routing`).
 
-Only what is asked for is read. Starlette's own Request costs more than a heartbeat does. An adapter is free to use it
-instead.
+Its parts are read on demand. Starlette's Request works too, but takes more time than a heartbeat.
 """
 
 import asyncio
@@ -28,16 +27,15 @@ T = TypeVar("T")
 log = logging.getLogger("registry_gateway.requests")
 
 _PROCESS = token_hex(8)
-_numbers = count()  # with the part above as unique as a UUID, and made without asking the kernel each time
+_numbers = count()  # with _PROCESS as unique as a UUID, but without a system call each time
 
 
 class Call:
-    """A request: its headers, path parameters, query and body, read when asked for."""
+    """A request: its headers, path parameters, query and body, read on demand."""
 
     __slots__ = ("receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        """Take the ASGI scope and the channel the body comes by."""
         self.scope = scope
         self.receive = receive
 
@@ -55,9 +53,9 @@ class Call:
 
     @property
     def received_at(self) -> float:
-        """When the request was received, in epoch seconds of this gateway's clock: the time tokens are judged by.
+        """The time of receipt in epoch seconds of this gateway's clock, by which tokens are judged.
 
-        What is registered is judged by the registry's clock, which can be another machine's.
+        Registrations are judged by the registry's clock, which may be another machine's.
         """
         received_at: float = self.scope["received_at"]
         return received_at
@@ -78,30 +76,31 @@ class Call:
         return parse_qs(raw.decode("latin-1"), keep_blank_values=True).get(name, ()) if raw else ()
 
     async def body(self) -> bytes:
-        """Return the whole body. JSON is in UTF-8 then, whichever Unicode encoding it came in.
+        """Return the whole body. JSON in UTF-16 or UTF-32 is converted to UTF-8.
 
         Raises:
             BodyTooLarge: It is larger than the configured limit; the rest is not read.
-            BodyCutShort: The client has gone, or was dropped, before its end: part of a body is none.
+            BodyCutShort: The connection ended before the end of the body.
         """
         return await read_body(self.receive, self.header(b"content-length"), self._settings.max_body_bytes)
 
     def lasts_long(self) -> None:
-        """Have this request counted in /metrics, and its duration not: it lasts for as long as the client wants."""
+        """Leave the duration of this request out of /metrics, because it depends on the client. It is still counted."""
         self.scope["lasting"] = True
 
     async def until_gone(self) -> None:
-        """Wait until the client has left. The body, if there is one, must have been read."""
+        """Wait until the client has disconnected. The body, if there is one, must have been read."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
     async def wait_for(self, awaited: Awaitable[T]) -> T:
-        """Return the result of `awaited`, which may take long: see `lasts_long`. If the client leaves, it is cancelled.
+        """Return the result of `awaited`, which may take long (see `lasts_long`).
 
-        Give `awaited` a limit of its own. The body, if there is one, must have been read.
+        `awaited` is cancelled if the client disconnects. It needs a time limit of its own. The body, if there is one,
+        must have been read.
 
         Raises:
-            ClientDisconnect: The client has left. There is nobody to answer; let it pass.
+            ClientDisconnect: The client has disconnected. Do not catch it: no answer can be sent.
         """
         self.lasts_long()
         result, gone = asyncio.ensure_future(awaited), asyncio.create_task(self.until_gone())
@@ -115,7 +114,7 @@ class Call:
             gone.cancel()
 
     def answer(self, rendered: Rendered) -> Answer:
-        """Return 200 with the body and its ETag, or 304 without if the client says that it has just that."""
+        """Return 200 with the body and its ETag, or 304 without a body if If-None-Match has that ETag."""
         known = self.header(b"if-none-match")
         headers = {"ETag": rendered.etag}
         if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
@@ -126,34 +125,34 @@ class Call:
 
     @property
     def request_id(self) -> str:
-        """The id under which this request is found in the log."""
+        """The id of this request in the log."""
         return request_id(self.scope)
 
     def actor(self, name: str) -> Actor:
-        """Return who does what this request asks for, with its address and request id."""
+        """Return the actor `name` with the client's address and the request id, for events."""
         client = self.scope.get("client")
         return Actor(name, client[0] if client else None, self.request_id)
 
     def base_url(self) -> str:
-        """Return the URL this gateway is reached under, without a slash at the end.
+        """Return the base URL of this gateway, without a slash at the end.
 
-        The configured public URL, else the scheme and `Host` of the request: uvicorn has applied the
-        `X-Forwarded-Proto` of trusted proxies by now. `X-Forwarded-Host` is ignored. A `Host` may hold anything:
-        see `check_host`.
+        It is the configured public URL, else made of the scheme and `Host` of the request. uvicorn has applied the
+        `X-Forwarded-Proto` of trusted proxies already. `X-Forwarded-Host` is ignored. `Host` is not checked: see
+        `check_host`.
         """
         settings = self._settings
         if settings.public_url is not None:
             return settings.public_url.rstrip("/")
         if self.scope["scheme"] == "http" and self.header(b"x-forwarded-proto") == "https":
             _warn_of_proxy(self.scope.get("client"))
-        host = self.header(b"host") or f"localhost:{settings.port}"  # HTTP/1.0 needs to send none
+        host = self.header(b"host") or f"localhost:{settings.port}"  # HTTP/1.0 requires none
         return f"{self.scope['scheme']}://{host}{settings.root_path}"
 
     def check_host(self) -> None:
-        """Check the `Host` that `base_url` is made of, before it is handed out.
+        """Check the `Host` header that `base_url` uses. Call it before an answer contains that URL.
 
         Raises:
-            HTTPException: With 400, there are two, or it is not a host with an optional port (RFC 3986, 3.2).
+            HTTPException: 400: there are two, or it is not a host with an optional port (RFC 3986, 3.2).
         """
         if self._settings.public_url is not None:
             return
@@ -174,14 +173,14 @@ _untrusted: set[str] = set()
 
 
 def _warn_of_proxy(client: tuple[str, int] | None) -> None:
-    """Say that a proxy offers HTTPS and is not believed: once for each address, as anybody can send that header."""
+    """Log that an untrusted proxy sends X-Forwarded-Proto: https. Once per address, as any client can send it."""
     address = client[0] if client else "-"
     if address in _untrusted or len(_untrusted) >= _MOST_PROXIES:
         return
     _untrusted.add(address)
     log.warning(
-        "a proxy says that clients come by https, and is not trusted: the URLs handed out begin with http; "
-        "set %sPUBLIC_URL, or name the proxy in %sFORWARDED_ALLOW_IPS",
+        "X-Forwarded-Proto: https was ignored because the proxy is not trusted, so URLs in answers begin with http; "
+        "set %sPUBLIC_URL, or add the proxy to %sFORWARDED_ALLOW_IPS",
         PREFIX,
         PREFIX,
         extra={"client": address},
@@ -189,12 +188,12 @@ def _warn_of_proxy(client: tuple[str, int] | None) -> None:
 
 
 def _tags(if_none_match: str) -> set[str]:
-    """Return the tags of an If-None-Match; it compares weakly (RFC 9110, 13.1.2), so `W/` says nothing."""
+    """Return the tags of an If-None-Match without `W/`, because its comparison is weak (RFC 9110, 13.1.2)."""
     return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
 
 
 def request_id(scope: Scope) -> str:
-    """Return the id of a request: given by the server, stable while the request lasts."""
+    """Return the id of a request. It is created at the first call and stored in the scope."""
     known: str | None = scope.get("request_id")
     if known is None:
         known = scope["request_id"] = f"req_{_PROCESS}{next(_numbers):08x}"

@@ -1,7 +1,7 @@
-"""What is wrong with a request, in the `detail` list that FastAPI made the field's custom.
+"""Errors of requests that can't be decoded, as FastAPI's `detail` list.
 
-All three dialects answer a request that can't be decoded with 422 and `{"detail": [{"type", "loc", "msg"}]}`;
-their clients read `loc` and `msg`. The input itself is never repeated.
+All three dialects answer such a request with 422 and `{"detail": [{"type", "loc", "msg"}]}`; their clients read `loc`
+and `msg`. The input is never repeated.
 """
 
 import re
@@ -15,23 +15,25 @@ from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import EmptyBody
 
 NO_NUL = r"^[^\x00]*\Z"
-"""What PostgreSQL's text can hold."""
+"""Pattern of text without NUL, which PostgreSQL's text cannot contain."""
 
 Text = Annotated[str, Meta(max_length=1024, pattern=NO_NUL)]
-"""A line of text for a column."""
+"""Text that is stored in a column."""
 
 LongText = Annotated[str, Meta(max_length=65536)]
-"""Text that stays in a document, where anything may stand: a pattern costs half a microsecond for each."""
+"""Text that is stored in a document only. It has no pattern, because checking one takes half a microsecond."""
 
 SLUG = r"^[a-z][a-z0-9-]*\Z"
 """A slug: a lower case letter, then lower case letters, digits and hyphens."""
 
 
 class Invalid(Exception):
-    """A request that decodes but makes no sense. `loc` is where, such as ("header", "X-Service-Key")."""
+    """A request that can be decoded but is invalid.
+
+    `kind`, `loc` and `msg` are FastAPI's `type`, `loc` (such as ("header", "X-Service-Key")) and `msg`.
+    """
 
     def __init__(self, kind: str, loc: tuple[str | int, ...], msg: str) -> None:
-        """Take FastAPI's `type`, `loc` and `msg`."""
         super().__init__(msg)
         self.detail = {"type": kind, "loc": loc, "msg": msg}
 
@@ -61,7 +63,7 @@ _KINDS = (
 
 
 def detail(error: Exception) -> dict[str, Any]:
-    """Return one entry of `detail` for what went wrong while a request was decoded."""
+    """Return the entry of `detail` for an exception of `REFUSED`."""
     if isinstance(error, Invalid):
         return error.detail
     if isinstance(error, EmptyBody):
@@ -82,9 +84,9 @@ def detail(error: Exception) -> dict[str, Any]:
 
 
 def parted(message: str) -> tuple[str, str]:
-    """Part msgspec's message into the problem and the path, such as `.info.id`.
+    """Split msgspec's message into the problem and the path, such as `.info.id`.
 
-    One of its messages repeats the input. Here it doesn't, and what the input says of a path is not believed.
+    One of its messages repeats the input. The input is removed, and a path in the input is ignored.
     """
     if message.startswith(_ENUM):
         _, found, path = message.rpartition(_AT)
@@ -94,12 +96,12 @@ def parted(message: str) -> tuple[str, str]:
 
 
 def unprocessable(error: Exception) -> Answer:
-    """Return the 422 for what went wrong while a request was decoded."""
+    """Return the 422 for an exception of `REFUSED`."""
     return json_answer(422, {"detail": [detail(error)]})
 
 
 REFUSED = (Invalid, EmptyBody, Unstorable, msgspec.DecodeError)
-"""The exceptions `unprocessable` words. `msgspec.ValidationError` is a DecodeError."""
+"""The exceptions that `unprocessable` accepts. `msgspec.ValidationError` is a DecodeError."""
 
 
 def _steps(path: str) -> list[str | int]:

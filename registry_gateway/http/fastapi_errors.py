@@ -1,4 +1,4 @@
-"""Errors in FastAPI's wording, `{"detail": ...}`: for dialects whose reference servers are made with it."""
+"""Errors in FastAPI's shape, `{"detail": ...}`, for dialects whose reference servers use FastAPI."""
 
 from collections.abc import Mapping
 
@@ -23,31 +23,31 @@ from registry_gateway.http.operation import RETRY_AFTER, Detail, Response
 LIMITED: Mapping[int, Response] = {
     429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", Detail, headers=RETRY_AFTER),
 }
-"""What /openapi.json says of an operation whose calls are counted."""
+"""Responses in /openapi.json for an operation that counts against the rate limit."""
 
 BROKEN: Mapping[int, Response] = {
     500: Response("A defect of the gateway.", Detail),
     503: Response(
-        "The database does not answer, or refuses. `detail` says that nothing was changed, or that it is not known.",
+        "The database does not answer, or refuses. Nothing was changed, or the outcome is unknown: see `detail`.",
         Detail,
         headers=RETRY_AFTER,
     ),
 }
-"""What it says of any operation."""
+"""Responses in /openapi.json for any operation."""
 
 UNAVAILABLE = "The registry is temporarily unavailable and nothing was changed; try again shortly"
 UNKNOWN = (
     "The database did not say in time whether the request was carried out; it may have been. "
     "It is safe to send it again"
 )
-"""What a 503 says, in every dialect."""
+"""Details of a 503 in every dialect."""
 
 
 def fault(error: Exception, _scope: Scope) -> Answer:
-    """Word what can happen in any dialect; `Mount.fault` of one that has no words of its own.
+    """Return the answer to an error that can occur in any dialect. It can be used as `Mount.fault`.
 
-    A dialect words first what it answers in its own way (`NotRegistered`, its keys); whatever it leaves over that is
-    not named here is a 500.
+    A dialect handles errors with a wording of its own (`NotRegistered`, its keys) first and passes the others on.
+    Exceptions that are not named here become a 500.
     """
     match error:
         case Unauthorized():

@@ -1,4 +1,4 @@
-"""Requests that come by a proxy: `X-Forwarded-For` and `X-Forwarded-Proto`, where the proxy is trusted."""
+"""Middleware for `X-Forwarded-For` and `X-Forwarded-Proto` from trusted proxies."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from registry_gateway.core.address import unmapped
 
 
 class _Trusted(_TrustedHosts):
-    """uvicorn's, for proxies that write IPv4 addresses in IPv6's form: nginx does, where it listens on `[::]`."""
+    """uvicorn's class, extended for IPv4-mapped IPv6 addresses. nginx sends these when it listens on `[::]`."""
 
     def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]:
-        """Return the address of the client, by what the trusted proxies say."""
+        """Return the client's address according to the trusted proxies."""
         if ":" in x_forwarded_for:
             x_forwarded_for = ",".join(unmapped(part.strip()) for part in x_forwarded_for.split(","))
         host, port = super().get_trusted_client_address(x_forwarded_for)
@@ -19,9 +19,9 @@ class _Trusted(_TrustedHosts):
 
 
 class Forwarded(ProxyHeadersMiddleware):
-    """uvicorn's middleware. Its addresses have the same form as those of connections."""
+    """uvicorn's middleware, with addresses in the same form as those of connections."""
 
     def __init__(self, app: Any, allowed: str) -> None:
-        """Take the application, and the addresses, networks or `*` that are trusted, separated by commas."""
+        """Wrap `app`. `allowed` lists the trusted addresses and networks, separated by commas, or is `*`."""
         super().__init__(app, allowed)
         self.trusted_hosts = _Trusted(allowed)

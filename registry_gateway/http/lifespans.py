@@ -1,4 +1,4 @@
-"""What mounts open when the application starts, and close when it ends."""
+"""The lifespans of mounts: resources that are open while the application runs."""
 
 import asyncio
 import contextlib
@@ -9,17 +9,17 @@ from contextlib import AbstractAsyncContextManager
 from registry_gateway.core.deadlines import CLOSE_WITHIN
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
-"""Returns an asynchronous context manager: entered when the application starts, left when it ends."""
+"""A function that returns an asynchronous context manager, entered when the application starts, left when it ends."""
 
 log = logging.getLogger("registry_gateway.lifespans")
 
 
 @contextlib.asynccontextmanager
 async def entered(lifespans: Mapping[str, Lifespan]) -> AsyncIterator[None]:
-    """Enter all of them, in their order, and leave them in the reverse order.
+    """Enter `lifespans` (by mount name) in order, and leave them in reverse order.
 
-    An error on entering is raised, once those before are left. An error on leaving is logged, and the others are left.
-    All of them together have a quarter of `CLOSE_WITHIN` to leave.
+    An error on entering is raised after those entered before are left. An error on leaving is logged, and the others
+    are left. Leaving all of them may take a quarter of `CLOSE_WITHIN`.
     """
     ending: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
@@ -44,4 +44,4 @@ async def _closed_in_time(
             async with asyncio.timeout_at(deadline):
                 await lifespan.__aexit__(None, None, None)
         except Exception:
-            log.exception("what %s has opened could not be closed", name)
+            log.exception("the resources of %s could not be closed", name)

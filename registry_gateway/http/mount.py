@@ -1,4 +1,4 @@
-"""What is mounted under a path: routes with the wording of their errors, behind the boundary no exception passes."""
+"""Mounts: routes with the wording of their errors, and the boundary at which all exceptions become answers."""
 
 import asyncio
 import logging
@@ -25,19 +25,19 @@ log = logging.getLogger("registry_gateway.requests")
 
 @dataclass(frozen=True)
 class Mount:
-    """What an adapter gives the gateway: its routes, the busiest first, and the wording of its errors.
+    """The routes of an adapter, the busiest first, with the wording of their errors.
 
-    `fault` turns any exception a route raises into an answer in the dialect's shape: the core's
-    `RegistryError`s, what `decode_errors` words, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
-    everything else as a 500 that says nothing of its cause.
+    `fault` converts any exception that a route raises into an answer in the dialect's shape: the core's
+    `RegistryError`s, the exceptions of `decode_errors`, `BodyTooLarge`, Starlette's `HTTPException` (404 and 405), and
+    any other as a 500 that does not reveal its cause.
 
-    `operations` and `description` are what /openapi.json says of the dialect; routes that have no operation
-    appear there by path and method alone.
+    `operations` and `description` describe the dialect in /openapi.json. Routes without an operation appear there with
+    path and method alone.
 
-    `lifespan` returns an asynchronous context manager for what is to be open while the application runs, such as a
-    task or an HTTP client. It is entered once in each process, when the database is open and before the first request,
-    and left after the last one, before the database is closed. An error on entering stops the start; leaving has half
-    a second, and an error there is logged.
+    `lifespan` returns an asynchronous context manager for resources that are open while the application runs, such as
+    a task or an HTTP client. It is entered once in each process, after the database is opened and before the first
+    request, and left after the last request, before the database is closed. An error on entering stops the start.
+    Leaving has half a second; an error there is logged.
     """
 
     routes: Sequence[BaseRoute]
@@ -48,10 +48,9 @@ class Mount:
 
 
 class Mounted:
-    """An adapter's routes behind the boundary no exception passes."""
+    """The ASGI application of a mount. Exceptions of its routes become answers and log records."""
 
     def __init__(self, name: str, mount: Mount, requests: Requests) -> None:
-        """Take the dialect's name, what its adapter built, and what counts the requests to it."""
         self.name = name
         self.mount = mount
         self._router = Router(mount.routes, redirect_slashes=False)
@@ -60,20 +59,20 @@ class Mounted:
         self._notes_status = all(isinstance(route, Route) and methods(route) for route in mount.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; whatever a route raises is worded by the adapter and logged."""
+        """Answer a request and count it. The mount's `fault` words exceptions."""
         began = perf_counter()
         if not self._notes_status:
             send = _noting(scope, send)
         try:
             if "\x00" in scope["path"]:
-                raise HTTPException(404)  # no key holds NUL: PostgreSQL's text can't
+                raise HTTPException(404)  # no key contains NUL, because PostgreSQL's text cannot
             await self._router(scope, receive, send)
         except (BodyCutShort, ClientDisconnect):
-            return  # there is no client to answer, and no answer to count; the connection counts it
+            return  # no answer can be sent or counted; the connection counts the request as abandoned
         except Exception as error:
             await self._answer(error, scope, send)
-        except asyncio.CancelledError as cancelled:  # the server stops, and has waited for it long enough
-            if "status" in scope:  # it is being answered
+        except asyncio.CancelledError as cancelled:  # the server stops, and the time for requests in flight is over
+            if "status" in scope:  # the answer has begun
                 raise
             stopped = OutcomeUnknown if INTERRUPTED in getattr(cancelled, "__notes__", ()) else StoreUnavailable
             await self._answer(stopped("the gateway stops"), scope, send)
@@ -89,7 +88,7 @@ class Mounted:
 
 
 def _noting(scope: Scope, send: Send) -> Send:
-    """Return `send` for routes that were not made by `resource`: the status goes into the scope."""
+    """Return a `send` that stores the status in the scope, for routes that were not made by `resource`."""
 
     async def noted(message: Message) -> None:
         if message["type"] == "http.response.start":

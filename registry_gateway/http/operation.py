@@ -1,8 +1,8 @@
-"""What an operation is called, takes and answers: the rows of the tables that /openapi.json is made from.
+"""Descriptions of operations, from which /openapi.json is made.
 
-Each adapter keeps such a table beside its routes, as does whatever the gateway answers itself. Bodies are the very
-msgspec types that requests are decoded into and answers are encoded from, or that describe an answer put together
-from stored bytes.
+Each adapter has a table of them beside its routes, and so has each endpoint of the gateway. The types of bodies are the
+msgspec types that requests are decoded into and answers are encoded from, or that describe an answer made of stored
+bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 class Detail(msgspec.Struct):
-    """An error in one sentence, as FastAPI words it."""
+    """An error in one sentence, in FastAPI's shape."""
 
     detail: str
 
 
 class Flaw(msgspec.Struct):
-    """One thing that is wrong with a request: which kind, where (such as `body`, `info`, `id`), and in words."""
+    """An error in a request: its kind, its place (such as `body`, `info`, `id`), and a description."""
 
     type: str
     loc: list[str | int]
@@ -31,14 +31,14 @@ class Flaw(msgspec.Struct):
 
 
 class Unprocessable(msgspec.Struct):
-    """What is wrong with a request, as FastAPI words it. The input is not repeated."""
+    """The errors in a request, in FastAPI's shape. The input is not repeated."""
 
     detail: list[Flaw]
 
 
 @dataclass(frozen=True)
 class Security:
-    """How a caller shows who they are: a security scheme of OpenAPI, under a name unique in the gateway."""
+    """A security scheme of OpenAPI. Its name is unique in the gateway."""
 
     name: str
     scheme: Mapping[str, str]
@@ -46,7 +46,7 @@ class Security:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter beside the body. One in the path is always required, no other is."""
+    """A parameter in the path, query or headers. Path parameters are required, others are optional."""
 
     name: str
     description: str
@@ -57,7 +57,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer: what it means, the type of its body (None: it has none), and the headers worth naming."""
+    """An answer: its meaning, the type of its body (None: no body), its media type, and descriptions of its headers."""
 
     description: str
     body: Any = None
@@ -70,18 +70,18 @@ class Operation:
     """A method of a path.
 
     Attributes:
-        method: In capitals.
-        path: As clients write it, parameters in braces and without Starlette's convertors.
-        name: With the dialect's before it, the operationId: unique, and never changed.
-        summary: A line.
-        description: What else there is to know, in Markdown.
-        parameters: Those in the path, the query and headers; the body is `request`.
-        request: Type of the body, None if there is none.
+        method: The HTTP method, in capitals.
+        path: The path as clients write it: parameters in braces, without Starlette's convertors.
+        name: The operationId without the dialect's name before it. It is unique in the dialect and never changes.
+        summary: One line.
+        description: Further description in Markdown.
+        parameters: The parameters in path, query and headers.
+        request: The type of the body; None if there is none.
         optional: Whether the body may be left out.
-        example: A body that is accepted.
-        responses: By status.
-        security: Who may; None: anyone.
-        deprecated: Whether clients that are written now should do otherwise.
+        example: A valid body.
+        responses: The answers by status.
+        security: The credential that is required; None if none is.
+        deprecated: Whether new clients should not use it.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -99,18 +99,18 @@ class Operation:
 
 
 def secured(operations: Sequence[Operation], security: Security) -> tuple[Operation, ...]:
-    """Return `operations` as ones that ask for a credential."""
+    """Return `operations` with a required credential."""
     return tuple(replace(operation, security=security) for operation in operations)
 
 
-IF_NONE_MATCH = Parameter("If-None-Match", "ETag of the answer you have. Still current: 304.", "header", str)
-"""For reads that answer 304."""
+IF_NONE_MATCH = Parameter("If-None-Match", "ETag of an earlier answer. 304 if it is still current.", "header", str)
+"""The parameter of reads that can answer 304."""
 
-ETAG = {"ETag": "Of this answer."}
-"""Headers of what they answer."""
+ETAG = {"ETag": "Entity tag of this answer."}
+"""Headers of the answers to such reads."""
 
-NOT_MODIFIED: Mapping[int, Response] = {304: Response("What you have is current.", headers=ETAG)}
-"""That answer."""
+NOT_MODIFIED: Mapping[int, Response] = {304: Response("The answer with that ETag is current.", headers=ETAG)}
+"""The 304 of such reads."""
 
 RETRY_AFTER = {"Retry-After": "Seconds to wait."}
-"""Headers of a refusal that doesn't last."""
+"""Headers of a temporary refusal."""

@@ -1,7 +1,6 @@
-"""Errors of the gateway's own endpoints: problem details, RFC 9457.
+"""Errors of the gateway's own endpoints (catalogue, administration, Prometheus) as problem details, RFC 9457.
 
-The dialects word errors as their clients expect; what is the gateway's own (catalogue, administration) words them
-all like this.
+The dialects have errors in the shapes that their clients expect.
 """
 
 from collections.abc import Mapping
@@ -33,7 +32,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, kw_only=True):
-    """The members every problem has; some have more (`parameter`, `code`), which say what for."""
+    """The members that every problem has. Some have more, such as `parameter` or `code`."""
 
     type: str = "about:blank"
     title: str
@@ -42,17 +41,16 @@ class Problem(msgspec.Struct, kw_only=True):
 
 
 def response(description: str) -> Response:
-    """Return a problem as /openapi.json has it."""
+    """Return the description of a problem for /openapi.json."""
     return Response(description, Problem, MEDIA_TYPE)
 
 
 class Refused(Exception):
-    """A request the gateway refuses: raised anywhere below a handler, worded by `fault`."""
+    """A refused request. Raised anywhere below a handler, answered by `fault`. For the arguments see `problem`."""
 
     def __init__(
         self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
     ) -> None:
-        """Take what `problem` takes."""
         super().__init__(detail)
         self.status = status
         self.title = title
@@ -61,7 +59,7 @@ class Refused(Exception):
 
 
 def bad_parameter(name: str, detail: str) -> Refused:
-    """Return the 400 for a query parameter, to be raised; `parameter` in the answer is its name."""
+    """Return (not raise) the 400 for a query parameter. `parameter` in the answer is its name."""
     return Refused(400, "Bad parameter", detail, parameter=name)
 
 
@@ -70,17 +68,17 @@ def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | N
 
     Args:
         status: The HTTP status, repeated in the body.
-        title: What kind of problem it is, the same each time.
-        detail: What is the matter this time, and what to do about it. It never repeats a secret.
-        headers: More headers of the answer.
-        extra: More members, None included.
+        title: The kind of problem, the same for each occurrence.
+        detail: This occurrence, and how to correct it. It never contains a secret.
+        headers: Additional headers of the answer.
+        extra: Additional members; None becomes null.
     """
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extra}
     return Answer(status, msgspec.json.encode(content), MEDIA_TYPE.encode(), headers)
 
 
 def fault(error: Exception, scope: Scope) -> Answer:
-    """Word any exception of an endpoint of the gateway's own; `Mount.fault` of those."""
+    """Return the answer to any exception of the gateway's own endpoints. It is their `Mount.fault`."""
     match error:
         case Refused():
             return problem(error.status, error.title, str(error), error.headers, **error.extra)
@@ -111,7 +109,7 @@ def fault(error: Exception, scope: Scope) -> Answer:
 
 
 _STATUS = {"not_registered": 404, "not_found": 404, "not_owner": 403}
-"""What the core's errors mean here; every other one is a conflict with what there is."""
+"""Status by code of the core's errors. Others are 409."""
 
 
 def _path(scope: Scope) -> str:

@@ -1,11 +1,11 @@
-"""A client's connection, with what uvicorn's has not: limits on how much of a request it takes, on how many requests
-wait, and on how long a client may keep us waiting.
+"""A client's connection, with limits that uvicorn does not have: on the size of a request, on the number of pipelined
+requests, and on the time a client may make no progress.
 
-uvicorn reads HTTP with httptools. That takes a head of any size (`h11_max_incomplete_event_size` is for uvicorn's other
-parser), parses all that was received at once, and adds trailers to the headers. A request that never ends holds its
-connection for ever. Here a look at each connection every `PATIENCE_SECONDS` ends that; a request in time pays nothing
-for it. The same look finds connections that are idle: uvicorn sets a timer after each answer and clears it
-before the next, 2 to 3 % of what a heartbeat costs.
+uvicorn reads HTTP with httptools, which accepts heads of any size (`h11_max_incomplete_event_size` is for uvicorn's
+other parser), parses all received bytes at once, and adds trailers to the headers. A request that never ends would hold
+its connection for ever. Therefore each connection is checked every `PATIENCE_SECONDS`, which costs a request in time
+nothing. The same check closes idle connections. uvicorn would set and clear a timer for each answer, which takes 2 to
+3 % of the time of a heartbeat.
 """
 
 import asyncio
@@ -20,76 +20,76 @@ from registry_gateway.core.address import unmapped
 from registry_gateway.http.response_order import Answering
 
 MAX_HEAD_BYTES = 32_768
-"""Most bytes in the path, query and headers of a request. The longest token that is accepted has 16,384."""
+"""Most bytes in the path, query and headers of a request. The longest accepted token has 16,384."""
 
 MAX_TRAILER_BYTES = 32_768
-"""Most bytes in the trailers of a chunked body, and in anything else that is neither head nor body."""
+"""Most bytes in the trailers of a chunked body, and in other data that is neither head nor body."""
 
 PIECE_BYTES = 512
-"""Bytes that are parsed at a time where many requests may be among them. The shortest request has 18."""
+"""Bytes that are parsed at a time if they may contain many requests. The shortest request has 18."""
 
 MAX_LINES = 64
-"""Most lines in what is parsed at a time if it is longer. A request has two or more."""
+"""Lines above which data longer than `PIECE_BYTES` is parsed in pieces. A request has two or more."""
 
 MAX_WAITING = 4
-"""Requests waiting behind the one being answered, from which on no further piece is parsed. One piece may add 28."""
+"""Requests waiting behind the one being answered from which on no further piece is parsed. One piece may add 28."""
 
 PATIENCE_SECONDS = 20.0
-"""What a client keeps us waiting for at two looks, this far apart, is not waited for any longer: the rest of a request,
-or the next one. Longer than clients keep a connection without a request (httpx 5 s, aiohttp 15 s), so that it is they
-who close it, and no request meets a connection that is just being closed.
+"""Seconds between two checks of a connection. If both find it waiting for the same thing (the rest of a request, or the
+next request), it is closed. This is longer than clients keep an idle connection (httpx 5 s, aiohttp 15 s), so that
+clients close first and send no request on a connection that is being closed.
 """
 
 STOP_PATIENCE_SECONDS = 1.0
-"""The same, once the gateway stops, for a client that reads nothing of its answer."""
+"""Seconds between two checks while the gateway stops, for a client that does not read its answer."""
 
 STOPPING = "registry_gateway.stopping"
-"""Key of the lifespan's state: what a connection calls when the server begins to stop. It may be called many times."""
+"""Key in the lifespan's state: a function that connections call when the server begins to stop, possibly many times."""
 
 _HANDSHAKE = b"\x16"
-"""What TLS begins with (RFC 8446, 5.1: a record of the type handshake), and no method of HTTP."""
+"""First byte of a TLS connection (RFC 8446, 5.1: a record of type handshake). No HTTP method begins with it."""
 
 log = logging.getLogger("registry_gateway.connection")
 
 
 class _TooLargeError(ValueError):
-    """Stops the parser, which has `send_400_response` called."""
+    """Stops the parser; uvicorn then calls `send_400_response`."""
 
 
 class _Flow(FlowControl):
-    """uvicorn's flow control, which reads on whenever an answer ends or a body is asked for.
+    """uvicorn's flow control, which resumes reading when an answer ends or a body is read.
 
-    `full` stops that while received bytes wait to be parsed.
+    While `full` is set, because received bytes wait to be parsed, it does not resume.
     """
 
     full = False
 
     def resume_reading(self) -> None:
-        """Read on, unless it is full."""
+        """Resume reading, unless `full` is set."""
         if self.read_paused and not self.full:
             super().resume_reading()
 
 
 class _Trailers(list[tuple[bytes, bytes]]):
-    """Takes the place of the headers while trailers arrive. Counts the fields and keeps none."""
+    """Replacement for the headers while trailers arrive: counts the bytes of the fields and keeps none."""
 
     size = 0
 
     def append(self, field: tuple[bytes, bytes]) -> None:
-        """Count a field, with its colon, space and line end."""
+        """Count the bytes of a field, with its colon, space and line end."""
         self.size += len(field[0]) + len(field[1]) + 4
         if self.size > MAX_TRAILER_BYTES:
             raise _TooLargeError
 
 
 class Connection(Answering):
-    """uvicorn's connection, watched. It refuses in plain text, as uvicorn does what is no HTTP."""
+    """uvicorn's connection with limits. Refusals are plain text, like uvicorn's answers to invalid HTTP."""
 
     patience: ClassVar[float] = PATIENCE_SECONDS
     flow: _Flow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Start to watch."""
+        """Start the checks of this connection."""
         super().connection_made(transport)
         self.flow = _Flow(transport)
         if self.client is not None:
@@ -102,25 +102,25 @@ class Connection(Answering):
         self._watch = self.loop.call_later(self.patience, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop to watch."""
+        """Stop the checks."""
         self._watch.cancel()
         self._unparsed = b""
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Finish what is being answered, if its reader lets us, and what arrives in time."""
+        """Finish the requests in flight, unless the client does not read its answer."""
         if STOPPING in self.app_state:
-            self.app_state[STOPPING]()  # ASGI tells the application only when all requests have ended
+            self.app_state[STOPPING]()  # ASGI notifies the application only after all requests have ended
         super().shutdown()
         self._watch.cancel()
         self._stop()
 
-    # --- how much
+    # --- limits on size
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came. Refuse a head that does not end, or what is neither head nor body, while it is small.
+        """Parse received data; refuse heads without end, and data that is neither head nor body, at a small size.
 
-        What counts of a head is known at its end: names and values, without what stands between them.
+        The size of a head is checked at its end. It consists of names and values, without separators.
         """
         self._now = len(data)
         if self._unparsed or (self._now > PIECE_BYTES and data.count(b"\n") > MAX_LINES):
@@ -135,13 +135,13 @@ class Connection(Answering):
             self._refuse_size()
 
     def _answer_next(self) -> None:
-        """Parse further requests, too, now that there is room."""
+        """Answer the next request, and parse data that was kept."""
         super()._answer_next()
         if self._unparsed:
             self._parse_in_pieces(self._unparsed)
 
     def _parse_in_pieces(self, data: bytes) -> None:
-        """Parse until too many requests wait, and keep the rest. Nothing more is read before it is parsed."""
+        """Parse until `MAX_WAITING` requests wait, and keep the rest. Reading is paused until the rest is parsed."""
         self._unparsed, parsed = b"", 0
         while parsed < len(data) and len(self.pipeline) < MAX_WAITING and not self._is_deaf():
             self.data_received(data[parsed : parsed + PIECE_BYTES])
@@ -154,7 +154,7 @@ class Connection(Answering):
             self.flow.resume_reading()
 
     def on_headers_complete(self) -> None:
-        """Go on to the body, or refuse a head that is too large. Added up only if so much has come."""
+        """Check the size of a head. It is added up only if as many bytes have been received."""
         if self._unplaced + self._now > MAX_HEAD_BYTES:
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > MAX_HEAD_BYTES:
@@ -163,11 +163,11 @@ class Connection(Answering):
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
-        """Keep trailers, which may follow, out of the headers. Called in chunked bodies only."""
+        """Keep trailers out of the headers. Called for chunked bodies only."""
         self.headers = _Trailers()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a part of the body for the application. As uvicorn does, but for upgrades: there are no web sockets."""
+        """Add a part of the body for the application. Unlike uvicorn's method, it ignores upgrades (no web sockets)."""
         self._unplaced = 0
         cycle = self.cycle
         if cycle.response_complete:
@@ -178,14 +178,14 @@ class Connection(Answering):
         cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        """Tell the application that this was all."""
+        """Mark the body as complete."""
         self._unplaced = 0
         self.cycle.more_body = False
         self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
-        """Say what is wrong with what could not be parsed."""
-        error = sys.exception()  # the parser's; what stopped it is its context
+        """Answer a request that can't be parsed: 431 if a limit stopped the parser, else 400."""
+        error = sys.exception()  # the parser's; its context is the exception that stopped it
         if error is not None and isinstance(error.__context__, _TooLargeError):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         else:
@@ -196,8 +196,8 @@ class Connection(Answering):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _refuse_tls(self) -> None:
-        """Say what came. The answer is plain text: TLS clients call that a "wrong version number", which can be
-        looked up; an alert of TLS's own would look like a matter of versions or ciphers.
+        """Refuse a TLS handshake and log it. The answer is plain text: TLS clients report it as "wrong version number",
+        a well-known message. A TLS alert would look like a problem with versions or ciphers.
         """
         client = self.client[0] if self.client else None
         log.warning(
@@ -206,10 +206,10 @@ class Connection(Answering):
         )
         self._refuse(HTTPStatus.BAD_REQUEST)
 
-    # --- how long
+    # --- limits on time
 
     def _look(self) -> None:
-        """Drop a client we have been waiting for since the last look, or who has read nothing of its answer since."""
+        """Close the connection if the client has sent nothing expected, or read nothing, since the last check."""
         if self._stands_still():
             return
         awaited = None if self.transport.is_closing() else self._awaited()
@@ -219,15 +219,15 @@ class Connection(Answering):
         self._watch = self.loop.call_later(self.patience, self._look)
 
     def _stop(self) -> None:
-        """Look for readers who hold up the stop; requests that still arrive are answered in the server's time."""
+        """Close the connection if its client does not read while the gateway stops."""
         if self._stands_still():
             return
         self._watch = self.loop.call_later(STOP_PATIENCE_SECONDS, self._stop)
 
     def _stands_still(self) -> bool:
-        """Drop a client who has read nothing of its answer since the last look, and tell whether it was one."""
+        """Abort the connection if nothing of an answer was read since the last check; return whether it was aborted."""
         unread = self.transport.get_write_buffer_size()
-        # A long answer is handed over in pieces: as much may be unread as before, of another piece.
+        # The size alone is not enough: of a long answer, another piece may have the same number of unread bytes.
         left, before = (unread, self.cycle.expected_content_length if self.cycle else 0), self._unread
         self._unread = left
         if unread and left == before:
@@ -236,11 +236,11 @@ class Connection(Answering):
         return False
 
     def _awaited(self) -> object:
-        """Return what stands for what the client has to send: the rest of this request, or another after that one.
+        """Return an object that identifies what the connection waits for: the rest of this request, or the next one.
 
-        None if nothing is waited for.
+        None if it waits for nothing from the client.
         """
-        if self.flow.read_paused or self._refusal is not None:  # it is we who don't read, or don't care
+        if self.flow.read_paused or self._refusal is not None:  # the gateway does not read, or ignores what it reads
             return None
         if not self._has_head() or self.cycle.more_body:
             return self.scope

@@ -1,4 +1,4 @@
-"""Query strings: what the parameters of an endpoint are called, take and mean, as a `msgspec.Struct`."""
+"""Decoding and description of query strings. A `msgspec.Struct` declares the parameters of an endpoint."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ def decode(raw: bytes, query: type[Q]) -> Q:
     """Return the parameters in a query string.
 
     Raises:
-        Refused: With 400, a parameter is unknown, comes twice, or has a value that makes no sense.
+        Refused: 400: a parameter is unknown, is given twice, or has an invalid value.
     """
     values: dict[str, Any] = {}
     hints = get_type_hints(query)
@@ -56,13 +56,13 @@ def decode(raw: bytes, query: type[Q]) -> Q:
 
 
 def parameters(query: type[msgspec.Struct]) -> tuple[Parameter, ...]:
-    """Return the parameters of a query as /openapi.json has them: as what is written in a URL."""
+    """Return the parameters of a query for /openapi.json, with the types they have in a URL."""
     hints = get_type_hints(query, include_extras=True)
     return tuple(_parameter(name, *get_args(hints[name])) for name in query.__struct_fields__)
 
 
 def _parameter(name: str, kind: Any, *metas: Meta) -> Parameter:
-    """Return a parameter with its type in JSON Schema: without what stands for its absence, and lists as text."""
+    """Return a parameter with its type in JSON Schema: lists are text, and types that mean absence are left out."""
     options = [option for option in get_args(kind) if option not in (type(None), UnsetType)]
     if get_origin(kind) is tuple:
         kind = Annotated[str, Meta(pattern=_listing(_choices(kind)))]
@@ -77,7 +77,7 @@ def _parameter(name: str, kind: Any, *metas: Meta) -> Parameter:
 
 
 def _choices(kind: Any) -> Sequence[str]:
-    """Return what a value may be, or each in a list of them; nothing if it may be anything of its type."""
+    """Return the allowed values of a type, or of the elements of a list; empty if there is no such restriction."""
     one = get_args(kind)[0] if get_origin(kind) is tuple else kind
     if isinstance(one, EnumType):
         return list(map(str, one.__members__.values()))
@@ -85,7 +85,7 @@ def _choices(kind: Any) -> Sequence[str]:
 
 
 def _listing(choices: Sequence[str]) -> str:
-    """Return the pattern of some of these, or of anything if there are none, separated by commas."""
+    """Return the pattern of a comma-separated list of `choices`, or of any values if there are no choices."""
     one = f"({'|'.join(choices)})" if choices else "[^,\\x00]+"
     return f"^{one}(,{one})*\\Z"
 

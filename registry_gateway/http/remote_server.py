@@ -1,4 +1,4 @@
-"""An HTTP client for servers that may be anything: what they answer, or one line that says why they do not."""
+"""An HTTP client for untrusted servers, with limits on time and size and one-line errors."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -12,20 +12,20 @@ import msgspec
 from registry_gateway.http.body import parse
 
 SECONDS = 60.0
-"""How long an answer may take, all of it."""
+"""Seconds that a whole answer may take."""
 
 PATIENCE = httpx.Timeout(10.0)
-"""How long a connection, and each piece of an answer, may take."""
+"""Seconds that connecting, and each piece of an answer, may take."""
 
 MOST_BYTES = 4 * 2**20
-"""Largest answer that is read, unless more is asked for."""
+"""Default limit on the size of an answer, in bytes."""
 
 LONGEST = 500
-"""Most characters of a text of the other server's that are shown."""
+"""Most characters of a remote server's text that are shown."""
 
 
 class Unreachable(Exception):
-    """There is no answer. The message says why, in one line."""
+    """There is no usable answer. The message gives the reason in one line."""
 
 
 class Reply(NamedTuple):
@@ -37,28 +37,28 @@ class Reply(NamedTuple):
 
 
 class RemoteServer:
-    """A server at a URL. Redirects are not followed: the services' clients don't follow them either."""
+    """An HTTP client. It does not follow redirects, because the services' clients do not either."""
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        """Take headers that every request to it has; they are never shown."""
-        # Bodies as they are: a compressed one could be of any size.
+        """Create a client that sends `headers` with every request. They are never shown."""
+        # No compression: a small body could decompress to any size.
         self._client = httpx.AsyncClient(timeout=PATIENCE, headers={"Accept-Encoding": "identity", **(headers or {})})
 
     async def __aenter__(self) -> Self:
-        """Open it."""
+        """Return the client."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def get(self, url: str, most: int = MOST_BYTES) -> Reply:
-        """Return the answer to a GET; its body has at most `most` bytes.
+        """Return the answer to a GET.
 
         Raises:
-            Unreachable: There is none, or it is too long.
+            Unreachable: There is no answer, or its body has more than `most` bytes.
         """
         try:
             with anyio.fail_after(SECONDS):
@@ -70,7 +70,7 @@ class RemoteServer:
         except httpx.RemoteProtocolError as error:
             raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
         except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may have an invalid target
-            if "WRONG_VERSION_NUMBER" in str(error):  # what OpenSSL makes of an answer in plain text
+            if "WRONG_VERSION_NUMBER" in str(error):  # OpenSSL's error for an answer in plain text
                 raise Unreachable(f"{shown(url)} does not speak TLS; try http://") from None
             raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
@@ -85,10 +85,10 @@ class RemoteServer:
 
 
 def _why(error: Exception) -> str:
-    """Return why there is no connection, and what to try."""
+    """Return the reason for a failed connection, with advice."""
     reason = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:
-        return f"{reason}; an authority of one's own needs its certificates in SSL_CERT_FILE"
+        return f"{reason}; for a private certificate authority set SSL_CERT_FILE to the file with its certificates"
     return f"{reason}; is it running, and is the URL right?" if isinstance(error, httpx.NetworkError) else reason
 
 
@@ -98,7 +98,7 @@ _string = msgspec.json.Decoder(str)
 
 
 def members(body: bytes, name: str) -> _Members:
-    """Return the members of the object that is a member of a JSON object; none, if there is no such object."""
+    """Return the members of the object at `name` in a JSON object; an empty dict if there is none."""
     try:
         found = parse(parse(body, _members)[name], _members)
     except (msgspec.DecodeError, KeyError):
@@ -107,7 +107,7 @@ def members(body: bytes, name: str) -> _Members:
 
 
 def member(body: bytes, name: str) -> str | None:
-    """Return the string that is a member of a JSON object, cut short; None if there is no such string."""
+    """Return the string at `name` in a JSON object, shortened to `LONGEST`; None if there is none."""
     try:
         found = parse(parse(body, _members)[name], _string)
     except (msgspec.DecodeError, KeyError):
@@ -116,12 +116,12 @@ def member(body: bytes, name: str) -> str | None:
 
 
 def brief(text: str) -> str:
-    """Return the beginning of a text, as much of it as is shown."""
+    """Return a text, shortened to `LONGEST` characters."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def shown(url: str) -> str:
-    """Return a URL without what could be secret in it: user, password and query."""
+    """Return a URL without the parts that could be secret: user, password and query."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -130,7 +130,7 @@ def shown(url: str) -> str:
 
 
 def same_server(asked: str, found: str) -> bool:
-    """Tell whether what was meant for `asked` may go to `found`: the same host and port, and not less safely."""
+    """Return whether a token for the URL `asked` may be sent to `found`: same host and port, no downgrade to http."""
     one, other = urlsplit(asked), urlsplit(found)
     downgraded = one.scheme == "https" and other.scheme != "https"
     return (one.hostname, one.port) == (other.hostname, other.port) and not downgraded

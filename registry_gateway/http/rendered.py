@@ -1,4 +1,4 @@
-"""Bodies that are made once for all who are answered with them. Long ones are made, and kept, in pieces."""
+"""Rendered bodies, which several answers can share. Long ones are rendered and kept in pieces."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -6,24 +6,25 @@ from hashlib import blake2b
 from registry_gateway.registry.pacing import paced
 
 PIECE_BYTES = 65_536
-"""About how much of a long body is put together, hashed, and later written at a time."""
+"""Approximate number of bytes of a long body that are joined, hashed and written at a time."""
 
 
 class Rendered:
-    """A body in pieces, with its entity tag."""
+    """A body in pieces, with its entity tag.
+
+    The tag is a hash of the body, so equal bodies have equal tags on every gateway.
+    """
 
     __slots__ = ("etag", "pieces")
 
     def __init__(self, *pieces: bytes, etag: str | None = None) -> None:
-        """Take the body, and its tag if that is known. The tag is a hash of it: equal bodies have equal tags, on every
-        gateway.
-        """
+        """Compute the tag, unless `etag` has it already (with its quotes)."""
         self.pieces = pieces
         self.etag = _tag(b"".join(pieces)) if etag is None else etag
 
 
 async def render(parts: Iterable[bytes]) -> Rendered:
-    """Return the body that `parts` add up to, made with rests between them: see `pacing`. Parts may be empty."""
+    """Return the body that consists of `parts`. Other tasks run in between (see `pacing`). Parts may be empty."""
     digest = blake2b(digest_size=12)
     pieces: list[bytes] = []
     gathered: list[bytes] = []

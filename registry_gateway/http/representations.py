@@ -1,4 +1,4 @@
-"""How leases and stored documents are represented in JSON, in answers and in exports."""
+"""JSON representations of leases and stored documents, for answers and exports."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ _raw: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 
 
 class LeaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lease. It runs while `alive`."""
+    """A lease. Times are epoch seconds, `ttl` is seconds. `alive` is false once it has ended."""
 
     alive: bool
     ttl: float
@@ -20,7 +20,7 @@ class LeaseView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lease_view(lease: Lease, now: float) -> LeaseView:
-    """Return a lease as it stands at `now`."""
+    """Return the representation of a lease at `now` (epoch seconds)."""
     return LeaseView(
         alive=lease.alive(now),
         ttl=lease.ttl,
@@ -32,9 +32,10 @@ def lease_view(lease: Lease, now: float) -> LeaseView:
 
 
 def spliced(stored: bytes) -> msgspec.Raw:
-    """Return stored bytes as JSON in one line: as they are, or, from a dialect that stores something else, as a string.
+    """Return stored bytes as JSON in one line. Bytes that are not JSON, from a dialect that stores other text, become a
+    string.
 
-    A line break in JSON stands between tokens, so it can go.
+    Line breaks in JSON are only between tokens, so they can be removed.
     """
     try:
         decode(stored, _raw)

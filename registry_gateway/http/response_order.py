@@ -1,8 +1,8 @@
-"""How a connection answers: whole answers in one piece, all answers in the order of their requests, and none to a
-client that has left.
+"""The sending side of a connection: answers in the order of their requests, short ones in one write, none after the
+client has disconnected.
 
-uvicorn writes a refusal of its own (400) at once, whatever is still being answered, and tells only the newest of
-several requests that the client has left.
+uvicorn writes its own refusals (400) at once, even while earlier requests are being answered, and reports a disconnect
+to the newest of several requests only.
 """
 
 import asyncio
@@ -18,30 +18,30 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from registry_gateway.http.answer import WHOLE
 
 COPIED_BYTES = 16_384
-"""Most bytes of a body that are copied behind its head; with more, a list of two costs less than the copy."""
+"""Largest body that is copied behind its head; for larger ones writelines takes less time than the copy."""
 
 TURN_SECONDS = 0.001
-"""Seconds from the beginning of one request that was sent ahead of an answer to the next such, of all connections."""
+"""Seconds between the starts of two pipelined requests, of all connections together."""
 
 ABANDONED = "registry_gateway.abandoned"
-"""Key in the state of the ASGI lifespan: the row of numbers in which abandoned requests are counted."""
+"""Key in the state of the ASGI lifespan: the row of counters for abandoned requests."""
 
 log = logging.getLogger("registry_gateway.connection")
 
 
 class _Deaf:
-    """What a connection parses with after the last request it takes."""
+    """The parser of a connection after a refusal."""
 
     def feed_data(self, _data: bytes) -> None:
-        """Do nothing."""
+        """Ignore the data."""
 
 
 class _Turns:
-    """Requests that were sent ahead of an answer: one of them is begun every `TURN_SECONDS`.
+    """The queue of pipelined requests. One of them is started every `TURN_SECONDS`.
 
-    A heartbeat takes some ten iterations of the event loop. Without turns each of those could be as long as one answer
-    to every client that sends requests ahead, and these alone could keep a core busy. No client of the dialects sends
-    requests ahead.
+    A heartbeat takes some ten iterations of the event loop. Without this limit, each iteration could last as long as
+    one answer to every client that pipelines, and these clients alone could keep a core busy. The dialects' clients do
+    not pipeline.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -50,7 +50,7 @@ class _Turns:
         self._due = 0.0
 
     def wait(self, begin: Callable[[], None]) -> None:
-        """Call `begin` when it is its turn."""
+        """Call `begin` after the requests that wait already."""
         self._waiting.append(begin)
         if len(self._waiting) == 1:
             self._loop.call_at(self._due, self._next)
@@ -64,29 +64,29 @@ class _Turns:
 
 
 _turns = lru_cache(maxsize=1)(_Turns)
-"""Return the turns of an event loop. A process has one."""
+"""Return the queue of an event loop. A process has one loop."""
 
 
 class Answering(HttpToolsProtocol):
     """uvicorn's connection, with its answers and refusals in order."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Begin with no request."""
+        """Initialize the connection without a request."""
         super().connection_made(transport)
         no_request_yet: Any = {}
-        self.scope = no_request_yet  # a client that sends nothing is waited for like one that sends half a head
+        self.scope = no_request_yet  # so that the time limits apply to a client that sends nothing, too
         self._extensions: dict[str, Any] = {WHOLE: self._write_whole}
-        self._being_answered: RequestResponseCycle | None = None  # noted only where others wait behind it
+        self._being_answered: RequestResponseCycle | None = None  # set only while other requests wait behind it
         self._refusal: bytes | None = None
         self._left = False
 
     def eof_received(self) -> None:
-        """Note that the client ends the connection."""
+        """Record that the client has closed the connection."""
         self._left = not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell all unanswered requests that their client has gone, and count them if it left by itself."""
-        self._extensions.clear()  # or only the garbage collector would find what refers to itself in there
+        """Disconnect all unanswered requests, and count them if the client closed the connection."""
+        self._extensions.clear()  # breaks a reference cycle, which only the garbage collector would free
         unanswered = self._unanswered()
         if unanswered and (self._left or exc is not None):
             self._note_abandoned(unanswered)
@@ -96,7 +96,7 @@ class Answering(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:
-        """Have the request answered, or wait for its turn."""
+        """Start the request, or queue it behind those before it."""
         self.scope["extensions"] = self._extensions
         before = self.cycle
         super().on_headers_complete()
@@ -104,7 +104,7 @@ class Answering(HttpToolsProtocol):
             self._being_answered = before
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, if it is here already. No timer for the case that none comes."""
+        """Start the next request if it has arrived already. Unlike uvicorn's method, it sets no keep-alive timer."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -115,20 +115,20 @@ class Answering(HttpToolsProtocol):
             self._close_refusing(self._refusal)
 
     def _answer_next(self) -> None:
-        """Have the first of the requests that wait answered, unless the client has left."""
+        """Start the first waiting request, if there is one."""
         if self.pipeline:
             self._being_answered, app = self.pipeline.pop()
             self._start_asgi_task(self._being_answered, app)
 
-    # --- at once
+    # --- answers in one write
 
     def _write_whole(
         self, scope: MutableMapping[str, Any], status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
     ) -> bool:
-        """Write a whole answer, head and body, and end the request; tell whether that could be done.
+        """Write a whole answer, head and body, end the request, and return True (see `answer.WHOLE`).
 
-        It could not where there is more to do than to write: the client reads too slowly, has gone, or has sent the
-        next request already; or uvicorn is to log requests. See `answer.WHOLE`.
+        Returns False without writing if the client reads too slowly, has disconnected, or has sent the next request
+        already, or if uvicorn's access log is on.
         """
         cycle = self.cycle
         if cycle.scope is not scope or cycle.response_started or cycle.access_log:
@@ -141,7 +141,7 @@ class Answering(HttpToolsProtocol):
             lines += (name, b": ", value, b"\r\n")
         head = b"".join((*lines, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"))
         if head.count(b"\n") != len(fields) + (2 if cycle.keep_alive else 3):
-            return False  # a line break in a header: uvicorn refuses it
+            return False  # a header contains a line break, which uvicorn refuses
         if scope["method"] == "HEAD":
             body = b""
         cycle.response_started = cycle.response_complete = True
@@ -159,16 +159,16 @@ class Answering(HttpToolsProtocol):
     # --- refusals
 
     def send_400_response(self, msg: str) -> None:
-        """Say what is wrong with what could not be parsed."""
+        """Answer a request that can't be parsed with 400 and `msg`."""
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _refuse(self, status: HTTPStatus, text: str | None = None) -> None:
-        """Answer in the connection's own name and close it, after the answers to the complete requests before.
+        """Send a refusal and close the connection, after the answers to the complete requests before.
 
-        What comes from here on is not parsed. A request that is incomplete gets no other answer; if it has one, or the
-        beginning of one, the connection is closed without a refusal.
+        Data received from here on is ignored. An incomplete request gets no other answer. If its answer has begun
+        already, the connection is closed without a refusal.
         """
-        self.parser = _Deaf()  # type: ignore[assignment] # all that is asked of it from here on
+        self.parser = _Deaf()  # type: ignore[assignment] # only feed_data is called from here on
         cycle = self.cycle
         if cycle is not None and cycle.more_body and self._has_head():
             if self.pipeline and self.pipeline[0][0] is cycle:
@@ -193,12 +193,12 @@ class Answering(HttpToolsProtocol):
         return self._refusal is not None or self.transport.is_closing()
 
     def _has_head(self) -> bool:
-        return "method" in self.scope  # where uvicorn puts it last
+        return "method" in self.scope  # uvicorn sets it last, at the end of the head
 
-    # --- who has left
+    # --- disconnected clients
 
     def _unanswered(self) -> list[RequestResponseCycle]:
-        """Return the requests that are being answered or wait for it, in order."""
+        """Return the requests that are being answered or wait, in order."""
         cycles = [self._being_answered, *(cycle for cycle, _app in reversed(self.pipeline)), self.cycle]
         return [c for c in dict.fromkeys(cycles) if c is not None and not c.response_complete and not c.disconnected]
 
@@ -214,6 +214,6 @@ class Answering(HttpToolsProtocol):
 
 
 def _disconnect(cycle: RequestResponseCycle) -> None:
-    """Have a request's application told that its client is gone; what it sends is dropped."""
+    """Report the disconnect to a request's application; what it sends from then on is dropped."""
     cycle.disconnected = True
     cycle.message_event.set()

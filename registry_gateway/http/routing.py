@@ -15,7 +15,7 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 
 class _Endpoint:
-    """An ASGI callable around a path's handlers. Not a function: Starlette takes those for Request handlers."""
+    """An ASGI callable for the handlers of a path. It is not a function, which Starlette would call with a Request."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
@@ -25,20 +25,20 @@ class _Endpoint:
         if handler is None:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.handlers))})
         answer = await handler(Call(scope, receive))
-        scope["status"] = answer.status  # for what is measured
+        scope["status"] = answer.status  # for the metrics
         await answer.send(scope, send)
 
 
 class _Resource(Route):
-    """A path whose handlers know their methods, below no prefix, and whose parameters are all text.
+    """A route without a prefix, with handlers by method, and with text parameters only.
 
-    Starlette's own looks for a prefix that the gateway has taken off already, converts each parameter and looks at the
-    method, for each route that a request passes by.
+    Starlette's own route also looks for a prefix, which the gateway has removed already, converts each parameter and
+    checks the method, for each route that is tried.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether it is this path."""
-        found = self.path_regex.fullmatch(scope["path"])  # a `$` lets a line break pass at the end
+        """Return `Match.FULL` and the path parameters if the path is this one."""
+        found = self.path_regex.fullmatch(scope["path"])  # a `$` would allow a line break at the end
         if found is None:
             return Match.NONE, {}
         return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}
@@ -61,7 +61,7 @@ class Anything(Convertor[str]):
         return value
 
 
-register_url_convertor("anything", Anything())  # Starlette keeps these for the process
+register_url_convertor("anything", Anything())  # for the whole process
 
 
 def resource(path: str, **handlers: Handler) -> Route:
@@ -75,5 +75,5 @@ def resource(path: str, **handlers: Handler) -> Route:
 
 
 def methods(route: Route) -> frozenset[str]:
-    """Return the methods that a route made by `resource` answers; none, if it wasn't."""
+    """Return the methods that a route answers; an empty set if it was not made by `resource`."""
     return frozenset(route.endpoint.handlers) if isinstance(route.endpoint, _Endpoint) else frozenset()

@@ -1,4 +1,4 @@
-"""Pages for browsers, and the files of this package that they load."""
+"""Static files of a package, and answers with the headers that browsers need."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -12,14 +12,14 @@ from registry_gateway.http.rendered import Rendered
 HTML = b"text/html; charset=utf-8"
 
 _MEDIA_TYPES = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
-"""By the end of a file's name. No other files are served."""
+"""Media types by file extension. Files with other extensions are not served."""
 
 
 class StaticFiles:
-    """The scripts, style sheets and pictures in one folder of a package, each read when first asked for."""
+    """The scripts, style sheets and images in a folder of a package. Each is read at its first request."""
 
     def __init__(self, package: str, folder: str, headers: Mapping[str, str]) -> None:
-        """Serve a folder of a package; every answer has `headers`, such as a Content-Security-Policy."""
+        """Serve `folder` of `package`. Every answer has `headers`, such as a Content-Security-Policy."""
         self._folder = files(package).joinpath(folder)
         self._headers = headers
         self.names = frozenset(file.name for file in self._folder.iterdir() if _media_type(file.name) is not None)
@@ -29,7 +29,7 @@ class StaticFiles:
         """Return the answer to a request for a file.
 
         Raises:
-            HTTPException: With 404, there is no such file.
+            HTTPException: 404: there is no such file.
         """
         media_type = _media_type(name)
         if media_type is None or name not in self.names:
@@ -40,7 +40,7 @@ class StaticFiles:
 
 
 def for_browsers(answer: Answer, media_type: bytes, headers: Mapping[str, str]) -> Answer:
-    """Return `answer` as one of that type, with those headers beside its own. A 304 has no type."""
+    """Return `answer` with that media type (unless it has no body) and with additional headers."""
     kept = [header for header in answer.headers if header[0] != b"content-type"]
     told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     answer.headers = [*kept, *([(b"content-type", media_type)] if answer.body else []), *told]

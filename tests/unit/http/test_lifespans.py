@@ -67,5 +67,5 @@ async def test_those_that_fail_or_hang_on_closing_leave_the_others_to_close(capl
     assert done[4:] == ["-a"]
     assert time.monotonic() - began < CLOSE_WITHIN
     assert [record.getMessage() for record in caplog.records] == [
-        f"what {name} has opened could not be closed" for name in "dcb"
+        f"the resources of {name} could not be closed" for name in "dcb"
     ]
