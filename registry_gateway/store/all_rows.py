@@ -1,4 +1,4 @@
-"""Everything there is, row by row, as it stood at one instant: however many rows, a few are in memory."""
+"""Reading the whole database, row by row, from one snapshot and with few rows in memory."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -27,10 +27,10 @@ CHUNK = 500
 
 @asynccontextmanager
 async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
-    """Open a connection on which all that is read is of one instant, whatever is written meanwhile.
+    """Open a connection whose reads all see one snapshot.
 
     Raises:
-        StoreUnavailable: The database can't be reached.
+        StoreUnavailable: The database cannot be reached.
     """
     connection = store.snapshots.connect()
     try:
@@ -44,10 +44,10 @@ async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
 
 
 async def read(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
-    """Return what `work` reads on the connection.
+    """Return the result of `work` on the connection.
 
     Raises:
-        StoreUnavailable: The database has gone.
+        StoreUnavailable: The connection is lost.
     """
     try:
         return await connection.run_sync(work)
@@ -56,11 +56,11 @@ async def read(connection: AsyncConnection, work: Callable[[Connection], T]) -> 
 
 
 async def registrations(connection: AsyncConnection, dialect: str | None) -> AsyncIterator[tuple[Found, list[str]]]:
-    """Yield the registrations of a dialect (None: of all), each with the names of its tools, by key. Those that have
-    ended and are kept are included.
+    """Yield the registrations of a dialect (None: all), each with its tool names, by key, including ended ones that are
+    kept.
 
     Raises:
-        StoreUnavailable: The database has gone.
+        StoreUnavailable: The connection is lost.
     """
     of_it = and_(D.dialect == R.dialect, D.key == R.key)
     statement = select(*COLUMNS, D.document, D.tools_document, D.tools).join(D, of_it).order_by(R.dialect, R.key)
@@ -74,7 +74,7 @@ async def events(connection: AsyncConnection, dialect: str | None) -> AsyncItera
     """Yield the events of a dialect (None: all), oldest first.
 
     Raises:
-        StoreUnavailable: The database has gone.
+        StoreUnavailable: The connection is lost.
     """
     statement = select(*EventRow.__table__.c).order_by(EventRow.id)
     if dialect is not None:

@@ -1,4 +1,4 @@
-"""Moving a registry from one database to another, row by row: SQLite to PostgreSQL, or back."""
+"""Copying a registry from one database to another, row by row: SQLite to PostgreSQL, or back."""
 
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import func, insert, select, text
@@ -13,18 +13,18 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import PresenceRow, Table
 
 CHUNK = 1000
-"""Rows read and written at a time: bounds the memory a copy takes."""
+"""Rows read and written at a time, which limits the memory of a copy."""
 
 
 async def copy(source: Store, target: Store) -> dict[str, int]:
-    """Copy every row of `source` into `target`, which must be empty; return how many, by table.
+    """Copy every row of `source` into the empty `target`; return the number of rows by table.
 
-    The source is read in one snapshot and left as it is; the target gets everything in one transaction or nothing.
-    What a gateway writes to the source in the meantime is not copied, so stop it first.
+    The source is read in one snapshot; the target is written in one transaction. What a gateway writes to the source in
+    the meantime is not copied, so stop it first.
 
     Raises:
-        StoreUnavailable: A database can't be reached, or isn't at the migration this version needs.
-        AlreadyExists: The target holds rows.
+        StoreUnavailable: A database cannot be reached, or is not at the migration of this version.
+        AlreadyExists: The target has rows.
     """
     for store, name in ((source, "source"), (target, "target")):
         problem = await migrate.problem(store)
@@ -33,7 +33,7 @@ async def copy(source: Store, target: Store) -> dict[str, int]:
     try:
         async with source.snapshots.connect() as reading, target.engine.begin() as writing:
             copied = {table.name: await _copy_table(table, reading, writing) for table in Table.metadata.sorted_tables}
-            await writing.execute(text("ANALYZE"))  # the planner should not have to wait for autovacuum
+            await writing.execute(text("ANALYZE"))  # autovacuum may be late
             return copied
     except (SQLAlchemyError, OSError) as error:
         raise translated(error) from error
@@ -41,7 +41,7 @@ async def copy(source: Store, target: Store) -> dict[str, int]:
 
 async def _copy_table(table: SqlTable, reading: AsyncConnection, writing: AsyncConnection) -> int:
     if table is PresenceRow.__table__:
-        await writing.execute(table.delete())  # the target's own, if a gateway has looked in; the source's counts
+        await writing.execute(table.delete())  # a gateway may have written the target's own row
     if await writing.scalar(select(func.count()).select_from(table)):
         raise AlreadyExists(f"the target is not empty: it has {table.name}")
     copied = 0

@@ -1,4 +1,4 @@
-"""How much room the database takes, and how much its disk has left."""
+"""The size of the database, and the free space on its disk."""
 
 import asyncio
 import shutil
@@ -12,24 +12,24 @@ from registry_gateway.store.engine import Store
 
 
 class Size(msgspec.Struct, frozen=True):
-    """Bytes the database takes, and bytes that are free on its disk; None where that may be another machine's."""
+    """The size of the database and the free space on its disk in bytes; None if the disk may be another machine's."""
 
     taken: int
     free: int | None
 
 
 async def measured(store: Store) -> Size:
-    """Return the size of a database now.
+    """Return the current size of a database.
 
     Raises:
-        StoreUnavailable: It can't be reached.
+        StoreUnavailable: The database cannot be reached.
     """
     if not store.sqlite:
         return Size(await store.read(lambda c: c.execute(_POSTGRESQL).scalar_one()), None)
     try:
-        return await asyncio.to_thread(_of_file, Path(store.url.database or ""))  # a disk may let one wait
+        return await asyncio.to_thread(_of_file, Path(store.url.database or ""))  # a disk may be slow
     except OSError as error:
-        raise StoreUnavailable(f"the database's file can't be looked at: {error}") from error
+        raise StoreUnavailable(f"the database file can't be examined: {error}") from error
 
 
 _POSTGRESQL = select(func.pg_database_size(func.current_database()))

@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL in statements, as one value for each database."""
+"""The differences in SQL between SQLite and PostgreSQL, as one object per database."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -11,23 +11,23 @@ from registry_gateway.store.sqlite.sql import SqliteSql
 
 
 class DatabaseSql(Protocol):
-    """The differences. `server` tells whether the database is a server, with a clock and sessions of its own."""
+    """The SQL that depends on the database."""
 
     @property
     def server(self) -> bool:
-        """Whether the database is a server."""
+        """Whether the database is a server, with a clock and sessions of its own."""
         ...
 
     def given(self, clock: Clock, /) -> float | None:
-        """Return the parameter `now` of a statement, in epoch seconds; None if the database takes its own time."""
+        """Return the parameter `now` of a statement, in epoch seconds; None if the database uses its own clock."""
         ...
 
     def time(self, given: float | None, rows: Sequence[Sequence[Any]], /) -> float:
-        """Return the time a statement was run at: `given`, or the last column of its rows where they have it."""
+        """Return the time of a statement: `given`, or the last column of its rows."""
         ...
 
     def batch(self, rows: Sequence[tuple[str, str, str | None]]) -> dict[str, Any]:
-        """Return the parameters for a batch of (dialect, key, owner): see `key_batch`."""
+        """Return the parameters for a batch of (dialect, key, owner); see `key_batch`."""
         ...
 
     def text_member(self, document: Any, name: str) -> ColumnElement[Any]:
@@ -39,27 +39,27 @@ class DatabaseSql(Protocol):
         ...
 
     def lock(self, connection: Connection, rows: Select[Any], /) -> None:
-        """Lock rows in their order, until the transaction ends."""
+        """Lock rows in their order until the transaction ends."""
         ...
 
     def take_turn(self, connection: Connection, /) -> None:
-        """Wait for all other transactions that record events, until this one ends."""
+        """Wait for all other transactions that record events, and block them until this one ends."""
         ...
 
     def note_transaction(self, connection: Connection, identity: int, /) -> None:
-        """Note the id of the transaction, for finding out what became of it if its COMMIT is not answered."""
+        """Store the transaction's id, for finding out its outcome if its COMMIT is not answered."""
         ...
 
     def number_on(self, table: Table, /) -> ColumnElement[Any] | None:
-        """Return what makes the numbers of new rows follow those of copied ones; None if nothing has to."""
+        """Return the statement part that makes new row numbers follow copied ones; None if nothing is needed."""
         ...
 
     def lacking(self, connection: Connection, tables: Sequence[str], /) -> str | None:
-        """Return which privileges on the tables are missing, with the command that grants them; None: none."""
+        """Return the missing privileges on the tables, with the command that grants them; None if none is missing."""
         ...
 
     def run(self, connection: Connection, statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """Run a statement, in text, on the driver's cursor; return its rows."""
+        """Run a statement, given as text, on the driver's cursor; return its rows."""
         ...
 
 
@@ -67,5 +67,5 @@ _BY_NAME: dict[str, DatabaseSql] = {"sqlite": SqliteSql(), "postgresql": Postgre
 
 
 def sql_of(connection: Connection) -> DatabaseSql:
-    """Return what is particular to the database of a connection."""
+    """Return the `DatabaseSql` of a connection's database."""
     return _BY_NAME[connection.dialect.name]

@@ -1,4 +1,4 @@
-"""The URL of a database, as SQLAlchemy takes it."""
+"""Database URLs in SQLAlchemy's form."""
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -10,10 +10,10 @@ _DRIVERS = {"sqlite": SQLITE, "postgres": POSTGRESQL, "postgresql": POSTGRESQL}
 
 
 def async_url(url: str) -> URL:
-    """Return `url` with the driver this project uses; of PostgreSQL's only what says which database is meant.
+    """Return `url` with the project's driver. Of a PostgreSQL URL only the parts that identify the database are kept.
 
     Raises:
-        ValueError: With one line for the operator, if the URL can't be read or names another database.
+        ValueError: The URL is invalid or names an unsupported database; the message is one line for the operator.
     """
     scheme, found, _ = url.partition("://")
     family = scheme.partition("+")[0]
@@ -29,5 +29,5 @@ def async_url(url: str) -> URL:
     except (ArgumentError, ValueError):
         raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)") from None
     if parsed.database in (None, "", ":memory:"):
-        raise ValueError("an in-memory SQLite database forgets; name a file: sqlite:///registry.db")
+        raise ValueError("an in-memory SQLite database does not persist; name a file: sqlite:///registry.db")
     return parsed.set(drivername=SQLITE)

@@ -1,6 +1,6 @@
-"""What an error of a driver means: a lost race, bad values, a database that refuses, or one that is out of use for now.
+"""The meaning of driver errors: a lost race, bad values, a database that refuses, or one that is unavailable.
 
-The cause is in words that may be shown to clients. They never repeat a driver's text.
+The cause is worded for clients and never repeats a driver's text.
 """
 
 import sqlite3
@@ -15,11 +15,11 @@ from registry_gateway.store.sqlite.file import FileLost, SqliteFile
 
 
 class LostRace(StoreUnavailable):
-    """Another process changed the same rows first; the transaction was rolled back and may be run again."""
+    """Another process changed the same rows first; the transaction was rolled back and can be repeated."""
 
 
 def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavailable | Unstorable:
-    """Return what an error of a driver means. `file` is the database's, if it is SQLite."""
+    """Return the store error for a driver's error. `file` is the database's file if it is SQLite."""
     if isinstance(error, StoreRefuses):
         return error
     if isinstance(error, FileLost):
@@ -29,7 +29,7 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if _was_stopped(error):
         return Overloaded(
-            f"It took more than {expensive_reads.SECONDS:g} s and was given up; ask for less, or try later"
+            f"It took more than {expensive_reads.SECONDS:g} s and was stopped; ask for less, or try later"
         )
     if isinstance(error, DataError) or state.startswith(postgresql.BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")
@@ -46,14 +46,14 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
 
 
 def _remedy(error: Exception, state: str) -> str | None:
-    """Return what the operator can do about an error, if trying again does not help."""
+    """Return what the operator can do about an error, if a retry does not help; else None."""
     if sqlite.name_of(error).startswith(sqlite.REFUSALS):
         return "run: registry-gateway db check"
     return postgresql.remedy(state, _first_line(error)) if state else None
 
 
 def _was_stopped(error: Exception) -> bool:
-    """Tell whether a read took longer than it may."""
+    """Tell whether a read exceeded its time limit."""
     state = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
     return state == postgresql.STOPPED or sqlite.name_of(error) == sqlite.STOPPED
 
@@ -64,7 +64,7 @@ def _first_line(error: Exception) -> str:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return the cause of an error of a driver, or of SQLAlchemy around one."""
+    """Return the cause of a driver's error, or of SQLAlchemy's error around it, for clients."""
     driver = getattr(error, "orig", None) or error
     code: int | None = getattr(driver, "sqlite_errorcode", None)
     if code is not None:

@@ -1,4 +1,4 @@
-"""The database: how it is reached, and how a transaction runs."""
+"""The database: connections, and running transactions."""
 
 import asyncio
 import contextlib
@@ -51,21 +51,22 @@ log = logging.getLogger("registry_gateway.store")
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Connection], T]], Awaitable[T]]
-"""One of the store's ways to run a transaction."""
+"""One of the store's methods that run a transaction."""
 
 _Run = Callable[[Callable[[Connection], T], float | None], Awaitable[T]]
 
 ATTEMPTS = 5
-"""How often a transaction that lost a race (unique key, deadlock, serialization) is run before giving up."""
+"""Maximum number of runs of a transaction that loses races (unique key, deadlock, serialization)."""
 
 
 class Store:
-    """A database and the transactions on it. Functions of a `Connection` do the work; they know no driver.
+    """A database and transactions on it. The work is done by functions of a `Connection`, which are independent of
+    drivers.
 
-    Writes, look-ups and lists each have a lane (`write`, `find`, `scan`). `read` is for what is rare or cheap, `search`
-    for expensive reads that any client may cause. Both go through a pool of asyncio connections, in which
-    `search` takes few: there is always one left for `read`. `snapshots` is the engine of that pool, for transactions
-    that read all of one instant.
+    Writes, look-ups and lists each have a lane (`write`, `find`, `scan`). `read` is for rare or cheap reads, `search`
+    for expensive reads that any client may cause. Both use a pool of asyncio connections, of which `search` takes only
+    a few, so that one always remains for `read`. `snapshots` is the engine of that pool for transactions that read one
+    snapshot.
     """
 
     def __init__(
@@ -77,14 +78,14 @@ class Store:
         transactions: Transactions | None = None,
         reading: bool = False,
     ) -> None:
-        """Prepare the engines; nothing is opened yet.
+        """Prepare the engines and open nothing.
 
         Args:
-            url: A SQLAlchemy URL; the driver in it is ignored.
-            synchronous: SQLite's `synchronous` pragma: NORMAL survives a killed process, FULL a power cut.
+            url: A SQLAlchemy URL; its driver is ignored.
+            synchronous: SQLite's `synchronous` pragma: NORMAL survives a killed process, FULL a power failure.
             pool_size: Connections of the pool.
-            transactions: What measures them; None: a meter of its own.
-            reading: Nothing will be written, so a SQLite file that can't be written to will do.
+            transactions: The metrics of transactions; None: separate ones.
+            reading: Whether the store only reads, so that a read-only SQLite file is sufficient.
         """
         self._transactions = transactions or Transactions(SharedCounters())
         self.url = async_url(url)
@@ -107,7 +108,7 @@ class Store:
             self._looker = ThreadLane(plain, "look")
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
-            self.snapshots = self.engine  # a transaction is one anyway
+            self.snapshots = self.engine  # each transaction is a snapshot
         else:
             connect = Connector(libpq.parse(url))
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
@@ -125,23 +126,23 @@ class Store:
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()
         self.written_at: float | None = None
-        """When a write last succeeded, by `time.perf_counter`; None: never."""
+        """The time of the last successful write, by `time.perf_counter`; None: never."""
         self.unwritten: StoreUnavailable | None = None
-        """What writes have failed of since, None if they have not."""
+        """The error of writes since then; None if none has failed."""
 
     async def read(self, work: Callable[[Connection], T], limit: float = ANSWER_WITHIN) -> T:
-        """Run `work` in a transaction that only reads, all of it from one snapshot.
+        """Run `work` in a transaction that only reads, from one snapshot.
 
         Raises:
-            StoreUnavailable: The database can't be reached or refuses, or took longer than `limit` seconds.
+            StoreUnavailable: The database is unreachable, refuses, or took longer than `limit` seconds.
         """
         return await self._attempt("read", functools.partial(self._waits.within, pooled, self.snapshots), work, limit)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does for what is expensive: few at once, and each for `expensive_reads.SECONDS` at most.
+        """Do what `read` does, for expensive reads: few at once, each for at most `expensive_reads.SECONDS`.
 
         Raises:
-            Overloaded: Too many are running, or it took too long.
+            Overloaded: Too many are running, or this one took too long.
         """
         async with self._gate.passed():
             stopping = postgresql_limited if self.file is None else sqlite_limited
@@ -150,35 +151,35 @@ class Store:
             return await self._attempt("search", run, work, ANSWER_WITHIN)
 
     async def find(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does, on a lane for what is short: look-ups by key."""
+        """Do what `read` does, on a lane for short reads: look-ups by key."""
         return await self._attempt("find", self._finder.run, work, ANSWER_WITHIN)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does, on a lane for what is long: whole lists."""
+        """Do what `read` does, on a lane for long reads: whole lists."""
         return await self._attempt("scan", self._scanner.run, work, ANSWER_WITHIN)
 
     async def look(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does within `READY_WITHIN`, on a lane of its own that nothing else can occupy."""
+        """Do what `read` does within `READY_WITHIN`, on a separate lane that no other work occupies."""
         return await self._attempt("look", self._looker.run, work, READY_WITHIN)
 
     async def write(self, work: Callable[[Connection], T], limit: float | None = TRANSACTION_WITHIN) -> T:
-        """Run `work` in one transaction and commit it; run it again if it lost a race against another process.
+        """Run `work` in one transaction and commit it; repeat it if it lost a race against another process.
 
-        Writes run one after the other, on a lane of their own: SQLite has room for one anyway.
+        Writes run one after the other on a lane of their own, because SQLite permits only one writer.
 
         Args:
-            work: What to do.
-            limit: Seconds in which its statements must be done; None: as long as it takes.
+            work: The statements of the transaction.
+            limit: Seconds for its statements; None: no limit.
 
         Raises:
-            StoreUnavailable: The database can't be reached or refuses. Nothing was changed.
-            OutcomeUnknown: The database was asked to commit, and what became of that can't be told.
+            StoreUnavailable: The database is unreachable or refuses. Nothing was changed.
+            OutcomeUnknown: The COMMIT was sent, and its outcome is unknown.
         """
         self._commits += 1
         try:
             answer = await self._write(work, limit)
         except StoreUnavailable as error:
-            if self.unwritten is None or error.cause != SLOW:  # a wait that was too long does not say for what
+            if self.unwritten is None or error.cause != SLOW:  # keep an error that names its cause
                 self.unwritten = error
             raise
         except asyncio.CancelledError as cancelled:
@@ -196,9 +197,9 @@ class Store:
         return await self._attempt("write", self._writer.run, work, limit)
 
     def write_later(self, work: Callable[[Connection], object]) -> None:
-        """Do what `write` does, without a caller that waits. If it fails, the log says so."""
+        """Do what `write` does in the background. A failure is logged."""
         task = asyncio.create_task(self._write_quietly(work), name="write later")
-        self._later.add(task)  # the event loop itself doesn't keep it
+        self._later.add(task)  # the event loop holds no reference to it
         task.add_done_callback(self._later.discard)
 
     async def _write_quietly(self, work: Callable[[Connection], object]) -> None:
@@ -208,14 +209,14 @@ class Store:
             log.warning("not written: %s", error)
 
     async def checkpoint(self) -> None:
-        """See that SQLite's file is still there, and work its log into it, if there is enough in it. PostgreSQL sees
-        to its own.
+        """Verify that SQLite's file is still in place, and checkpoint its WAL if it is large enough. Nothing on
+        PostgreSQL.
 
         It is done beside the writer, which waits for nothing; see `checkpoint.checkpoint` for what is left of it.
         A commit that finds the log full would hold up all requests for as long as all of it takes.
 
         Raises:
-            StoreUnavailable: The database can't be reached or refuses.
+            StoreUnavailable: The database is unreachable or refuses.
         """
         if self.file is None:
             return
@@ -228,18 +229,18 @@ class Store:
             await self.read(checkpoint.checkpoint, LONG_TRANSACTION_WITHIN)
 
     def _reconnect(self) -> None:
-        """Have all that reads make new connections, since the one that writes has: it may lead to another server."""
+        """Reopen all reading connections after the writing one was reopened, which may lead to another server."""
         for lane in (self._finder, self._scanner, self._looker):
             lane.retire()
         self._generations.begin()
 
     def cut(self) -> None:
-        """Give up the transactions that are running on the lanes."""
+        """Abort the transactions running on the lanes."""
         for lane in self._lanes:
             lane.cut()
 
     async def close(self) -> None:
-        """Finish the writes of `write_later`, and close the connections: within `CLOSE_WITHIN`, or they are cut off."""
+        """Finish the writes of `write_later` and close the connections; abort them after `CLOSE_WITHIN`."""
         try:
             async with asyncio.timeout(CLOSE_WITHIN / 2):
                 if self._later:
@@ -277,7 +278,7 @@ class Store:
     async def _on_file(
         self, file: SqliteFile, lane: str, run: _Run[T], work: Callable[[Connection], T], limit: float | None
     ) -> T:
-        """Run `work` if the file is still the one that is open; what was written to another is not acknowledged."""
+        """Run `work` if the open file is still in place; a write to another file is not acknowledged."""
         if lane != "write":
             if file.problem is not None:
                 file.verify()

@@ -1,7 +1,7 @@
-"""The tables. What a heartbeat touches (`registrations`) is narrow and apart from the documents.
+"""The tables. The table that heartbeats update (`registrations`) is narrow and separate from the documents.
 
-Times are epoch seconds in double precision. Names and documents are what a dialect put there; no column
-belongs to one dialect.
+Times are epoch seconds in double precision. Names and documents are stored as the dialect provides them; no column is
+specific to a dialect.
 """
 
 from sqlalchemy import (
@@ -37,15 +37,15 @@ class Table(DeclarativeBase):
 
 
 class RegistrationRow(Table):
-    """A registration with its lease: the narrow row every heartbeat updates.
+    """A registration with its lease: the narrow row that each heartbeat updates.
 
-    `sweep_at` is when a sweep has to look at the row: the deadline as the last sweep knew it, never later than
-    `expires_at`. It is indexed, and a heartbeat leaves it alone, so that renewing a lease changes no index.
+    `sweep_at` is when a sweep must check the row: the deadline at the last sweep, never later than `expires_at`. It is
+    indexed and heartbeats do not change it, so that renewing a lease changes no index.
     """
 
     __tablename__ = "registrations"
     __table_args__ = (
-        Index(None, "stage", "sweep_at", "dialect"),  # the dialect last: a row is never looked up by it in here
+        Index(None, "stage", "sweep_at", "dialect"),  # the dialect last: no look-up starts with it
         {"sqlite_with_rowid": False},  # one B-tree instead of two on the way to a lease
     )
 
@@ -79,11 +79,11 @@ def _belongs_to_registration() -> ForeignKeyConstraint:
 
 
 class DocumentRow(Table):
-    """What a registration is answered with: bytes as the adapter rendered them, read whole and never searched.
+    """The documents of a registration: bytes as the adapter provided them, read whole and never searched.
 
-    `tools_document` has the tools that were posted apart from the document, `tools` the names of all its tools, one on
-    each line, for searches. `versions` are the last ones it has had, one on each line. Columns and not tables: each
-    table and index that a registration writes to makes it slower.
+    `tools_document` has tools that were posted separately, `tools` all tool names for searches, one per line.
+    `versions` has the last versions, one per line. These are columns rather than tables because each further table or
+    index slows down registrations.
     """
 
     __tablename__ = "documents"
@@ -98,7 +98,7 @@ class DocumentRow(Table):
 
 
 class SubscriptionRow(Table):
-    """Somebody's dependence on a registration."""
+    """A declared dependence of a subscriber on a registration."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (_belongs_to_registration(), Index(None, "dialect", "key"))
@@ -113,13 +113,13 @@ class SubscriptionRow(Table):
 
 
 class EventRow(Table):
-    """The append-only log of changes. It outlives the registrations it speaks of."""
+    """The append-only event log. Events outlive their registrations."""
 
     __tablename__ = "events"
     __table_args__ = (
         Index(None, "dialect", "key", "id"),
         Index(None, "at"),
-        {"sqlite_autoincrement": True},  # an id is never given twice, even after the newest rows were pruned
+        {"sqlite_autoincrement": True},  # ids are never reused, even after the newest rows were pruned
     )
 
     id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
@@ -150,7 +150,7 @@ class AccountRow(Table):
 
 
 class TokenRow(Table):
-    """A credential of an account: never the token, only a salted hash of it."""
+    """A credential of an account: a salted hash of the token, never the token."""
 
     __tablename__ = "tokens"
 
@@ -164,7 +164,7 @@ class TokenRow(Table):
 
 
 class PresenceRow(Table):
-    """One row: when a gateway on this database last said it was there to hear heartbeats."""
+    """A single row: the last sign of presence of a gateway on this database."""
 
     __tablename__ = "presence"
 

@@ -105,7 +105,7 @@ def test_a_proxy_that_redirects(gateway: Gateway, proxy: Proxy) -> None:
     proxy.moved_to = gateway.url
     done = doctor(proxy.url)
     assert done.returncode == 1
-    assert f"Give them {gateway.url}" in done.stdout
+    assert f"Configure the services with {gateway.url}" in done.stdout
 
 
 def test_a_token_goes_nowhere_but_where_it_was_meant_for(gateway: Gateway, proxy: Proxy) -> None:
@@ -142,4 +142,4 @@ def test_nobody_there(gateway: Gateway) -> None:
         assert "no registry-gateway at" in complaint(proxy.url)
     with Proxy(gateway.url).running() as proxy:
         proxy.lost = "/ready"  # /health alone is what other servers answer too
-        assert "is no registry-gateway" in complaint(proxy.url)
+        assert "is not a registry-gateway" in complaint(proxy.url)

@@ -20,11 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from registry_gateway.adapter import Adapter, Mount
-from registry_gateway.core.lease import LeasePolicy
-from registry_gateway.http.exchange import Answer
-from registry_gateway.http.fastapi_errors import fault
-from registry_gateway.http.routing import resource
+from registry_gateway.adapter import Adapter, Answer, LeasePolicy, Mount, fastapi_errors, resource
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -61,7 +57,7 @@ def mount(core, own):
             note(f"closed at {moment.event}")
 
     routes = [resource("/held/changed", GET=changed), resource("/held/stopping", GET=stopping)]
-    return Mount(routes, fault, lifespan=lifespan)
+    return Mount(routes, fastapi_errors.fault, lifespan=lifespan)
 
 
 def note(text):

@@ -123,7 +123,7 @@ sys.stdin.read()
         assert other.stdout.readline() == "open\n"
         message = complaint(sqlite_url, "db", "restore", str(backup))
         other.communicate("", timeout=20)
-    assert message == f"a process has {path} open; stop the gateway, and commands that follow it, first"
+    assert message == f"a process has {path} open; first stop the gateway and commands that use the database"
     assert sorted(names(sqlite_url)) == ["before", "since"]
     assert list(path.parent.glob(".*unfinished")) == list(path.parent.glob("*replaced*")) == []
 
@@ -143,8 +143,8 @@ def test_what_is_no_backup_is_not_restored(sqlite_url: str, path: Path, tmp_path
     damaged.write_bytes(content)
     for file, complaint_of in (
         (text, "it is not a SQLite database"),
-        (other, "no database of registry-gateway"),
-        (empty, "no database of registry-gateway"),
+        (other, "not a database of registry-gateway"),
+        (empty, "not a database of registry-gateway"),
         (newer, "migration 9999, which this version does not know"),
         (damaged, "malformed"),
         (tmp_path / "none", "there is no file"),

@@ -90,7 +90,7 @@ def test_a_server_without_tls_is_not_talked_to_in_the_clear(postgresql_server: S
     with relayed(postgresql_server) as port:
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         message = complaint(f"{url}?sslmode=require", "db", "check")
-        assert message == f"127.0.0.1:{port} has no TLS, and the database URL asks for it (sslmode)"
+        assert message == f"127.0.0.1:{port} has no TLS, which the database URL requires (sslmode)"
         assert "none" in output(f"{url}?sslmode=prefer", "db", "current")
 
 

@@ -1,1 +1,1 @@
-"""How a transaction runs: on which connection, for how long, and what became of its COMMIT."""
+"""The execution of transactions: their connection, their time limit, and the outcome of their COMMIT."""

@@ -16,10 +16,10 @@ from registry_gateway.store.postgresql.connection_check import answers
 T = TypeVar("T")
 
 IDLE_SECONDS = 5.0
-"""Seconds after which a connection that was not used is looked at before it is."""
+"""Seconds after which an idle connection is checked before use."""
 
 SETTLE_WITHIN = COMMIT_WITHIN - 0.2
-"""Seconds in which it must be found out what became of a COMMIT, so that whoever waits for it is still told."""
+"""Seconds for finding out the outcome of a COMMIT, so that waiting callers still receive it."""
 
 
 class ConnectionLane:
@@ -33,15 +33,15 @@ class ConnectionLane:
         writing: bool = False,
         connected: Callable[[], None] | None = None,
     ) -> None:
-        """Take the engine; the connection is made with the first transaction.
+        """The connection is opened with the first transaction.
 
         Args:
-            engine: Where connections come from.
-            by_key: Whether all it does is look rows up by key. PostgreSQL keeps the plan it made when a table was
-                small, and reads a large one from end to end until statistics tell it otherwise; so the plans that
-                are never right here are switched off.
-            writing: Whether its transactions write, so that it matters what became of a COMMIT.
-            connected: Called whenever a connection was made.
+            engine: The source of connections.
+            by_key: Whether the lane only looks up rows by key. PostgreSQL keeps a plan it made for a small table, and
+                scans a large one completely until statistics are updated; so plans that are never right for look-ups
+                are disabled.
+            writing: Whether its transactions write, so that the outcome of a COMMIT matters.
+            connected: Called after each new connection.
         """
         self._engine = engine
         self._by_key = by_key
@@ -58,8 +58,8 @@ class ConnectionLane:
     async def run(self, work: Callable[[Connection], T], limit: float | None) -> T:
         """Run `work` in a transaction on the lane's connection. See `Lane.run`.
 
-        A connection that died while nobody used it (a restarted server, a failover) is replaced, and `work` run on
-        the new one. That is safe where the failure comes before the commit was sent: the transaction is not in.
+        A connection that died while idle (a restarted server, a failover) is replaced, and `work` is run on the new
+        one. That is safe if the failure precedes the COMMIT, because nothing was committed.
         """
         deadline = None if limit is None else asyncio.get_running_loop().time() + limit
         if self._turn.locked():
@@ -89,7 +89,7 @@ class ConnectionLane:
         return answer
 
     async def _begin(self, work: Callable[[Connection], T], deadline: float | None) -> tuple[AsyncTransaction, T]:
-        """Run `work` in a transaction that is left open."""
+        """Run `work` in a transaction and leave it open."""
         if self._connection is None:
             async with asyncio.timeout_at(deadline):
                 self._connection = await self._connect()
@@ -124,7 +124,7 @@ class ConnectionLane:
             timer.cancel()
             refused = isinstance(error, DBAPIError) and not error.connection_invalidated
             await self._drop(error)
-            if refused or self._session is None:  # it was rolled back, or had nothing to commit
+            if refused or self._session is None:  # rolled back, or nothing to commit
                 raise
             self._unsettled = self._session, xid
             if isinstance(error, asyncio.CancelledError):
@@ -133,10 +133,10 @@ class ConnectionLane:
         finally:
             timer.cancel()
 
-    # --- what became of a COMMIT
+    # --- the outcome of a COMMIT
 
     async def _settle(self, deadline: float, error: BaseException) -> None:
-        """Return if the transaction is committed."""
+        """Return if the transaction was committed; else raise."""
         fate = await self._look(deadline)
         if fate is Fate.COMMITTED:
             return
@@ -145,9 +145,9 @@ class ConnectionLane:
         raise OutcomeUnknown("the database did not say whether a transaction was committed") from error
 
     async def _wait_for_earlier(self, deadline: float | None) -> None:
-        """Return when the transaction before has ended.
+        """Return when the previous transaction has ended.
 
-        While it has not, another one would wait like it, and each would keep a connection of the server.
+        Until then another one would wait in the same way, and each would occupy a connection of the server.
         """
         loop = asyncio.get_running_loop()
         if await self._look(loop.time() + COMMIT_WITHIN if deadline is None else deadline) is Fate.OPEN:
@@ -164,16 +164,16 @@ class ConnectionLane:
     # --- the connection
 
     def retire(self) -> None:
-        """Have the next transaction use a new connection: the server that takes writes may be another by now."""
+        """Use a new connection for the next transaction, because another server may take writes by now."""
         self._retired = True
 
     def _idle(self) -> bool:
         return self._connection is not None and asyncio.get_running_loop().time() - self._used_at > IDLE_SECONDS
 
     async def _look_at_connection(self) -> None:
-        """Drop the connection if it is not to be used any longer, or if nothing comes back over it.
+        """Drop the connection if it is retired, or if the server does not answer over it.
 
-        Something between here and the server may have forgotten a connection that was idle, without a word.
+        A firewall or a load balancer may have dropped an idle connection without notice.
         """
         if self._retired or not await answers(self._driver):
             self._retired = False
@@ -194,7 +194,7 @@ class ConnectionLane:
         return connection
 
     def cut(self) -> None:
-        """Cut the connection off; the transaction that may be running fails. The server is not told."""
+        """Abort the connection without telling the server; a running transaction fails."""
         if self._driver is not None:
             self._driver.terminate()
 
@@ -208,11 +208,11 @@ class ConnectionLane:
         connection, self._connection, self._driver = self._connection, None, None
         if connection is not None:
             if self._by_key:
-                await connection.invalidate()  # its settings are not for others
+                await connection.invalidate()  # its settings must not reach other users of the pool
             await connection.close()
 
     async def close(self) -> None:
-        """Give the connection back, after the transaction that may be running."""
+        """Return the connection to the pool, after any running transaction."""
         async with self._turn:
             self.cut()
             await self._drop()

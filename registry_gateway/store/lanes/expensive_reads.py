@@ -1,4 +1,4 @@
-"""Expensive reads: few run at once, each for a limited time, and none waits long for its turn."""
+"""Expensive reads: few run at once, each with a time limit, and none waits long for its turn."""
 
 import asyncio
 import os
@@ -9,37 +9,37 @@ from registry_gateway.core.deadlines import ANSWER_WITHIN
 from registry_gateway.core.errors import Overloaded
 
 MOST = 4
-"""Most that run at once. On SQLite each keeps a core of this machine busy, so there are fewer than it has: with two on
-two cores half of all heartbeats took 11 ms, with one 5, and without any 2.
+"""Maximum number that run at once. On SQLite each occupies a core of this machine, so there are fewer than cores: with
+two on two cores half of all heartbeats took 11 ms, with one 5 ms, and without any 2 ms.
 """
 
 WAITING = 1_000
-"""Most that wait for their turn. Waiting costs next to nothing, and a refusal at once brings the next one sooner."""
+"""Maximum number that wait for their turn. Waiting is cheap, and a refused client retries sooner."""
 
 PATIENCE = 1.0
-"""Seconds one waits for its turn."""
+"""Seconds that a read waits for its turn."""
 
 SECONDS = ANSWER_WITHIN - PATIENCE
-"""Seconds one may take: on SQLite all of it, on PostgreSQL each of its statements. It may go on for as long when the
-client has left.
+"""Seconds that a read may take: on SQLite in total, on PostgreSQL per statement. It may go on that long after the
+client has disconnected.
 """
 
 
 def at_once(*, sqlite: bool) -> int:
-    """Return how many may run at once."""
+    """Return the maximum number of concurrent expensive reads."""
     return min(MOST, max(1, (os.cpu_count() or 1) - 1)) if sqlite else MOST
 
 
 class Gate:
-    """Lets in so many at once. The others wait, if there is room for them, and are told to come back."""
+    """Limits concurrency. Further callers wait if there is room in the queue; otherwise they are refused."""
 
     def __init__(
         self, inside: int, *, waiting: int = WAITING, patience: float = PATIENCE, pausing: bool = False
     ) -> None:
-        """Take how many are let in at once, how many may wait, and how long, in seconds.
+        """Limits: concurrent callers, waiting callers, and the wait in seconds.
 
-        With `pausing`, a turn that others wait for is given on after a pause as long as it took. On SQLite reads and
-        heartbeats share the cores of this machine, and so half of one stays free.
+        With `pausing`, the slot of a caller is passed to a waiting one after a pause as long as its use. On SQLite
+        reads and heartbeats share the cores of this machine, so this leaves half of one free.
         """
         self._pausing = pausing
         self._turns = asyncio.Semaphore(inside)
@@ -49,10 +49,10 @@ class Gate:
 
     @asynccontextmanager
     async def passed(self) -> AsyncIterator[None]:
-        """Wait for a turn, and keep it while the context is open.
+        """Wait for a slot, and hold it while the context is open.
 
         Raises:
-            Overloaded: Too many wait already, or the turn did not come in time.
+            Overloaded: The queue is full, or no slot became free in time.
         """
         await self._enter()
         loop = asyncio.get_running_loop()

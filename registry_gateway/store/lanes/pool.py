@@ -1,4 +1,4 @@
-"""Reads over the pool of asyncio connections, and how long a caller waits for one."""
+"""Reads on the pool of asyncio connections, with a limit on the wait."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,10 +17,9 @@ async def pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
 
 
 class Waits:
-    """Waits for reads that have an end. One that was given up still has a connection to give back."""
+    """Reads with a time limit. An abandoned read still has to return its connection."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self._given_up: set[asyncio.Future[Any]] = set()
 
     async def within(
@@ -30,10 +29,10 @@ class Waits:
         work: Callable[[Connection], T],
         limit: float | None,
     ) -> T:
-        """Run `work` and wait for it until the limit, in seconds.
+        """Run `work` and wait for it at most `limit` seconds.
 
         Raises:
-            TimeoutError: It took longer. It is cancelled, and its end is not waited for.
+            TimeoutError: It took longer. It is cancelled, without waiting for its end.
         """
         task = asyncio.ensure_future(run(engine, work))
         try:
@@ -48,6 +47,6 @@ class Waits:
         return task.result()
 
     async def end(self) -> None:
-        """Return when the reads that were given up have given their connections back."""
+        """Return when all abandoned reads have returned their connections."""
         if self._given_up:
             await asyncio.wait(self._given_up)

@@ -19,7 +19,7 @@ _UNCERTAIN = "SQLite could not say whether a transaction was committed"
 
 
 class _Attempt:
-    """A transaction that can be given up until its COMMIT begins."""
+    """A transaction that can be abandoned until its COMMIT starts."""
 
     __slots__ = ("_committing", "_given_up", "_lock", "future", "work")
 
@@ -39,14 +39,14 @@ class _Attempt:
         return self._committing
 
     def begin_commit(self) -> None:
-        """Go on to the COMMIT; raise TimeoutError if the caller has given it up."""
+        """Start the COMMIT; raise TimeoutError if the caller has abandoned the transaction."""
         with self._lock:
             if self._given_up:
                 raise TimeoutError(_given_up())
             self._committing = True
 
     def give_up(self) -> bool:
-        """Give it up; tell whether that came before the COMMIT, so that it will not be committed."""
+        """Abandon the transaction; return True if its COMMIT had not started, so that it will not be committed."""
         with self._lock:
             self._given_up = not self._committing
             return self._given_up
@@ -55,12 +55,12 @@ class _Attempt:
 class ThreadLane:
     """A lane for SQLite: a thread with a connection.
 
-    A thread that hangs in the kernel can't be stopped. Its caller stops to wait for it, and so do those behind it.
-    The thread is a daemon, so that the process can end all the same.
+    A thread that hangs in the kernel cannot be stopped. Its caller and those queued behind stop waiting for it. The
+    thread is a daemon, so that the process can exit nevertheless.
     """
 
     def __init__(self, engine: Engine, name: str) -> None:
-        """Take a synchronous engine, which others may use too; the thread starts with the first transaction."""
+        """`engine` is synchronous and may be shared; the thread starts with the first transaction."""
         self._engine = engine
         self._name = name
         self._writing: bool = engine.get_execution_options().get("writing", False)
@@ -98,12 +98,12 @@ class ThreadLane:
             attempt.future.set_exception(TimeoutError(_given_up()) if certain else OutcomeUnknown(_UNCERTAIN))
 
     def retire(self) -> None:
-        """Do nothing: a file is where it is."""
+        """Do nothing: a file has no other server."""
 
     def cut(self) -> None:
-        """Interrupt the statement that may be running."""
+        """Interrupt a running statement."""
         if self._connection is not None:
-            with suppress(sqlite3.Error, SQLAlchemyError):  # it may be closed by now
+            with suppress(sqlite3.Error, SQLAlchemyError):  # the connection may be closed
                 driver: Any = self._connection.connection.driver_connection
                 driver.interrupt()
 
@@ -145,7 +145,7 @@ class ThreadLane:
             raise
 
     async def close(self) -> None:
-        """Close the connection and end the thread, when it is done with what it does."""
+        """Close the connection and end the thread, after any running transaction."""
         if self._thread is None:
             return
         self._closed = asyncio.get_running_loop().create_future()
@@ -159,7 +159,7 @@ def _given_up() -> str:
 
 
 def _tell(future: asyncio.Future[Any], outcome: Callable[[], None]) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any longer
+    with suppress(RuntimeError):  # the loop is closed, and no caller is waiting
         future.get_loop().call_soon_threadsafe(outcome)
 
 
@@ -180,11 +180,11 @@ def _answering(future: asyncio.Future[Any], answer: Any) -> Callable[[], None]:
 
 
 def _may_be_committed(error: Exception) -> bool:
-    """Tell whether a COMMIT that failed with `error` may have been made all the same.
+    """Tell whether a COMMIT that failed with `error` may have succeeded nevertheless.
 
-    SQLite rolls a transaction back whose COMMIT fails (the disk is full, a lock is held), or leaves it open, and then
-    the driver rolls it back. An error of reading or writing is another thing: the log may hold the whole transaction,
-    and whoever opens the database after a crash will find it there.
+    If a COMMIT fails because the disk is full or a lock is held, SQLite rolls the transaction back, or leaves it open
+    and the driver rolls it back. After an I/O error, however, the WAL may contain the whole transaction, and the next
+    connection after a crash will find it there.
     """
     driver = getattr(error, "orig", None) or error
     code: int = getattr(driver, "sqlite_errorcode", None) or 0

@@ -1,1 +1,1 @@
-"""What is PostgreSQL's own: its URLs, how connections are made, what it says differently in SQL, and its errors."""
+"""The PostgreSQL side of the store: URLs, connections, SQL variants and errors."""

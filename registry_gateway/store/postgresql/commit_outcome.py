@@ -1,4 +1,4 @@
-"""What became of a transaction whose COMMIT was not answered, on PostgreSQL."""
+"""The outcome of a transaction on PostgreSQL whose COMMIT was not answered."""
 
 import asyncio
 from enum import Enum
@@ -9,14 +9,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 XID = "xid"
-"""Where a transaction leaves its id, in the `info` of its connection."""
+"""The key under which the id of a transaction is stored in the `info` of its connection."""
 
 PAUSE = 0.1
-"""Seconds between two looks at a transaction that has not ended."""
+"""Seconds between two checks of a transaction that has not ended."""
 
 
 class Fate(Enum):
-    """What became of a transaction. `OPEN`: it has not ended, or nothing can be learnt at the moment."""
+    """The outcome of a transaction. `OPEN`: it has not ended, or its outcome is unknown at the moment."""
 
     COMMITTED = "committed"
     ABORTED = "aborted"
@@ -25,7 +25,7 @@ class Fate(Enum):
 
 
 class Session(NamedTuple):
-    """A connection as the server knows it, and the life of the server it was made in."""
+    """The server's identification of a connection, and of its own run since the last start or crash."""
 
     pid: int
     started: Any
@@ -33,18 +33,18 @@ class Session(NamedTuple):
 
 
 _LIFE = "pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_wal)"
-"""The first changes with each start, the second with each recovery from a crash."""
+"""The first changes with each start of the server, the second with each recovery from a crash."""
 
 _SESSION = text(f"SELECT pid, backend_start, {_LIFE} FROM pg_stat_activity WHERE pid = pg_backend_pid()")  # noqa: S608 - a constant
 _NOW = text(f"SELECT pg_is_in_recovery(), {_LIFE}")
 _STATE = text("SELECT state FROM pg_stat_activity WHERE pid = :pid AND backend_start = :started")
 _END = text("SELECT pg_terminate_backend(:pid)")
 _STATUS = text("SELECT pg_xact_status(CAST(CAST(:xid AS text) AS xid8))")
-_NEVER_BEGUN = "22023"  # the id is "in the future": no transaction had it
+_NEVER_BEGUN = "22023"  # the id is "in the future": there is no such transaction
 
 
 def session(connection: Connection) -> Session:
-    """Return what the server calls this connection."""
+    """Return the server's identification of this connection."""
     pid, started, *life = connection.execute(_SESSION).one()
     return Session(pid, started, (life[0], life[1]))
 
@@ -52,10 +52,10 @@ def session(connection: Connection) -> Session:
 def _look(connection: Connection, session: Session, xid: int | None) -> Fate:
     in_recovery, *life = connection.execute(_NOW).one()
     if in_recovery:
-        return Fate.OPEN  # it can't say what the server that takes writes did
+        return Fate.OPEN  # a standby does not know the state of the primary
     state = connection.execute(_STATE, {"pid": session.pid, "started": session.started}).scalar()
     if state is not None:
-        if state.startswith("idle"):  # our connection is gone, and the server has not noticed
+        if state.startswith("idle"):  # the connection is lost, and the server has not noticed
             connection.execute(_END, {"pid": session.pid})
         return Fate.OPEN
     if xid is None:
@@ -68,15 +68,15 @@ def _look(connection: Connection, session: Session, xid: int | None) -> Fate:
         raise
     if status == "aborted":
         return Fate.ABORTED
-    # After a crash, or on a server that was promoted, another transaction may have been given the same id.
+    # After a crash or a promotion another transaction may have the same id.
     return Fate.COMMITTED if status == "committed" and session.life == (life[0], life[1]) else Fate.UNKNOWN
 
 
 async def settled(engine: AsyncEngine, session: Session, xid: int | None, deadline: float) -> Fate:
-    """Return what became of the transaction `xid` of `session`, whose connection is given up.
+    """Return the outcome of the transaction `xid` of `session`, whose connection is abandoned.
 
-    Looks again until it has ended, or until `deadline`, in seconds of the event loop. A transaction that waits for its
-    COMMIT in vain is ended; one that is being committed is left alone.
+    Checks until the transaction has ended, or until `deadline` in seconds of the event loop. A transaction that has not
+    received its COMMIT is terminated; one that is committing is not.
     """
     loop = asyncio.get_running_loop()
     while True:

@@ -1,4 +1,4 @@
-"""Whether a connection of asyncpg still leads to a server, and to the one that takes writes."""
+"""Checks of connections: whether the server answers, and whether it is the one that takes writes."""
 
 import asyncio
 from typing import Any
@@ -13,11 +13,11 @@ ALIVE_WITHIN = 1.0
 
 
 async def answers(driver: Any) -> bool:
-    """Tell whether the server answers over a connection on which nothing goes on; if not, it is cut."""
+    """Tell whether the server answers over an idle connection; if not, the connection is aborted."""
     timer = asyncio.get_running_loop().call_later(ALIVE_WITHIN, driver.terminate)
     try:
         await driver.execute(";")
-    except Exception:  # of the driver, of the network: whatever it is, the connection is of no use
+    except Exception:  # driver or network: after any error the connection is unusable
         return False
     finally:
         timer.cancel()
@@ -25,7 +25,7 @@ async def answers(driver: Any) -> bool:
 
 
 def ping_quickly(engine: AsyncEngine) -> None:
-    """Have the pool of `engine` look at its connections as above; its own look waits as long as any statement."""
+    """Make the pool of `engine` check its connections with `answers`; its own check has no short limit."""
 
     def ping(connection: Any) -> bool:
         return await_only(answers(connection.driver_connection))
@@ -34,18 +34,17 @@ def ping_quickly(engine: AsyncEngine) -> None:
 
 
 class Generations:
-    """The connections of a pool by when they were made. Older ones than the last generation are replaced when a caller
-    takes them out of the pool; one that is in use goes on until it is given back.
+    """The connections of a pool by generation. Connections of an older generation are replaced at their next checkout;
+    those in use are not interrupted.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        """Take the engine whose pool it is."""
         self._last = 0
         event.listen(engine.sync_engine, "connect", self._made)
         event.listen(engine.sync_engine, "checkout", self._taken)
 
     def begin(self) -> None:
-        """Begin a generation."""
+        """Start a new generation."""
         self._last += 1
 
     def _made(self, _connection: Any, record: Any) -> None:
@@ -53,4 +52,4 @@ class Generations:
 
     def _taken(self, _connection: Any, record: Any, _proxy: Any) -> None:
         if record.info[Generations] != self._last:
-            raise DisconnectionError("the connection that writes was made anew since")
+            raise DisconnectionError("the writing connection was reopened since")

@@ -1,4 +1,4 @@
-"""How a connection to PostgreSQL is made, and what a server must be."""
+"""Making connections to PostgreSQL, and the requirements on a server."""
 
 import asyncio
 import os
@@ -15,39 +15,39 @@ from registry_gateway.store.postgresql.errors import MINIMUM, SESSION_POOLING
 from registry_gateway.store.postgresql.libpq import Address
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds for a connection to one host, where the address says nothing else."""
+"""Seconds for a connection to one host, unless the URL sets `connect_timeout`."""
 
 CONNECTIONS = 15
-"""Most connections of one gateway process: see docs/operations.md."""
+"""Maximum number of connections of one gateway process: see docs/operations.md."""
 
 PROBES = 3
-"""How often a pooler is asked whether a session stays on one connection. It can only look so by chance."""
+"""Probes for session pooling. A pooler without it may pass a single probe by chance."""
 
 _LIMIT = """
     SELECT set_config(wanted.name, wanted.value, false)
     FROM (VALUES ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '30s')) AS wanted (name, value)
     JOIN pg_settings ON pg_settings.name = wanted.name WHERE pg_settings.source <> 'client'
 """
-# So that a gateway that was frozen or cut off in the middle of a transaction does not stop the others. Set once
-# connected, as pgbouncer refuses these in a startup packet; `options` of the address wins.
+# These limits keep a gateway that was frozen or disconnected in a transaction from blocking the others. They are set
+# after connecting, because pgbouncer refuses them in a startup packet. `options` in the URL takes precedence.
 
 
 class Connector:
-    """Makes connections to the servers of an address; SQLAlchemy's `async_creator`."""
+    """Makes connections to the servers of a URL; SQLAlchemy's `async_creator`."""
 
     def __init__(self, address: Address) -> None:
-        """Take the address; nothing is opened yet."""
+        """Open nothing yet."""
         self._address = address
         self._timeout = address.connect_timeout or CONNECT_TIMEOUT
         self._sessions_are_kept = False
 
     async def __call__(self) -> Any:
-        """Return a connection of asyncpg to the first host that does, by the address: see `Address.writes`.
+        """Return a connection of asyncpg to the first suitable host; see `Address.writes`.
 
         Raises:
-            StoreRefuses: A file of the address, TLS, the server's version or a pooler stands against it.
+            StoreRefuses: A file named in the URL, TLS, the server's version or a pooler prevents it.
             OSError: No host answers, or none takes writes.
-            asyncpg.PostgresError: A server refuses the login; the hosts after it are not tried, as in libpq.
+            asyncpg.PostgresError: A server refuses the login; later hosts are not tried, as in libpq.
         """
         self._look_at_files()
         failures: dict[str, OSError | StoreRefuses] = {}
@@ -59,7 +59,7 @@ class Connector:
             except TimeoutError:
                 failures[server] = TimeoutError(f"no answer from {server} within {self._timeout:g} s")
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                failures[server] = ConnectionError(f"{server} went away while TLS was negotiated")
+                failures[server] = ConnectionError(f"{server} closed the connection during TLS negotiation")
             except ssl.SSLError as error:
                 failures[server] = StoreRefuses(f"TLS with {server} fails: {getattr(error, 'verify_message', error)}")
             except StoreRefuses as error:
@@ -73,7 +73,7 @@ class Connector:
         raise StoreRefuses(reasons) if lasting else ConnectionError(reasons)
 
     def _look_at_files(self) -> None:
-        """Name a file that cannot be read: the TLS library does not."""
+        """Raise an error that names an unreadable file; the TLS library does not."""
         for name in ("sslcert", "sslkey", "sslrootcert", "sslcrl"):
             path = self._address.tls.get(name)
             if path and path != "system":
@@ -92,7 +92,7 @@ class Connector:
         return connection
 
     async def _open(self, host: str | None, port: int) -> Any:
-        import asyncpg  # an extra that SQLite does without
+        import asyncpg  # an optional dependency
 
         address, tls = self._address, dict(self._address.tls)
         context = None
@@ -112,19 +112,19 @@ class Connector:
                 krbsrvname=address.krbsrvname,
                 ssl=context,
                 server_settings=dict(address.startup),
-                target_session_attrs="any",  # `_prepare` sees to that
+                target_session_attrs="any",  # `_prepare` checks it
                 timeout=self._timeout,
                 command_timeout=LONG_TRANSACTION_WITHIN,
             )
         except (asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError) as error:
-            raise ConnectionError(str(error)) from error  # the next host may do better
+            raise ConnectionError(str(error)) from error  # the next host is tried
         except asyncpg.ClientConfigurationError as error:
             raise StoreRefuses(f"the database URL cannot be used: {str(error).splitlines()[0]}") from None
         self._keep_alive(connection)
         return connection
 
     def _keep_alive(self, connection: Any) -> None:
-        """Set what libpq sets: keepalives are on, with the system's times, unless the address says otherwise."""
+        """Enable TCP keepalives as libpq does, with the system's times unless the URL sets them."""
         own = connection._transport.get_extra_info("socket")
         if own.family not in (socket.AF_INET, socket.AF_INET6):
             return
@@ -135,16 +135,16 @@ class Connector:
                 own.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), wanted[name])
 
     async def _prepare(self, connection: Any, host: str | None, port: int) -> None:
-        """Set the session's limits, in one round trip, and refuse a server the gateway can't work on.
+        """Set the session's limits in one round trip, and refuse an unsuitable server.
 
-        The statements are sent without being prepared first, which a pooler may not survive. So no rows come back, but
-        how many there would be does.
+        The statements are sent without being prepared, because some poolers do not support that. They return no rows,
+        but the status tells how many rows there are.
         """
         version = connection.get_server_version().major
         if version < MINIMUM:
             raise StoreRefuses(f"{host}:{port} is PostgreSQL {version}, and {MINIMUM} or newer is needed: upgrade it")
         status = await connection.execute(f"{_LIMIT}; SELECT WHERE pg_backend_pid() = {connection.get_server_pid()}")
-        if not _found(status) and not self._sessions_are_kept:  # what said hello is not what does the work
+        if not _found(status) and not self._sessions_are_kept:  # a pooler uses another server process
             await self._require_session(connection, host, port)
             self._sessions_are_kept = True
         if not self._address.writes or _reports_writes(connection):
@@ -157,7 +157,7 @@ class Connector:
         """Return if a pooler gives each session a connection of its own.
 
         Raises:
-            StoreRefuses: It gives one to each transaction: another session sees what this one has set.
+            StoreRefuses: The pooler assigns connections per transaction: another session sees this one's settings.
         """
         try:
             async with asyncio.timeout(self._timeout / 2):
@@ -189,23 +189,23 @@ _TOO_FEW = (
 
 
 def _named(error: OSError, server: str) -> OSError | StoreRefuses:
-    """Return an error of the network with the server's name in it."""
-    if "rejected SSL upgrade" in str(error):  # the driver has no other sign of it
-        return StoreRefuses(f"{server} has no TLS, and the database URL asks for it (sslmode)")
+    """Return a network error with the server's name in its message."""
+    if "rejected SSL upgrade" in str(error):  # the driver has no other indication
+        return StoreRefuses(f"{server} has no TLS, which the database URL requires (sslmode)")
     reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
     return ConnectionError(f"{server}: {reason}")
 
 
 def _found(status: str) -> bool:
-    """Tell from a command's tag whether its SELECT had a row."""
+    """Tell from a command tag whether its SELECT returned a row."""
     return status != "SELECT 0"
 
 
 def _reports_writes(connection: Any) -> bool:
-    """Tell whether the server has said of itself that it takes writes; a pooler does not pass that on."""
+    """Tell whether the server reports that it takes writes; a pooler does not pass that on."""
     said = connection.get_settings()
     standby = getattr(said, "in_hot_standby", None)
     return standby == "off" and getattr(said, "default_transaction_read_only", None) == "off"
 
 
-# --- errors that trying again does not mend
+# --- errors that a retry does not resolve

@@ -1,14 +1,14 @@
-"""What errors of PostgreSQL mean, by SQLSTATE."""
+"""The meaning of PostgreSQL's errors, by SQLSTATE."""
 
 import re
 
 MINIMUM = 15
-"""The oldest major version the statements are tested on."""
+"""The oldest major version on which the statements are tested."""
 
 RACES = frozenset({"23505", "40001", "40P01"})  # unique violation, serialization failure, deadlock
 
 READ_ONLY = "25006"
-"""SQLSTATE of a server that takes no writes: a standby, perhaps since a failover."""
+"""SQLSTATE of a server that takes no writes: a standby, for example after a failover."""
 
 BAD_VALUES = ("22", "54")  # PostgreSQL's classes "data exception" and "program limit exceeded"
 
@@ -19,10 +19,10 @@ CAUSES = {
     "55P03": "another session holds a lock",
     "57P03": "the server is starting or stopping",
 }
-"""By SQLSTATE. What trying again does not mend is in `remedy`."""
+"""By SQLSTATE. `remedy` has the errors that a retry does not resolve."""
 
 STOPPED = "57014"
-"""SQLSTATE of a statement that was cancelled, by `statement_timeout` for example."""
+"""SQLSTATE of a cancelled statement, for example by `statement_timeout`."""
 
 SESSION_POOLING = (
     "the gateway needs session pooling, and the pooler hands the transactions of a session to different connections: "
@@ -31,7 +31,7 @@ SESSION_POOLING = (
 
 
 def remedy(state: str, problem: str) -> str | None:
-    """Return what the operator can do about an error of PostgreSQL; None if trying again may help.
+    """Return what the operator can do about an error of PostgreSQL; None if a retry may help.
 
     `state` is its SQLSTATE, `problem` its message.
     """
@@ -44,7 +44,7 @@ _TABLES = "run: registry-gateway db check; a schema other than public needs opti
 
 
 _REMEDIES = {
-    "28": "look at user and password in the database URL, and at the server's pg_hba.conf",
+    "28": "check user and password in the database URL, and the server's pg_hba.conf",
     "3D": "create it: CREATE DATABASE NAME OWNER ROLE",
     "3F": "create the schema, or name another with options=-csearch_path%3DSCHEMA in the database URL",
     "26": SESSION_POOLING,
@@ -63,7 +63,7 @@ _DOING = re.compile(r"(?<!FOR )\b(INSERT INTO|UPDATE|DELETE FROM|CREATE \w+|ALTE
 
 
 def doing(statement: str | None) -> str:
-    """Return what a statement does, in the fewest words: `DELETE FROM registrations`."""
+    """Return a short form of a statement: `DELETE FROM registrations`."""
     if statement is None:
         return "the connection"
     found = _DOING.search(statement)

@@ -1,7 +1,7 @@
-"""PostgreSQL addresses as libpq reads them: a URL, its parameters, and the PG* variables for what it leaves open.
+"""PostgreSQL URLs as libpq reads them: the URL, its parameters, and PG* environment variables as defaults.
 
-Source: PostgreSQL's documentation, "Connection Strings" and "Parameter Key Words" of libpq. What a parameter means is
-libpq's; what the driver cannot do is refused here and not ignored. docs/operations.md has the table.
+Source: PostgreSQL's documentation, "Connection Strings" and "Parameter Key Words" of libpq. Parameters have libpq's
+meaning; those that the driver does not support are refused rather than ignored. docs/operations.md has the table.
 """
 
 import getpass
@@ -13,17 +13,17 @@ from urllib.parse import unquote
 import msgspec
 
 PORT = 5432
-"""The port where none is named."""
+"""The default port."""
 
 MASK = "***"
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """A database on one of several servers, and how connections to it are made.
+    """A database on one of several servers, and the parameters of connections to it.
 
-    `hosts` are names or addresses, or directories of Unix sockets; empty: the driver's places for a local server.
-    `writes`: whether a server that takes no writes is passed over; where there are several, or the address asks for it.
-    `tls` has libpq's parameters of that kind by their names. `connect_timeout` is in seconds for each host.
+    `hosts` are names or addresses, or directories of Unix sockets; if empty, the driver's defaults for a local server
+    apply. `writes`: whether servers that take no writes are skipped, which holds for several hosts or if the URL
+    requires it. `tls` has libpq's TLS parameters by name. `connect_timeout` is in seconds per host.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -41,7 +41,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Check = Callable[[str], str | None]
-"""Returns what a value has to be, None if it is that."""
+"""Returns the requirement that a value violates; None if it is valid."""
 
 
 def _anything(_value: str) -> str | None:
@@ -136,10 +136,10 @@ _URL = re.compile(
 
 
 def parse(url: str, environ: Mapping[str, str] | None = None) -> Address:
-    """Return the address in a URL; what the URL leaves open comes from `environ` (None: this process's).
+    """Return the address in a URL. Defaults come from `environ` (None: the environment of this process).
 
     Raises:
-        ValueError: With one line for the operator, which never repeats a password.
+        ValueError: The URL is invalid; the message is one line for the operator and never contains a password.
     """
     given = _parameters(url)
     environ = os.environ if environ is None else environ
@@ -173,7 +173,7 @@ def parse(url: str, environ: Mapping[str, str] | None = None) -> Address:
 
 
 def masked(url: str) -> str:
-    """Return a URL with what is secret in it hidden."""
+    """Return a URL with its secrets masked."""
     head, question, query = url.partition("?")
     head = re.sub(r"(?s)^([^:]+://[^:/@]*:).*(?=@)", rf"\g<1>{MASK}", head)
     pairs = []
@@ -184,20 +184,20 @@ def masked(url: str) -> str:
 
 
 def _parameters(url: str) -> dict[str, str]:
-    """Return what a URL says, by the names of parameters."""
+    """Return the parts of a URL by the names of libpq's parameters."""
     parts = _URL.fullmatch(url)
     if parts is None:
         raise ValueError("not a database URL (expected sqlite:///FILE or postgresql://USER@HOST/NAME)")
-    if "@" in parts["hosts"]:  # the end of a password, which would not be masked then
+    if "@" in parts["hosts"]:  # part of a password, which would not be masked
         raise ValueError("an @ in the password must be written as %40")
     given = {name: unquote(parts[name]) for name in ("user", "password", "dbname") if parts[name]}
     if parts["hosts"]:
-        given["host"] = parts["hosts"]  # decoded when it is taken apart: a directory of sockets has %2F in it
+        given["host"] = parts["hosts"]  # decoded when it is split: a socket directory contains %2F
     for pair in (parts["query"] or "").split("&") if parts["query"] else ():
         name, equals, value = pair.partition("=")
         name, value = _alias(unquote(name), unquote(value))
         if name not in VARIABLES:
-            raise ValueError(f"{name[:40]!r} is no parameter of a PostgreSQL URL that is understood here")
+            raise ValueError(f"{name[:40]!r} is not a supported parameter of a PostgreSQL URL")
         if not equals:
             raise ValueError(f"{name} has no value")
         if name == "host":
@@ -210,7 +210,7 @@ def _parameters(url: str) -> dict[str, str]:
 
 
 def _alias(name: str, value: str) -> tuple[str, str]:
-    """Return a parameter under libpq's name: `ssl` is JDBC's, and the driver's own; `database` is the driver's."""
+    """Return a parameter under libpq's name: `ssl` is JDBC's and the driver's name, `database` the driver's."""
     if name == "ssl":
         return "sslmode", "require" if value == "true" else value
     return ("dbname" if name == "database" else name), value
@@ -225,7 +225,7 @@ def _check(name: str, value: str, called: str) -> None:
 
 
 def _servers(hosts: str, ports: str) -> tuple[tuple[tuple[str, int], ...], int]:
-    """Return each host with its port, and the port for a local server where no host is named."""
+    """Return each host with its port, and the port of the local server if no host is named."""
     names = [_split(part) for part in hosts.split(",")] if hosts else []
     common = [_port(p) for p in ports.split(",")] if ports else [PORT]
     if len(common) == 1:
@@ -236,7 +236,7 @@ def _servers(hosts: str, ports: str) -> tuple[tuple[tuple[str, int], ...], int]:
         raise ValueError(f"there are {len(names)} hosts and {len(common)} ports; give one port, or as many as hosts")
     servers = [(name, common[i] if own is None else own) for i, (name, own) in enumerate(names)]
     if any(not name for name, _ in servers):
-        raise ValueError("a host is empty; separate hosts by one comma each")
+        raise ValueError("a host is empty; separate hosts by single commas")
     return tuple(servers), common[0]
 
 
@@ -265,5 +265,7 @@ def _port(text: str) -> int:
 def _own_name() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user often has no name
-        raise ValueError("it names no user, and this process has no name: write postgresql://USER@HOST/NAME") from None
+    except (OSError, KeyError, ImportError):  # a user in a container often has no name
+        raise ValueError(
+            "it names no user, and this process's user has no name: write postgresql://USER@HOST/NAME"
+        ) from None

@@ -1,4 +1,4 @@
-"""Listening on PostgreSQL for what any gateway has committed. SQLite has no such thing."""
+"""Notifications from PostgreSQL about events that any gateway has committed. SQLite has none."""
 
 import logging
 from collections.abc import Callable
@@ -12,21 +12,21 @@ log = logging.getLogger("registry_gateway.store")
 
 
 class Listener:
-    """A connection that hears of events as soon as they are committed.
+    """A connection that receives a notification when events are committed.
 
-    It may die, and notifications with it, without anybody noticing at once: it makes news arrive sooner, and whoever
-    needs them looks for himself as well.
+    The connection may be lost without immediate notice, and notifications with it. They only reduce delay, so followers
+    poll as well.
     """
 
     def __init__(self, engine: AsyncEngine, heard: Callable[[], None]) -> None:
-        """Take the engine, and what to call when there is something new. Nothing is opened yet."""
+        """`heard` is called for each notification. Nothing is opened yet."""
         self._engine = engine
         self._heard = heard
         self._connection: AsyncConnection | None = None
         self._lost = False
 
     async def listen(self) -> None:
-        """Listen, anew if the connection was lost. That it can't be had is no error; call it again later."""
+        """Listen, with a new connection if the old one was lost. A failure raises no error; call it again later."""
         if self._connection is not None and not self._lost:
             return
         await self.close()
@@ -36,12 +36,12 @@ class Listener:
             self._lost = False
             driver.add_termination_listener(self._terminated)
             await driver.add_listener(CHANNEL, self._notified)
-        except Exception as error:  # the driver's own are among them, and it is an extra that SQLite does without
+        except Exception as error:  # includes the errors of the driver, an optional dependency
             log.debug("not listening: %s", error)
             self._lost = True
 
     async def close(self) -> None:
-        """Give the connection up; it goes to nobody else."""
+        """Close the connection; it is not returned to the pool."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.invalidate()

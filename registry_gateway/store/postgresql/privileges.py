@@ -1,4 +1,4 @@
-"""The privileges of a role of PostgreSQL on the tables."""
+"""Privileges of a PostgreSQL role on the tables."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,9 @@ _LACKING = text("""
 
 
 def lacking(connection: Connection, tables: Sequence[str]) -> str | None:
-    """Return which privileges on `tables` the role lacks, with what grants them; None if it has them all."""
+    """Return the privileges on `tables` that the role lacks, with the command that grants them; None if it has them
+    all.
+    """
     rows = connection.execute(_LACKING, {"tables": list(tables)}).all()
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""What PostgreSQL says differently in SQL, and how its driver runs statements."""
+"""SQL variants of PostgreSQL, and running statements on its driver."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,44 +24,45 @@ from registry_gateway.store.postgresql.commit_outcome import XID
 from registry_gateway.store.postgresql.privileges import lacking
 
 CHANNEL = "registry_gateway_events"
-"""What PostgreSQL notifies listeners on when events are committed. The message is empty: the log has it all."""
+"""The channel of notifications about committed events. Their payload is empty."""
 
 LOCK = 0x52474556  # "RGEV"; sent as decimal, since PostgreSQL reads hexadecimal only from 16 on
 
 TURN = text(f"SELECT pg_current_xact_id(), pg_advisory_xact_lock({LOCK}), pg_notify('{CHANNEL}', '')")
-"""Makes writers of events commit one after the other, on PostgreSQL; SQLite has one writer anyway.
+"""Makes transactions that record events commit one after the other, notifies listeners, and returns the transaction's
+id.
 
-Without it event 8 could appear after event 9, and who reads on from 9 would never see it. The lock is taken when
-all else is done, so it is held for little more than the commit. The notification goes out with the commit. The id of
-the transaction is for finding out what became of it, if its COMMIT is not answered.
+Without the lock event 8 could appear after event 9, and a reader that continues from 9 would miss it. The lock is taken
+at the end of a transaction, so it is held for little longer than the commit. The notification is sent at the commit.
+The id is for finding out the outcome of the COMMIT if it is not answered. SQLite has only one writer anyway.
 """
 
 
 class PostgresqlSql:
-    """See `DatabaseSql`."""
+    """The PostgreSQL variant of `DatabaseSql`."""
 
     server = True
 
     def given(self, clock: Clock) -> float | None:
-        """Return None, unless the clock stands in for the server's."""
+        """Return None, unless the clock replaces the server's."""
         return clock.server()
 
     def time(self, _given: float | None, rows: Sequence[Sequence[Any]]) -> float:
-        """Return the last column of the last row, where the statement has put the time."""
+        """Return the last column of the last row, which is the statement's time."""
         at: float = rows[-1][-1]
         return at
 
     def batch(self, rows: Sequence[tuple[str, str, str | None]]) -> dict[str, Any]:
-        """Return parallel arrays."""
+        """Return the batch as parallel arrays."""
         dialects, keys, owners = zip(*rows, strict=True)
         return {"dialects": dialects, "keys": keys, "owners": owners}
 
     def text_member(self, document: Any, name: str) -> ColumnElement[Any]:
-        """Return a member of a JSON object that is stored as text."""
+        """Return a member of a JSON object that is stored as text, as text."""
         return type_coerce(cast(document, JSON)[name].as_string(), Text)
 
     def number_member(self, document: Any, name: str) -> ColumnElement[float]:
-        """Return a member of a JSON object that is stored as text."""
+        """Return a member of a JSON object that is stored as text, as a number."""
         return cast(cast(document, JSON)[name].as_string(), Double)
 
     def lock(self, connection: Connection, rows: Select[Any]) -> None:
@@ -69,26 +70,26 @@ class PostgresqlSql:
         connection.execute(select(func.count()).select_from(rows.with_for_update().subquery()))
 
     def take_turn(self, connection: Connection) -> None:
-        """Wait for the other writers of events, and note the id of the transaction."""
+        """Wait for the other writers of events, and store the transaction's id."""
         connection.info[XID] = connection.execute(TURN).scalar()
 
     def note_transaction(self, connection: Connection, identity: int) -> None:
-        """Note the id of the transaction."""
+        """Store the transaction's id."""
         connection.info[XID] = identity
 
     def number_on(self, table: Table) -> ColumnElement[Any] | None:
-        """Return what makes the numbers of new rows follow those that are there; None if the table has no numbers."""
+        """Return what makes new row numbers follow the existing ones; None if the table's rows are not numbered."""
         if "id" not in table.c or table.c.id.identity is None:
             return None
         greatest = func.greatest(select(func.max(table.c.id)).scalar_subquery(), 1)
         return func.setval(func.pg_get_serial_sequence(table.name, "id"), greatest)
 
     def lacking(self, connection: Connection, tables: Sequence[str]) -> str | None:
-        """Return which privileges the role lacks, with the command that grants them."""
+        """Return the privileges that the role lacks, with the command that grants them."""
         return lacking(connection, tables)
 
     def run(self, connection: Connection, statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """Run a statement. Errors, and what they do to the connection, are as with SQLAlchemy's own."""
+        """Run a statement. Errors are handled as by SQLAlchemy, including their effect on the connection."""
         dialect, cursor = connection.dialect, connection.connection.cursor()
         driver: Any = dialect.loaded_dbapi
         try:

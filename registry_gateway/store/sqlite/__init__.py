@@ -1,1 +1,1 @@
-"""What is SQLite's own: its file, how connections are set up, what it says differently in SQL, and its errors."""
+"""The SQLite side of the store: the file, connections, SQL variants and errors."""

@@ -1,4 +1,4 @@
-"""Copies of a SQLite database: made while others work on it, and put in its place."""
+"""Copies of a SQLite database: backup while it is in use, and restore."""
 
 import contextlib
 import fcntl
@@ -14,13 +14,14 @@ from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.store.sqlite.file import SIDES, SqliteFile
 
 _SHARED = (0x4000_0002, 510)
-"""Where SQLite has its shared locks (https://www.sqlite.org/fileformat2.html#the_lock_byte_page): start and length.
-With a write-ahead log, each connection holds one for as long as it is open.
+"""Start and length of SQLite's shared locks (https://www.sqlite.org/fileformat2.html#the_lock_byte_page).
+
+In WAL mode each open connection holds one.
 """
 
 
 class NotACopy(StoreUnavailable):
-    """A file that is no database of this program, or a damaged one. The message names it."""
+    """The file is not a database of this program, or is damaged. The message names it."""
 
 
 class InUse(StoreUnavailable):
@@ -29,14 +30,13 @@ class InUse(StoreUnavailable):
 
 @contextlib.contextmanager
 def copied(source: SqliteFile, directory: Path) -> Iterator[Path]:
-    """Write what `source` holds at one instant into a new file in `directory`, readable by its owner alone.
+    """Write the contents of `source` at one instant to a new file in `directory`, readable by its owner only.
 
-    Writers are not held up. What its file system has not written is waited for; the file is removed at the end, unless
-    it was given another name.
+    Writers are not blocked. The file is synced to disk, and removed at the end unless it was renamed.
 
     Raises:
-        NotACopy: The source can't be read, or is damaged.
-        OSError: The copy can't be written.
+        NotACopy: The source cannot be read, or is damaged.
+        OSError: The copy cannot be written.
     """
     handle, name = tempfile.mkstemp(prefix=f".{source.path.name}.", suffix=".unfinished", dir=directory)
     copy = Path(name)
@@ -55,12 +55,12 @@ def copied(source: SqliteFile, directory: Path) -> Iterator[Path]:
 
 
 def examine(copy: Path, of: Path) -> tuple[str, float | None]:
-    """Return the migration a copy is at, and when a gateway was last at work on it, in epoch seconds.
+    """Return the migration of a copy, and the last sign of a gateway in it, in epoch seconds.
 
-    `of` is what the message names instead of the copy.
+    The message of an error names `of` instead of the copy.
 
     Raises:
-        NotACopy: It is damaged, or is no database of this program.
+        NotACopy: It is damaged, or not a database of this program.
     """
     with contextlib.closing(sqlite3.connect(f"file:{quote(str(copy))}?immutable=1", uri=True)) as connection:
         try:
@@ -70,31 +70,32 @@ def examine(copy: Path, of: Path) -> tuple[str, float | None]:
             [(revision,)] = connection.execute("SELECT version_num FROM alembic_version").fetchall()
             [(last,)] = connection.execute("SELECT max(present_at) FROM presence").fetchall()
         except (sqlite3.Error, ValueError):
-            raise NotACopy(f"{of} is no database of registry-gateway") from None
+            raise NotACopy(f"{of} is not a database of registry-gateway") from None
     return revision, last
 
 
 def name_it(copy: Path, target: Path) -> None:
-    """Give a finished copy its name.
+    """Rename a finished copy to `target`.
 
     Raises:
-        FileExistsError: Something has that name.
+        FileExistsError: `target` exists.
     """
     try:
         target.hardlink_to(copy)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links; the name was free a moment ago
+    except OSError:  # no hard links on this file system; the name was free just before
         copy.rename(target)
     _sync(target.parent)
 
 
 def put_in_place(copy: Path, target: SqliteFile) -> Path | None:
-    """Put a copy where the database is, and return where that is kept now, with its log; None if there was none.
+    """Replace the database with a copy; return the path at which the old one is kept with its WAL, None if there was
+    none.
 
     Raises:
-        InUse: A process works on the database.
-        OSError: Something can't be renamed.
+        InUse: A process has the database open.
+        OSError: A file cannot be renamed.
     """
     if not target.path.exists():
         _discard(target, None)
@@ -112,7 +113,7 @@ def put_in_place(copy: Path, target: SqliteFile) -> Path | None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep SQLite from opening a file.
+    """Prevent SQLite from opening a file.
 
     Raises:
         InUse: A connection is open.
@@ -122,12 +123,14 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
         except OSError:
-            raise InUse(f"a process has {path} open; stop the gateway, and commands that follow it, first") from None
+            raise InUse(
+                f"a process has {path} open; first stop the gateway and commands that use the database"
+            ) from None
         yield
 
 
 def _take_after(copy: Path, old: Path) -> None:
-    """Give a copy the mode and, where this user may do that, the owner of the file it replaces."""
+    """Set the mode and, if permitted, the owner of a copy to those of the file it replaces."""
     found = old.stat()
     copy.chmod(found.st_mode & 0o777)
     with contextlib.suppress(PermissionError):
@@ -135,7 +138,7 @@ def _take_after(copy: Path, old: Path) -> None:
 
 
 def _discard(target: SqliteFile, kept: Path | None) -> None:
-    """Take the write-ahead log away from beside `target`: to the database it belongs to, if that is kept."""
+    """Move the WAL of `target` to the kept database it belongs to, or remove it."""
     log, index = (target.side(end) for end in SIDES)
     if log.exists():
         if kept is None:

@@ -8,8 +8,8 @@ from registry_gateway.core.deadlines import TRANSACTION_WITHIN
 from registry_gateway.store.sqlite.file import SqliteFile
 
 BUSY_TIMEOUT = TRANSACTION_WITHIN - 0.5
-"""Seconds a SQLite writer waits for another process's commit, and a caller for a pooled connection. Less than the
-transaction has, so that the error says what it waited for.
+"""Seconds that a writer waits for another process's commit, and a caller for a pooled connection. Less than the limit
+of a transaction, so that the error names the cause of the wait.
 """
 
 _PRAGMAS = (
@@ -19,25 +19,27 @@ _PRAGMAS = (
     "mmap_size=268435456",
     "wal_autocheckpoint=65536",
 )
-"""What holds for every connection.
+"""The settings of each connection.
 
-What a statement needs while it runs stays in memory: the rows it returns, and the pages as they were before. Otherwise
-a batch of heartbeats in no order spends a third of its time on a temporary file, and needs a directory for it.
+Temporary data of statements (result rows, old versions of pages) stays in memory. Otherwise a batch of heartbeats in
+random order spends a third of its time on a temporary file, and needs a directory for it.
 
-Up to 64 MiB of page cache for each connection, enough for the leases of 100,000 services, up to 256 MiB of the file
-mapped into memory, and a write-ahead log of 256 MiB before a commit works it into the file.
+Sizes: up to 64 MiB of page cache per connection, enough for the leases of 100,000 services; up to 256 MiB of the file
+mapped into memory; and a WAL of 256 MiB before a commit checkpoints it.
 
-What is mapped belongs to the kernel's own cache: it is shared by all connections, and given back where it is needed.
-Without it, 100,000 services that are asked for in no order are read from the kernel page by page.
+Mapped memory is the kernel's page cache, shared by all connections and released under pressure. Without it, 100,000
+services that are read in random order are read from the kernel page by page.
 
-Working the log in waits for the disk, and so do all who share that commit. With the default of 4 MiB a busy gateway
-does that several times a second, each time for pages that are written again soon. `Store.checkpoint` does it beside
+A checkpoint waits for the disk, and so do all callers of that commit. With the default of 4 MiB a busy gateway
+checkpoints several times a second, each time for pages that are written again soon. `Store.checkpoint` does it beside
 the writer.
 """
 
 
 def prepare(engine: Engine, file: SqliteFile, synchronous: str | None) -> None:
-    """Have each connection set up, and `file` told of it. `synchronous` is None where nothing can be written."""
+    """Set up each new connection of `engine`, and report connections to `file`. `synchronous` is None for read-only
+    use.
+    """
     writing = () if synchronous is None else ("journal_mode=WAL", f"synchronous={synchronous}")
 
     @event.listens_for(engine, "do_connect")

@@ -1,4 +1,4 @@
-"""What errors of SQLite mean."""
+"""The meaning of SQLite's errors."""
 
 import sqlite3
 
@@ -14,22 +14,22 @@ CAUSES = {
 """By primary result code. What is wrong with the file itself is in `flaw`."""
 
 STOPPED = "SQLITE_INTERRUPT"
-"""What SQLite says of a statement that was interrupted."""
+"""SQLite's code for a statement that was interrupted."""
 
 REFUSALS = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_AUTH", "SQLITE_PERM")
-"""What SQLite says of tables that are not there, and of files that are no database of it."""
+"""SQLite's codes for missing tables and for files that are not its databases."""
 
 _OF_THE_FILE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH")
-"""What it says where the file, or its directory, may be the cause."""
+"""SQLite's codes for errors that the file or its directory may cause."""
 
 
 def name_of(error: Exception) -> str:
-    """Return what SQLite calls an error, such as SQLITE_BUSY; empty if it is none of SQLite's."""
+    """Return SQLite's name of an error, such as SQLITE_BUSY; empty if it is not SQLite's."""
     return getattr(getattr(error, "orig", None) or error, "sqlite_errorname", "")
 
 
 def flaw(error: Exception, file: SqliteFile) -> str | None:
-    """Return what is wrong with the file, if that is the cause of an error and trying again does not help."""
+    """Return what is wrong with the file, if that caused the error and a retry does not help; else None."""
     name = name_of(error)
     if name.startswith("SQLITE_CORRUPT"):
         return f"the database {file.path} is damaged; restore a backup with: registry-gateway db restore FILE"

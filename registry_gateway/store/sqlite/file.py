@@ -1,6 +1,4 @@
-"""The file of a SQLite database: whether it is still the one that was opened, how it is read where nothing can be
-written, and what is wrong with it.
-"""
+"""The file of a SQLite database: its identity while it is open, read-only access, and diagnosis."""
 
 import contextlib
 import os
@@ -13,7 +11,7 @@ from urllib.parse import quote, unquote
 from sqlalchemy.engine import URL
 
 SIDES = ("-wal", "-shm")
-"""Ends of the names of the write-ahead log and of its index, which stand beside the file while it is open."""
+"""Suffixes of the write-ahead log (WAL) and its index, which exist beside the file while it is open."""
 
 _HEADER = b"SQLite format 3\x00"
 
@@ -21,14 +19,14 @@ Identity = tuple[int, int]
 
 
 class FileLost(OSError):
-    """The file that is open is not the one under its name any longer: what is written to it is lost at a restart."""
+    """The open file is no longer the one under its name; anything written to it is lost at a restart."""
 
 
 class SqliteFile:
-    """The file of one database, and what this process knows of it. `path` is absolute."""
+    """The file of one database, and what this process knows about it. `path` is absolute."""
 
     def __init__(self, database: str) -> None:
-        """Take the file's name as a database URL has it; nothing is opened."""
+        """`database` is the file's name as in a database URL; nothing is opened."""
         name = unquote(database.removeprefix("file:")) if database.startswith("file:") else database
         self.path = Path(name).absolute()
         self.problem: str | None = None
@@ -40,28 +38,28 @@ class SqliteFile:
 
     @classmethod
     def of_url(cls, url: URL) -> Self | None:
-        """Return the file of the database a URL names; None if that is no SQLite database."""
+        """Return the file named by a database URL; None if it is not a SQLite URL."""
         return cls(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
     def side(self, end: str) -> Path:
-        """Return the path of the write-ahead log or of its index."""
+        """Return the path of the WAL or its index."""
         return self.path.with_name(self.path.name + end)
 
     def create(self) -> None:
-        """Create the file, if there is none, for its owner alone; SQLite would go by the umask.
+        """Create the file with access for its owner only, if it does not exist; SQLite would apply the umask.
 
-        SQLite gives its log and its index of the log the mode of the file.
+        SQLite creates the WAL and its index with the mode of the file.
         """
-        with contextlib.suppress(OSError):  # there is one; or SQLite says why there can't be one
+        with contextlib.suppress(OSError):  # it exists, or SQLite reports why it can't be created
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
 
-    # --- is it still the same?
+    # --- identity
 
     def connecting(self, *, making: bool) -> None:
-        """Note which file a connection is about to open; `making` creates it if there is none.
+        """Record the identity of the file that a connection is about to open; `making` creates it if it does not exist.
 
         Raises:
-            FileLost: It is another than the one that other connections have.
+            FileLost: It is not the file that other connections have open.
         """
         self.verify()
         if making:
@@ -69,7 +67,7 @@ class SqliteFile:
         self._note("")
 
     def connected(self) -> None:
-        """Note that there is one more connection. The write-ahead log is there from now on."""
+        """Count a new connection. From now on the WAL exists."""
         with self._turn:
             self._open += 1
             self._opened = True
@@ -77,7 +75,7 @@ class SqliteFile:
             self._note(end)
 
     def closed(self) -> None:
-        """Note that there is one less. With the last, SQLite removes the write-ahead log."""
+        """Count a closed connection. With the last one SQLite removes the WAL."""
         with self._turn:
             self._open -= 1
             if self._open == 0:
@@ -90,13 +88,13 @@ class SqliteFile:
             self._known.setdefault(end, identity)
 
     def verify(self) -> None:
-        """Return if the file that is open, and the log beside it, are what is found under their names.
+        """Return if the open file and its WAL are still those under their names.
 
         Raises:
-            FileLost: They are not. It says what to do.
+            FileLost: They are not. The message names the remedy.
         """
         if not self._opened:
-            self._known.clear()  # what an attempt that failed has seen, such as a directory in its place
+            self._known.clear()  # left from a failed attempt, such as a directory in its place
         for end, known in list(self._known.items()):
             found = self._identity(end)
             if found != known:
@@ -105,10 +103,10 @@ class SqliteFile:
         self.problem = None
 
     def verify_still(self) -> None:
-        """Do what `verify` does, of the file alone: some microseconds, before and after each transaction that writes.
+        """Do what `verify` does for the file only: some microseconds, before and after each writing transaction.
 
         Raises:
-            FileLost: It is another one, or `verify` has found that.
+            FileLost: It is another file, or `verify` has found that.
         """
         if self.problem is not None or self._identity("") != self._known.get(""):
             self.verify()
@@ -123,22 +121,22 @@ class SqliteFile:
     def _loss(self, end: str, found: Identity | None) -> str:
         fate = "was deleted or moved away" if found is None else "was replaced by another file"
         if end:
-            remedy = "stop this gateway in order (SIGTERM), which saves what it has, and start it again"
+            remedy = "stop this gateway with SIGTERM, which saves its data, and start it again"
         elif found is None:
             remedy = (
                 "put the file back, or stop this gateway and restore a backup with: registry-gateway db restore FILE"
             )
-        else:  # the write-ahead log that is still beside it would be applied to it at the next start
-            remedy = f"stop this gateway, move {self.path} away, and bring it in with: registry-gateway db restore FILE"
-        return f"the database file {self.path}{end} {fate} while in use, and nothing is written: {remedy}"
+        else:  # the remaining WAL would be applied to it at the next start
+            remedy = f"stop this gateway, move {self.path} away, and restore it with: registry-gateway db restore FILE"
+        return f"the database file {self.path}{end} {fate} while in use; nothing is written. Remedy: {remedy}"
 
-    # --- reading where nothing can be written
+    # --- read-only access
 
     def read_only_uri(self) -> str | None:
-        """Return the URI to open a file with that can't be written to, or whose directory can't; None if both can.
+        """Return the URI for opening a file that, or whose directory, is not writable; None if both are writable.
 
-        SQLite wants to write beside the file even to read it. Without a write-ahead log no process writes to the
-        file, and it may be opened as immutable. Else the log is part of it and is read too, as far as SQLite can.
+        SQLite writes beside the file even to read it. If there is no WAL, no process writes to the file, and it can be
+        opened as immutable. Otherwise the WAL is read too, as far as SQLite can.
         """
         if not self.path.is_file() or (_writable(self.path) and _writable(self.path.parent)):
             return None
@@ -146,17 +144,17 @@ class SqliteFile:
         unchanging = not log.exists() or (log.stat().st_size == 0 and not self.side("-shm").exists())
         return f"file:{quote(str(self.path))}?{'immutable=1' if unchanging else 'mode=ro'}"
 
-    # --- what is wrong with it?
+    # --- diagnosis
 
     def missing(self) -> bool:
-        """Tell whether there is no such file. False as well if its directory does not let that be seen."""
+        """Tell whether the file does not exist. False as well if its directory can't be searched."""
         try:
             return not self.path.exists()
         except OSError:
             return False
 
     def flaw(self) -> str | None:
-        """Return what is wrong with the file or its directory, as this process sees them; None if nothing is."""
+        """Return what is wrong with the file or its directory for this process; None if nothing is."""
         path, directory = self.path, self.path.parent
         try:
             if not directory.is_dir():
@@ -194,7 +192,7 @@ def _writable(path: Path) -> bool:
 
 
 def _owner(path: Path) -> str:
-    """Return whose `path` is and what it allows, and who asks."""
+    """Return the mode and owner of `path`, and the user of this process."""
     found = path.stat()
     return f"mode {found.st_mode & 0o7777:04o}, owner {_user(found.st_uid)}; this process is {_user(os.geteuid())}"
 

@@ -1,4 +1,4 @@
-"""A read on SQLite that is stopped when its time is over."""
+"""Reads on SQLite with a time limit."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 T = TypeVar("T")
 
 _AGAIN_SECONDS = 0.1
-"""Seconds between two attempts to stop one on SQLite: an interruption concerns what runs at that moment alone."""
+"""Seconds between two attempts to interrupt a read: an interruption affects only the statement that is running."""
 
 
 async def limited(engine: AsyncEngine, work: Callable[[Connection], T], seconds: float) -> T:
-    """Run `work` in a transaction, all of it for `seconds` at most. When they are over, the driver's error says so."""
+    """Run `work` in a transaction that may take `seconds` in total. Raises the driver's error after that."""
     async with engine.begin() as connection:
         raw = await connection.get_raw_connection()
         return await _until_stopped(raw.driver_connection, asyncio.ensure_future(connection.run_sync(work)), seconds)
 
 
 async def _until_stopped(driver: Any, running: asyncio.Future[T], seconds: float) -> T:
-    """Return what `running` returns. After `seconds`, or when the caller is cancelled, SQLite is stopped."""
+    """Return the result of `running`. After `seconds`, or if the caller is cancelled, the statement is interrupted."""
     try:
         await asyncio.wait([running], timeout=seconds)
     finally:
@@ -29,5 +29,5 @@ async def _until_stopped(driver: Any, running: asyncio.Future[T], seconds: float
             await driver.interrupt()
             await asyncio.wait([running], timeout=_AGAIN_SECONDS)
         if not running.cancelled():
-            running.exception()  # looked at, also where the caller has gone
+            running.exception()  # retrieved, also if the caller was cancelled
     return running.result()

@@ -1,1 +1,1 @@
-"""The SQL statements, by what they are about: functions of a connection, inside a transaction."""
+"""The SQL statements, by subject: functions of a connection, inside a transaction."""

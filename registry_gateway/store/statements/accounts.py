@@ -1,4 +1,4 @@
-"""The statements on service accounts and their tokens."""
+"""Statements on service accounts and their tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def _account(row: Any, tokens: Sequence[Token]) -> Account:
 
 
 def add(connection: Connection, account: Account) -> bool:
-    """Add an account without tokens; False, and nothing added, if the name is taken."""
+    """Add an account without tokens; return False, and add nothing, if the name is taken."""
     if connection.execute(select(A.name).where(A.name == account.name)).first() is not None:
         return False
     row = {
@@ -48,7 +48,7 @@ def add_token(connection: Connection, name: str, token: Token, salt: bytes, dige
 
 
 def end_tokens(connection: Connection, name: str, at: float, now: float) -> None:
-    """Let the tokens of an account end at `at` where they don't before; remove those that ended before `now`."""
+    """Set the expiry of an account's tokens to `at` if it is later; remove tokens that expired before `now`."""
     connection.execute(delete(T).where(T.account == name, T.expires_at <= now))
     later = or_(T.expires_at.is_(None), T.expires_at > at)
     connection.execute(update(T).where(T.account == name, later).values(expires_at=at))
@@ -64,7 +64,7 @@ def read(connection: Connection) -> list[Account]:
 
 
 def find(connection: Connection, name: str) -> Account | None:
-    """Return an account, None if there is no such. Whoever writes has it locked until the transaction ends."""
+    """Return an account, None if it does not exist. In a writing transaction its row is locked."""
     row = connection.execute(select(*A.__table__.c).where(A.name == name).with_for_update()).one_or_none()
     if row is None:
         return None
@@ -73,13 +73,13 @@ def find(connection: Connection, name: str) -> Account | None:
 
 
 def revoke(connection: Connection, name: str, now: float) -> bool:
-    """Revoke an account; False if there is no such, or if it was revoked before: that time stays."""
+    """Revoke an account; return False, and change nothing, if it does not exist or is revoked."""
     statement = update(A).where(A.name == name, A.revoked_at.is_(None)).values(revoked_at=now)
     return connection.execute(statement).rowcount == 1
 
 
 def find_by_token(connection: Connection, token_id: str) -> tuple[Account, bytes, bytes] | None:
-    """Return the account of a token with only that token, and the token's salt and hash."""
+    """Return the account of a token, with only that token, and the token's salt and hash."""
     token = [column.label(f"token_{column.key}") for column in _TOKEN]
     row = connection.execute(
         select(*A.__table__.c, T.salt, T.hash, *token).join(T, T.account == A.name).where(T.id == token_id)
@@ -90,7 +90,7 @@ def find_by_token(connection: Connection, token_id: str) -> tuple[Account, bytes
 
 
 def note_use(connection: Connection, token_id: str, now: float, interval: float) -> None:
-    """Write down that a token was used at `now`, unless that was done less than `interval` seconds ago."""
+    """Record the use of a token at `now`, unless a use was recorded less than `interval` seconds before."""
     due = or_(T.last_used_at.is_(None), T.last_used_at <= now - interval)
     connection.execute(update(T).where(T.id == token_id, due).values(last_used_at=now))
 

@@ -1,4 +1,4 @@
-"""The statements of the catalogue on what is there: found by status and content, in pages, counted."""
+"""The catalogue's statements on the present: searches by status and content, in pages, and counts."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ E = EventRow
 D = DocumentRow
 
 RANKS = {status: rank for rank, status in enumerate(Status)}
-"""How statuses are sorted, and written in a statement."""
+"""The sort order of statuses, and their numbers in statements."""
 
 LAST_SEEN = case((R.heartbeat_at > R.granted_at, R.heartbeat_at), else_=R.granted_at)
 """`Lease.last_seen` as SQL."""
@@ -46,9 +46,8 @@ _SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything there is on one service. `found` is None when it is not there any more; `last` is then its last
-    event, and `ended` in any case the last lapse or deregistration on record. `recent` are its last events, oldest
-    first.
+    """Everything known about a service. `found` is None if it is no longer registered; `last` is then its last event.
+    `ended` is the last recorded lapse or deregistration, in any case. `recent` are its last events, oldest first.
     """
 
     found: Found | None
@@ -64,7 +63,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _rank_under(policy: LeasePolicy, now: float) -> ColumnElement[int]:
-    """Return the rank of `status.status(row, policy, now)`, line by line the same."""
+    """Return the rank of `status.status(row, policy, now)`; it must match that function."""
     alive = _alive(now)
     first, *later = silences(policy)
     steps = [(R.expires_at <= now - after, _rank(found)) for after, found in reversed(later)]
@@ -104,7 +103,7 @@ def rank(policies: Policies, now: float) -> ColumnElement[int]:
 
 
 def _registered(policies: Policies, now: float) -> ColumnElement[bool]:
-    """Return whether a row is not gone: what most ask, and an index answers."""
+    """Return whether a row is not gone: the most frequent condition, answered from an index."""
     freeing = {dialect: policy for dialect, policy in policies.known.items() if policy.lapse_frees_key}
     kept = (or_(R.dialect != dialect, _kept(policy, now)) for dialect, policy in freeing.items())
     return and_(R.stage != REVOKED, *kept)
@@ -118,7 +117,7 @@ def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnEl
         conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
     if wanted.tool is not None:
         having = select(D.dialect, D.key).where(tools.having(wanted.tool))
-        conditions.append(tuple_(R.dialect, R.key).in_(having))  # found by the name first, not service by service
+        conditions.append(tuple_(R.dialect, R.key).in_(having))  # the name is looked up first, not checked per service
     return conditions
 
 
@@ -126,7 +125,7 @@ def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnEl
 
 
 def _place(order: str, policies: Policies, now: float) -> list[Column]:
-    """Return what a list is sorted by. By key is by dialect and key, as the table is laid out."""
+    """Return the sort columns of a list. The order by key is by dialect and key, as in the table."""
     first: dict[str, list[Column]] = {
         "key": [],
         "name": [R.name],
@@ -140,7 +139,7 @@ def _place(order: str, policies: Policies, now: float) -> list[Column]:
 def search(
     connection: Connection, wanted: Wanted, page: Page, policies: Policies, now: float
 ) -> tuple[list[Registration], tuple[str | float, ...] | None]:
-    """Return a page of the registrations that match, and its last one's place if another page follows."""
+    """Return a page of the registrations that match, and the place of the last one if another page follows."""
     place = _place(page.order, policies, now)
     statement = select(*COLUMNS, *place[:-2]).where(both(_conditions(wanted, policies, now)))
     rows = connection.execute(paged(statement, place, page)).all()
@@ -152,13 +151,13 @@ def search(
 
 
 def count(connection: Connection, wanted: Wanted, policies: Policies, now: float) -> int:
-    """Return how many registrations match, on all pages."""
+    """Return the number of registrations that match, on all pages."""
     statement = select(func.count()).select_from(R).where(both(_conditions(wanted, policies, now)))
     return connection.execute(statement).scalar_one()
 
 
 def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
-    """Return the registrations under `keys`; what is not there is left out."""
+    """Return the registrations under `keys`; missing ones are left out."""
     by_dialect: dict[str, list[str]] = {}
     for dialect, key in keys:
         by_dialect.setdefault(dialect, []).append(key)
@@ -173,7 +172,7 @@ def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Regis
 
 
 def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
-    """Return what there is on a service, registered or not, with up to `recent` of its events."""
+    """Return what is known about a service, registered or not, with up to `recent` of its events."""
     found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
     return Known(
         found=found,
@@ -195,14 +194,14 @@ def _last(connection: Connection, dialect: str, key: str, *kinds: EventKind) -> 
 
 
 def events(connection: Connection, dialect: str, key: str, page: Page) -> tuple[list[Event], int | None]:
-    """Return a page of a service's events by id, and the last one's id if another page follows."""
+    """Return a page of a service's events by id, and the id of the last one if another page follows."""
     statement = select(*E.__table__.c).where(E.dialect == dialect, E.key == key)
     rows = connection.execute(paged(statement, [E.id], page)).all()
     return [event_of(row) for row in rows[: page.limit]], rows[page.limit - 1].id if len(rows) > page.limit else None
 
 
 def known(connection: Connection, dialect: str, key: str) -> bool:
-    """Tell whether a service is registered, or the log knows of it."""
+    """Tell whether a service is registered or has events in the log."""
     registered = select(R.key).where(R.dialect == dialect, R.key == key)
     logged = select(E.id).where(E.dialect == dialect, E.key == key)
     return connection.execute(select(or_(registered.exists(), logged.exists()))).scalar_one()
@@ -212,7 +211,7 @@ def known(connection: Connection, dialect: str, key: str) -> bool:
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many services of a dialect have a status, and when the first and the last of them was last heard of."""
+    """The number of services of a dialect with a status, and the first and last time one of them was last seen."""
 
     dialect: str
     status: Status
@@ -222,7 +221,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 def counts(connection: Connection, policies: Policies, now: float) -> list[Count]:
-    """Return the number of services by dialect and status; where there are none, nothing."""
+    """Return the number of services by dialect and status; zeros are left out."""
     ranked = rank(policies, now).label("rank")
     inner = select(R.dialect, ranked, type_coerce(LAST_SEEN, Double).label("last_seen")).subquery()
     seen: Any = inner.c.last_seen
@@ -233,6 +232,6 @@ def counts(connection: Connection, policies: Policies, now: float) -> list[Count
 
 
 def happenings(connection: Connection, since: float) -> dict[str, int]:
-    """Return the number of events of services after `since` by their kind."""
+    """Return the number of events of services after `since`, by kind."""
     rows = connection.execute(select(E.kind, func.count()).where(E.at > since, E.dialect != "").group_by(E.kind))
     return {row[0]: row[1] for row in rows}

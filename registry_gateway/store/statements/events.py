@@ -1,4 +1,4 @@
-"""The statements on the log of changes."""
+"""Statements on the event log."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +39,7 @@ def event_of(row: Any) -> Event:
 
 
 def record(connection: Connection, events: Sequence[Event]) -> None:
-    """Append `events` to the log, in their order. Do this last in a transaction: see `postgresql.sql.TURN`."""
+    """Append `events` to the log in their order. Call this last in a transaction: see `postgresql.sql.TURN`."""
     if not events:
         return
     sql_of(connection).take_turn(connection)
@@ -57,7 +57,7 @@ def read(
     key: str | None = None,
     limit: int,
 ) -> list[Event]:
-    """Return `limit` events, oldest first: the next ones after id `after`, or the newest there are without it."""
+    """Return `limit` events, oldest first: those after id `after`, or without it the newest."""
     statement = select(*EventRow.__table__.c)
     if dialect is not None:
         statement = statement.where(EventRow.dialect == dialect)
@@ -76,10 +76,10 @@ def follow(
     """Return the next `limit` events after id `after`, oldest first.
 
     Raises:
-        NotInLog: Some of them are not kept any longer, or the log has no such id.
+        NotInLog: Some of them have been removed, or the log has no such id.
     """
     found = read(connection, after=after, dialect=dialect, key=key, limit=limit)
-    first, last = span(connection)  # afterwards: what is removed in between is missed otherwise
+    first, last = span(connection)  # read afterwards, to detect removals in between
     if not first - 1 <= after <= last:
         raise NotInLog(after, first, last)
     return found
@@ -93,7 +93,7 @@ def since(connection: Connection, at: float, limit: int) -> list[Event]:
 
 
 def moment(connection: Connection, now: float | None) -> tuple[int, tuple[float, float | None]]:
-    """Return the id of the last event, 0 if there is none; and what `presence.seen` returns, of the same instant."""
+    """Return the id of the last event, 0 if there is none, and the result of `presence.seen` at the same instant."""
     [row] = _MOMENT.run(connection, {"now": now})
     at = row[-1] if now is None else now
     return row[0] or 0, (at, row[1])
@@ -108,7 +108,7 @@ _MOMENT = Prepared(
 
 
 def clock_steps(connection: Connection) -> list[tuple[float, float]]:
-    """Return when the lease clock was set and by how many seconds, oldest first, of the gateway's own last events."""
+    """Return the times and seconds of the steps of the lease clock, oldest first, from the gateway's last events."""
     recorded = read(connection, dialect="", key="", limit=_RECENT)
     return [(e.at, float(step)) for e in recorded if (step := e.detail.get("clock_step")) is not None]
 
@@ -117,34 +117,34 @@ _RECENT = 100
 
 
 def span(connection: Connection) -> tuple[int, int]:
-    """Return the ids of the first and the last event that are kept; (1, 0) if there is none."""
+    """Return the ids of the first and the last event in the log; (1, 0) if it is empty."""
     first, last = connection.execute(_SPAN).one()
     return (1, 0) if first is None else (first, last)
 
 
 _SPAN = select(select(func.min(EventRow.id)).scalar_subquery(), select(func.max(EventRow.id)).scalar_subquery())
-# apart, so that each is one step in the index; SQLite would walk the table for both at once
+# two subqueries with one index step each; SQLite would scan the table for both at once
 
 
 def began(connection: Connection) -> tuple[int, float] | None:
-    """Return the id and the time (epoch seconds) of the first event that is kept; None if there is none."""
+    """Return the id and the time (epoch seconds) of the first event in the log; None if it is empty."""
     row = connection.execute(select(EventRow.id, EventRow.at).order_by(EventRow.id).limit(1)).one_or_none()
     return None if row is None else (row.id, row.at)
 
 
 def prune(connection: Connection, before: float, limit: int) -> int:
-    """Delete up to `limit` of the oldest events from before `before`; return how many.
+    """Delete up to `limit` of the oldest events before `before`; return how many.
 
-    The newest event of all stays: without it nobody could tell where the log ends, and so what follows what.
+    The newest event always stays, because it marks the end of the log.
     """
     newest = _LAST.scalar_subquery()
     return _delete_oldest(connection, limit, EventRow.at < before, EventRow.id < newest)
 
 
 def prune_beyond(connection: Connection, most: int, limit: int) -> int:
-    """Delete up to `limit` of the oldest events that `most` later ids follow; return how many.
+    """Delete up to `limit` of the oldest events that are followed by `most` later ids; return how many.
 
-    Ids have few gaps (transactions that PostgreSQL rolled back), and counting rows would read them all.
+    Ids have few gaps (transactions rolled back on PostgreSQL), and counting rows would read them all.
     """
     return _delete_oldest(connection, limit, EventRow.id <= _LAST.scalar_subquery() - most)
 
@@ -152,9 +152,11 @@ def prune_beyond(connection: Connection, most: int, limit: int) -> int:
 def _delete_oldest(connection: Connection, limit: int, *conditions: ColumnElement[bool]) -> int:
     """Delete up to `limit` of the oldest events; return how many.
 
-    Gateways that do so at once wait for each other, row by row in one order, and the later one finds nothing left. None
-    skips what another has locked: it would remove later events before earlier ones are gone.
+    Concurrent gateways wait for each other, row by row in one order, and the later one finds nothing left. Locked rows
+    are not skipped, because later events would then be removed before earlier ones.
     """
     oldest = select(EventRow.id).where(*conditions).order_by(EventRow.id).limit(limit).with_for_update().cte("oldest")
     removed = delete(EventRow).where(EventRow.id.in_(select(oldest.c.id))).returning(EventRow.id)
-    return len(connection.execute(removed).all())  # SQLite's driver has no row count for what begins with WITH
+    return len(
+        connection.execute(removed).all()
+    )  # SQLite's driver has no row count for statements that begin with WITH

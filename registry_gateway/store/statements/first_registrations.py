@@ -1,4 +1,4 @@
-"""The statements that count registrations, and tell first ones from others. The tables are only read."""
+"""Statements that count registrations and detect first ones. They only read."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,9 +15,9 @@ R = RegistrationRow
 
 
 def count(connection: Connection, dialect: str, owner: str | None = None, *, lapsed: bool = True) -> int:
-    """Return how many registrations a dialect has, or of them an account. Walks through all those of the dialect.
+    """Return the number of registrations of a dialect, or of an account in it. Reads all rows of the dialect.
 
-    Without `lapsed`, those whose end is on record do not count.
+    Without `lapsed`, registrations with a recorded end do not count.
     """
     statement = _COUNT if owner is None else _COUNT_OWNED
     if not lapsed:
@@ -35,9 +35,9 @@ def count_kept(connection: Connection, dialect: str, owner: str | None, *, lapse
 
 
 def registered_before(connection: Connection, keys: Collection[Key]) -> set[Key]:
-    """Return which of `keys` are registered, or were until their lease lapsed.
+    """Return those of `keys` that are registered, or were until their lease lapsed.
 
-    Those that were deregistered, or never registered, are missing.
+    Keys that were deregistered, or never registered, are missing.
     """
     batch = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)])
     rows = _REGISTERED_BEFORE.run(connection, batch)

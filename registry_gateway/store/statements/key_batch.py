@@ -1,4 +1,4 @@
-"""A batch of keys as a table that statements join, in each database's words."""
+"""A batch of keys as a table that statements join, in SQLite's and PostgreSQL's form."""
 
 from collections.abc import Iterable
 from operator import itemgetter
@@ -40,7 +40,7 @@ def _batch_postgresql() -> TableValuedAlias:
 
 
 def batch_values(connection: Connection, batch: Iterable[tuple[str, str, str | None]]) -> Values:
-    """Return the parameters for a batch, in the order of its keys: the one in which rows are locked."""
+    """Return the parameters for a batch, sorted by key, which is the order of row locks."""
     ordered = sorted(batch, key=itemgetter(0, 1))
     return sql_of(connection).batch(ordered)
 
@@ -51,11 +51,9 @@ Batch = Subquery | TableValuedAlias
 def each(batch: Batch, inner: Select[Any], *more: ColumnElement[Any], outer: bool = False) -> Select[Any]:
     """Return the rows that `inner` finds for each row of the batch, one look-up after the other, on PostgreSQL.
 
-    `more` are columns beside those, evaluated when the row is locked. With `outer` there is a row of nulls for what is
-    not found.
-
-    It may not be flattened into a join, so it has to have a lock or a limit. PostgreSQL keeps the plan it made when the
-    table was small, and the plan for a join in a small table is to read it from end to end.
+    `more` are further columns, evaluated when the row is locked. With `outer` a missing row is a row of nulls. `inner`
+    needs a lock or a limit, so that it is not flattened into a join: PostgreSQL keeps the plan it made for a small
+    table, and for a join on a small table that is a full scan.
     """
     found = inner.lateral("found")
     return select(*found.c, *more).select_from(batch.join(found, true(), isouter=outer))

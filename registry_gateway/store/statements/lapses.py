@@ -1,6 +1,7 @@
-"""The statements of sweeps: what time has decided is written down, once, by whichever gateway gets there first.
+"""Statements of sweeps: effects of time are recorded once, by the first gateway that finds them due.
 
-They are built once, since each gateway runs them every second, and each leaves alone the rows another is working on.
+The statements are built once, because each gateway runs them every second. They skip rows that another gateway has
+locked.
 """
 
 from collections.abc import Mapping
@@ -31,19 +32,19 @@ R = RegistrationRow
 
 
 def _due(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that a row is among `limit` of a dialect that fulfil `conditions` and nobody has locked."""
+    """Return the condition that a row is among `limit` unlocked rows of a dialect that fulfil `conditions`."""
     due = (
         select(R.dialect, R.key)
         .where(R.dialect == bindparam("of", type_=Text), *conditions)
         .limit(bindparam("limit", type_=Integer))
         .with_for_update(skip_locked=True)
-        .cte("due")  # run once; a plain subquery PostgreSQL may run again, and lock more than the limit
+        .cte("due")  # run once; PostgreSQL may repeat a plain subquery and lock more rows than the limit
     )
     return tuple_(R.dialect, R.key).in_(select(due))
 
 
 _NOW = bindparam("now", type_=Double)
-_SILENT = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first is for the index, the second is what counts
+_SILENT = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first uses the index, the second is decisive
 _AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
 
 _REARM = (
@@ -56,7 +57,7 @@ _END = delete(R).where(_AT_STAGE).returning(*COLUMNS)
 _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
 _PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
 
-# The coalesce changes nothing but hides the column: the live ones of a dialect must not be walked through.
+# The coalesce keeps the planner from scanning all live rows of a dialect by this column.
 _ENDED = and_(func.coalesce(R.dialect, "") == bindparam("of", type_=Text), R.stage > 0)
 _LAPSED = select(R.expires_at, R.key).where(_ENDED).order_by(R.expires_at.desc(), R.key.desc()).limit(1)
 _PLACE = tuple_(R.expires_at, R.key) <= tuple_(bindparam("end", type_=Double), bindparam("last", type_=Text))
@@ -67,11 +68,10 @@ _REMOVE_LAPSED = delete(R).where(tuple_(R.dialect, R.key).in_(select(_BEYOND))).
 def expire(
     connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
 ) -> tuple[list[Event], bool]:
-    """Record up to `limit` steps of silence that are due, each once; return the events, and whether there
-    may be more.
+    """Record up to `limit` due stages of expiry, each once; return the events, and whether there may be more.
 
-    Where the policy ends a registration at its lapse, the row goes with it. Where it keeps so many lapsed ones and no
-    more, those that lapsed first are removed. The transaction has signed presence first.
+    Rows are removed if the policy ends a registration at its lapse. Lapsed registrations beyond a policy's limit are
+    removed, the first lapsed first. The transaction must have signed presence.
     """
     events: list[Event] = []
     left = limit
@@ -87,11 +87,11 @@ def expire(
 
 
 def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
-    """Put off the look at up to `limit` leases that have been renewed since the last one; return how many.
+    """Update the sweep time of up to `limit` leases that were renewed since the last check; return how many.
 
-    So a lease that lives is looked at once a term, and its heartbeats need not touch the sweep's index.
+    So a live lease is checked once per term, and its heartbeats need not write the sweep's index.
     """
-    # The rows are counted: SQLite's driver has no row count for what begins with WITH.
+    # The rows are counted, because SQLite's driver has no row count for statements that begin with WITH.
     return len(connection.execute(_REARM, {"of": dialect, "limit": limit, "now": now}).all())
 
 
@@ -106,7 +106,7 @@ def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: floa
 
 
 def _beyond(connection: Connection, dialect: str, most: int, now: float) -> list[Event]:
-    """Remove the lapsed registrations of a dialect beyond the `most` that lapsed last; return the events."""
+    """Remove the lapsed registrations of a dialect, except the `most` that lapsed last; return the events."""
     newest = connection.execute(_LAPSED.offset(most), {"of": dialect}).first()
     if newest is None:
         return []
@@ -118,7 +118,7 @@ def _beyond(connection: Connection, dialect: str, most: int, now: float) -> list
 def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
     if index == 1:
         return lapse(registration, now)
-    reason = f"silent for {now - registration.lease.last_seen:.1f} s"
+    reason = f"no heartbeat for {now - registration.lease.last_seen:.1f} s"
     return happened(EventKind(stage.event), registration, GATEWAY, now, reason)
 
 
@@ -126,7 +126,7 @@ def purge(
     connection: Connection, policies: Mapping[str, LeasePolicy], limit: int, now: float
 ) -> tuple[list[Event], bool]:
     """Remove up to `limit` registrations whose retention after lapse or deregistration is over; return the events, and
-    whether there may be more. The transaction has signed presence first.
+    whether there may be more. The transaction must have signed presence.
     """
     events: list[Event] = []
     for dialect, policy in policies.items():

@@ -1,7 +1,7 @@
-"""The clock that leases are judged by: the database server's, the same for all its gateways; on SQLite the machine's.
+"""The clock by which leases are judged: on PostgreSQL the server's, shared by all gateways; on SQLite the machine's.
 
-A statement for PostgreSQL takes the time as the parameter `now`, and where that is None from the server, at the instant
-the row is at hand: after the row was locked, not when the statement was sent.
+A statement for PostgreSQL takes the time from the parameter `now`, or if that is None from the server's clock after the
+row is locked, not when the statement is sent.
 """
 
 from sqlalchemy import ColumnElement, Connection, Double, bindparam, cast, extract, func, select
@@ -18,18 +18,18 @@ def moment() -> ColumnElement[float]:
 
 
 def given(connection: Connection, clock: Clock) -> float | None:
-    """Return the parameter `now` of a statement. Ask inside the transaction, once it holds its locks."""
+    """Return the parameter `now` of a statement. Call this inside the transaction, once it holds its locks."""
     return sql_of(connection).given(clock)
 
 
 def read(connection: Connection, clock: Clock) -> float:
-    """Return the time that leases are judged by, in epoch seconds."""
+    """Return the time by which leases are judged, in epoch seconds."""
     known = given(connection, clock)
     return connection.execute(_NOW).scalar_one() if known is None else known
 
 
 def now(connection: Connection) -> float | None:
-    """Return the database server's time in epoch seconds; None for SQLite, which runs in this process."""
+    """Return the database server's time in epoch seconds; None on SQLite."""
     return connection.execute(_NOW).scalar_one() if sql_of(connection).server else None
 
 

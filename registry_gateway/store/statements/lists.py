@@ -1,4 +1,4 @@
-"""The statements that lists are read with, page by page, in the order of dialects and keys."""
+"""Statements that read lists page by page, sorted by dialect and key."""
 
 from itertools import product
 from typing import NamedTuple
@@ -24,7 +24,7 @@ def find_next(
     *,
     documents: bool = True,
 ) -> list[Found]:
-    """Return the next `limit` registrations of a dialect (None: of all) behind `after`, in the order of their keys.
+    """Return the next `limit` registrations of a dialect (None: all) after `after`, sorted by key.
 
     With `alive_at`, only those whose lease runs at that time. Without `documents`, these are empty.
     """
@@ -60,7 +60,7 @@ _FIND_NEXT_STANDING = Prepared(
 
 
 class Standing(NamedTuple):
-    """A registration, the names of its tools, and the id of the last event about it: 0 if none is kept."""
+    """A registration, its tool names, and the id of the last event about it; 0 if the log has none."""
 
     registration: Registration
     tools: list[str]
@@ -68,6 +68,6 @@ class Standing(NamedTuple):
 
 
 def find_next_standing(connection: Connection, after: Key, limit: int) -> list[Standing]:
-    """Return the next `limit` registrations of all dialects behind `after`, in the order of their keys."""
+    """Return the next `limit` registrations of all dialects after `after`, sorted by key."""
     rows = _FIND_NEXT_STANDING.run(connection, {"after_dialect": after[0], "after_key": after[1], "limit": limit})
     return [Standing(registration_of(row), tools.names(row[-2]), row[-1] or 0) for row in rows]

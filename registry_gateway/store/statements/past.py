@@ -1,8 +1,8 @@
-"""The statement on the past: what was alive at an instant, by the log of changes.
+"""The statement on the past: which services were alive at an instant, according to the event log.
 
-For each service the log is asked for four events: the last one up to the instant and the last that began or ended
-a life, and the first ones after it. A lapse is written down when a gateway notices; its detail says when the lease
-really ended. Where the beginning has been pruned, what comes next tells: only what lives can lapse or leave.
+For each service it reads four events: the last event and the last begin or end of a life up to the instant, and the
+first ones after it. A lapse is recorded later than it occurs; its detail has the time at which the lease ended. If the
+begin has been pruned, later events show it: only a live service can lapse or deregister.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ _TURNS = (*_BEGINS, *_ENDS, EventKind.PURGED)
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A service that was alive. `since` is when that life began, None if the log does not reach back so far."""
+    """A service that was alive. `since` is the begin of that life, None if the log does not reach back so far."""
 
     dialect: str
     key: str
@@ -52,9 +52,9 @@ class Past(msgspec.Struct, frozen=True):
 def search(
     connection: Connection, at: float, wanted: Wanted, page: Page, now: float
 ) -> tuple[list[Past], tuple[str | float, ...] | None, int]:
-    """Return a page of what was alive at `at`, the place of its last one if another follows, and the total.
+    """Return a page of the services alive at `at`, the place of its last one if another page follows, and the total.
 
-    `now` is the judging time of what is registered. It is before `at` in an outage, and nothing has lapsed since then.
+    `now` is the judging time of registered services. It is before `at` in an outage, in which no lease lapses.
     """
     was = _alive(at, min(at, now), wanted, sql_of(connection)).subquery("was")
     searched = Searched(was.c.dialect, was.c.key, was.c.name, was.c.version, was.c.address)
@@ -70,7 +70,7 @@ def search(
 
 
 def _turns(at: ColumnElement[float], wanted: Wanted) -> Subquery:
-    """Return the ids of each service's four events."""
+    """Return the ids of the four events of each service."""
     turning, past = E.kind.in_(_TURNS), E.at <= at
     statement = select(
         E.dialect,
@@ -87,7 +87,7 @@ def _alive(moment: float, judged_at: float, wanted: Wanted, sql: DatabaseSql) ->
     at, judged = literal(moment, Double), literal(judged_at, Double)
     turns = _turns(at, wanted)
     known, turn, first, following = (aliased(E, name=name) for name in ("known", "turn", "first", "following"))
-    lapsing = and_(R.stage == 0, R.expires_at <= judged)  # not written down yet
+    lapsing = and_(R.stage == 0, R.expires_at <= judged)  # not recorded yet
     began = and_(
         turn.kind.in_(_BEGINS),
         or_(following.id.is_(None), following.kind != EventKind.EXPIRED, _ended(following.detail, sql) > at),
@@ -107,7 +107,7 @@ def _alive(moment: float, judged_at: float, wanted: Wanted, sql: DatabaseSql) ->
         .outerjoin(R, _of(turns))
         .where(or_(began, began_before_the_log))
     )
-    # What is registered and has neither begun nor ended a life for as long as the log goes back.
+    # Registered services without a begin or end of a life in the log.
     unlogged: Select[Any] = (
         select(R.dialect, R.key, *_state(known, first, sql), R.registered_at)
         .outerjoin(turns, _of(turns))
@@ -124,8 +124,8 @@ def _of(turns: Subquery) -> ColumnElement[bool]:
 
 
 def _state(known: Any, first: Any, sql: DatabaseSql) -> tuple[ColumnElement[Any], ...]:
-    """Return name, version and address: by the last event until then, else by what the first one after it changed,
-    else as they are now.
+    """Return name, version and address: from the last event up to the instant, else the old values in the first event
+    after it, else the current values.
     """
     name = func.coalesce(known.name, _old(first, "old_name", sql), first.name, R.name, "")
     version = func.coalesce(known.version, _old(first, "old", sql), first.version, R.version)
@@ -138,10 +138,10 @@ def _state(known: Any, first: Any, sql: DatabaseSql) -> tuple[ColumnElement[Any]
 
 
 def _ended(detail: Any, sql: DatabaseSql) -> ColumnElement[float]:
-    """Return when a lease really ended, by the event of its lapse."""
+    """Return the time at which a lease ended, from the event of its lapse."""
     return sql.number_member(detail, "expires_at")
 
 
 def _old(event: Any, member: str, sql: DatabaseSql) -> ColumnElement[Any]:
-    """Return what the first event after the instant says has been until then."""
+    """Return the old value in the first event after the instant."""
     return sql.text_member(event.detail, member)

@@ -1,8 +1,8 @@
-"""Statements that run all the time: compiled once for each database, then run as text.
+"""Frequent statements: compiled once per database, then run as text on the driver's cursor.
 
-SQLAlchemy looks a statement up in its cache whenever it runs, checks and converts each value of each row, and describes
-each column of what comes back. That takes twice as long as SQLite does to renew the leases of a batch, and a tenth of
-the time of a look-up on PostgreSQL. So the driver's cursor runs them.
+For each run SQLAlchemy looks the statement up in its cache, checks and converts each value of each row, and describes
+each column of the result. That takes twice as long as SQLite needs to renew the leases of a batch, and a tenth of the
+time of a look-up on PostgreSQL.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,29 +28,29 @@ from sqlalchemy.sql.elements import ClauseElement, KeyedColumnElement
 from registry_gateway.store.database_sql import sql_of
 
 Values = dict[str, Any]
-"""The values of a statement's bound parameters by name, as the driver takes them."""
+"""The values of a statement's bound parameters by name, in the driver's types."""
 
 
 Row = Sequence[Any]
-"""The values of one of many rows, in the order of the columns that they are for."""
+"""The values of a row, in the order of the statement's columns."""
 
 FromBatch = TableValuedAlias | None
-"""Where a statement for many rows finds their values: in a batch of rows, or (None) in parameters for one of them."""
+"""The source of the values of a statement for many rows: a batch of rows, or (None) parameters for one of them."""
 
 
 class Prepared:
-    """A statement of SQLAlchemy Core. What it returns comes as the driver gives it: SQLite's booleans are integers.
+    """A statement of SQLAlchemy Core. Results are in the driver's types: SQLite's booleans are integers.
 
     On SQLite it raises the driver's own errors (`sqlite3.Error`).
     """
 
     def __init__(self, statement: ClauseElement, *, postgresql: ClauseElement | None = None) -> None:
-        """Take the statement, all its values bound by name, and the one for PostgreSQL if that is another."""
+        """All values of `statement` are bound by name. `postgresql` replaces it on PostgreSQL."""
         self._statements = {"sqlite": statement, "postgresql": statement if postgresql is None else postgresql}
         self._compiled: dict[str, tuple[str, Callable[[Values], tuple[Any, ...]]]] = {}
 
     def run(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
-        """Run it once; return the rows."""
+        """Run the statement once; return its rows."""
         text, order = self._of(connection)
         return sql_of(connection).run(connection, text, order(values))
 
@@ -66,12 +66,12 @@ class Prepared:
 def _compiled(statement: ClauseElement, connection: Connection) -> SQLCompiler:
     compiled = statement.compile(dialect=connection.dialect)
     if not isinstance(compiled, SQLCompiler):
-        raise TypeError("a statement with values is needed")
+        raise TypeError("a statement with bound values is required")
     return compiled
 
 
 def _in_order(compiled: SQLCompiler) -> Callable[[Values], tuple[Any, ...]]:
-    """Return what makes a row of values a tuple, together with the constants that are part of the statement."""
+    """Return a function that makes the tuple of a row's parameters, including the statement's constants."""
     names = compiled.positiontup or []
     constants = {name: value for name, value in compiled.params.items() if value is not None}
     getter: Callable[[Values], tuple[Any, ...]]
@@ -82,13 +82,13 @@ def _in_order(compiled: SQLCompiler) -> Callable[[Values], tuple[Any, ...]]:
 
 
 class ForEach:
-    """A statement for many rows: on SQLite one after the other, on PostgreSQL all at once, as arrays of their columns.
+    """A statement for many rows: run for each row on SQLite, and once with arrays of columns on PostgreSQL.
 
-    SQLite's driver is as fast with one row as with many. A server must be sent each, and begin and end with it.
+    SQLite's driver is as fast with single rows. With a server each run costs a round trip.
     """
 
     def __init__(self, columns: Iterable[KeyedColumnElement[Any]], build: Callable[[FromBatch], ClauseElement]) -> None:
-        """Take the columns each row has values for, in order, and what builds the statement from where they are."""
+        """`columns` are those of a row of values, in order. `build` returns the statement for a source of values."""
         types = {column.key: column.type for column in columns}
         self._names = list(types)
         arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
@@ -98,7 +98,7 @@ class ForEach:
         self._all = Prepared(build(batch))
 
     def run(self, connection: Connection, rows: Iterable[Row]) -> None:
-        """Run it for each row of values; not at all if there are none."""
+        """Run the statement for each row of values; do nothing if there are none."""
         listed = list(rows)
         if not listed:
             return
@@ -115,7 +115,7 @@ class ForEach:
 
 
 def inserting(table: type[DeclarativeBase]) -> ForEach:
-    """Return the statement that inserts rows: all columns in their order, but those the database numbers."""
+    """Return the statement that inserts rows, with values for all columns in order except generated ids."""
     columns = [column for column in table.__table__.c if column.identity is None]
 
     def build(batch: FromBatch) -> ClauseElement:
@@ -127,7 +127,7 @@ def inserting(table: type[DeclarativeBase]) -> ForEach:
 
 
 def changing(table: type[DeclarativeBase], *replaced: str) -> ForEach:
-    """Return the statement that replaces columns of rows. A row of values is the primary key and what is replaced."""
+    """Return the statement that replaces columns of rows. A row of values is the primary key, then the new values."""
     columns = table.__table__.c
     key = list(table.__table__.primary_key)
 
@@ -142,7 +142,7 @@ def changing(table: type[DeclarativeBase], *replaced: str) -> ForEach:
 
 
 def removing(table: type[DeclarativeBase]) -> ForEach:
-    """Return the statement that removes the rows of these primary keys."""
+    """Return the statement that removes rows by primary key."""
     key = list(table.__table__.primary_key)
 
     def build(batch: FromBatch) -> ClauseElement:

@@ -1,7 +1,7 @@
-"""The statements on presence: when a gateway on this database last listened for heartbeats.
+"""Statements on presence: when a gateway on this database last received heartbeats.
 
-A lease may be called lapsed only by a transaction that has looked here first (`sign`): silence counts for nothing
-while no gateway listened. See docs/decisions/0004-absence-of-the-gateway.md.
+Only a transaction that has called `sign` may decide that a lease has lapsed, because time without a gateway does not
+count. See docs/decisions/0004-absence-of-the-gateway.md.
 """
 
 from collections.abc import Callable
@@ -30,21 +30,23 @@ from registry_gateway.store.tables import PresenceRow, RegistrationRow
 R = RegistrationRow
 
 ABSENCE = 1.5
-"""Seconds without a sign after which no gateway was listening. Each gateway signs once a second."""
+"""Seconds without a sign after which an absence is assumed. Each gateway signs once a second."""
 
 RESTART = 0.25
-"""The same for a gateway that starts: it did not listen before, so nearly all the time since the last sign counts."""
+"""The same for a starting gateway: it did not run before, so nearly all the time since the last sign counts."""
 
 SET_BACK = 0.5
-"""Seconds a sign may lie in the future before the clock counts as set back. Older versions sign by their own."""
+"""Seconds that a sign may lie in the future before the clock counts as set back. Older versions sign by their own
+clock.
+"""
 
 
 class Sign(NamedTuple):
     """A sign of presence.
 
     Attributes:
-        now: When it was given, in epoch seconds; taken while the row of presence was locked.
-        events: What is to be recorded of what it made up for, once the transaction has done everything else.
+        now: Its time in epoch seconds, read while the row of presence was locked.
+        events: Events to record at the end of the transaction, about the outage it made up for.
     """
 
     now: float
@@ -52,7 +54,8 @@ class Sign(NamedTuple):
 
 
 Stepped = Callable[[float], float]
-"""Given the time, returns by how many seconds the clock was set since this process last looked; 0 if it was not."""
+"""Returns for a time the seconds by which the clock was set since the previous call in this process; 0 if it was not.
+"""
 
 
 def _never_set(_now: float) -> float:
@@ -66,18 +69,18 @@ _SEEN = Prepared(_LAST, postgresql=select(_LAST.scalar_subquery(), moment()))
 
 
 def seen(connection: Connection, now: float | None) -> tuple[float, float | None]:
-    """Return the time, and when a gateway last listened (None: never), both of one instant, in epoch seconds."""
+    """Return the time and the last sign of a gateway (None: never), both at one instant, in epoch seconds."""
     rows = _SEEN.run(connection, {"now": now})
     return sql_of(connection).time(now, rows), rows[0][0] if rows else None
 
 
 def last(connection: Connection) -> float | None:
-    """Return when a gateway last listened, in epoch seconds; None if there never was one."""
+    """Return the last sign of a gateway, in epoch seconds; None if there was none."""
     return connection.execute(_LAST).scalar()
 
 
 def last_column() -> ColumnElement[float]:
-    """Return when a gateway last listened as a part of a statement."""
+    """Return the last sign of a gateway as a part of a statement."""
     return _LAST.scalar_subquery()
 
 
@@ -85,13 +88,13 @@ def last_column() -> ColumnElement[float]:
 
 _ROW: Subquery = _LAST.with_for_update().subquery("held")
 _HELD = Prepared(_LAST, postgresql=select(_ROW.c.present_at, moment()))
-"""The row of presence, locked, with the time after any wait for the lock."""
+"""The row of presence, locked, with the time after the wait for the lock."""
 
 _SIGN = update(PresenceRow).values(present_at=bindparam("signed", type_=Double))
 
 
 def resume(connection: Connection, now: float | None, absence: float = ABSENCE, stepped: Stepped = _never_set) -> Sign:
-    """Do what `sign` does, also on a database that no gateway was ever on."""
+    """Do what `sign` does, also on a database without any sign."""
     signed = sign(connection, now, absence, stepped)
     if signed is None:
         signed = Sign(seen(connection, now)[0])
@@ -103,13 +106,13 @@ def resume(connection: Connection, now: float | None, absence: float = ABSENCE, 
 def sign(
     connection: Connection, now: float | None, absence: float = ABSENCE, stepped: Stepped = _never_set
 ) -> Sign | None:
-    """Sign that a gateway listens now; before that, make up for an absence. None if there never was a gateway.
+    """Sign presence now, after making up for an absence. Returns None if there was never a sign.
 
-    An absence is more than `absence` seconds without a sign. It adds its own length to the leases that were running at
-    the sign before, up to a full term from now. So does a clock that was set forward, which looks the same. A sign in
-    the future shows that the clock was set back: then no lease ends later than a full term from now.
+    An absence is more than `absence` seconds without a sign. Its length is added to the leases that were running at the
+    last sign, up to a full term from now. A clock that was set forward has the same effect. A sign in the future shows
+    that the clock was set back: then each lease is limited to a full term from now.
 
-    The row of presence stays locked until the transaction ends. It is locked before any registration is, always.
+    The row of presence stays locked until the transaction ends. It is always locked before any registration.
     """
     held = _HELD.run(connection, {"now": now})
     if not held:
@@ -129,7 +132,7 @@ def sign(
 
 
 def _extend(connection: Connection, present_at: float, now: float) -> int:
-    """Extend what was running at `present_at` by the time since, up to a full term; return how many leases that was."""
+    """Extend leases that were running at `present_at` by the time since, up to a full term; return their number."""
     running = (R.stage == 0, R.expires_at > present_at)
     _lock_in_order(connection, *running)
     ends = _least(R.expires_at + literal(now - present_at, Double), literal(now, Double) + R.ttl)
@@ -137,10 +140,10 @@ def _extend(connection: Connection, present_at: float, now: float) -> int:
 
 
 def _move_back(connection: Connection, present_at: float, now: float) -> int:
-    """Bring what lies in the future back to `now`, after a clock was set back; return how many rows that was.
+    """Move future times back to `now` after a clock was set back; return the number of rows.
 
-    A lease ends no later than a full term from now. Ends on record move with the clock, so that a silence is as long as
-    it was.
+    Each lease is limited to a full term from now. Recorded ends move with the clock, so that the time since them stays
+    the same.
     """
     moved = literal(now - present_at, Double)
     this = literal(now, Double)
@@ -164,7 +167,7 @@ def _least(one: Any, other: Any) -> ColumnElement[Any]:
 
 
 def _lock_in_order(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Lock rows in the order of their keys, as heartbeats do, so that the two never wait for each other."""
+    """Lock rows in the order of their keys, as heartbeats do, to avoid deadlocks."""
     sql_of(connection).lock(connection, select(R.key).where(*which).order_by(R.dialect, R.key))
 
 

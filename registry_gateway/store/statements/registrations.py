@@ -1,8 +1,7 @@
-"""The statements on registrations and their documents: functions of a connection, inside a transaction.
+"""Statements on registrations and their documents: functions of a connection, inside a transaction.
 
-Each statement locks its rows in the order of their keys, so that gateways that share a PostgreSQL hardly ever meet
-in a deadlock; the transaction that loses one is run again. On SQLite a writing transaction holds the only write
-lock from its start.
+Each statement locks its rows in the order of their keys, so that gateways on one PostgreSQL rarely deadlock; a
+transaction that does is repeated. On SQLite a writing transaction holds the only write lock from its start.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -40,7 +39,7 @@ Found = tuple[Registration, bytes, bytes | None]
 """A registration, its document and its tools document."""
 
 Seen = tuple[float, float | None]
-"""The time, and when a gateway last listened; see `presence.seen`."""
+"""The time and the last sign of a gateway; see `presence.seen`."""
 
 R = RegistrationRow
 COLUMNS = [column for column in RegistrationRow.__table__.c if column.name != "sweep_at"]
@@ -55,7 +54,7 @@ def _now() -> BindParameter[Any]:
 
 
 def _renewing(now: ColumnElement[float], *guards: ColumnElement[bool]) -> ReturningUpdate[Any]:
-    # The coalesce changes nothing but hides the columns: the sweep's index must not be taken for them.
+    # The coalesce keeps the planner from using the sweep's index for these columns.
     alive = func.coalesce(and_(R.stage == 0, R.expires_at > now), false())
     change = update(R).values(heartbeat_at=now, expires_at=now + R.ttl)
     return change.where(*guards, alive).returning(*COLUMNS)
@@ -66,10 +65,10 @@ def _renewal_sqlite(batch: Batch) -> ReturningUpdate[Any]:
 
 
 def _renewal_postgresql(batch: Batch) -> ReturningUpdate[Any]:
-    """The rows are locked in the order of their keys, and then found by where they are.
+    """Lock the rows in the order of their keys, then find them by their physical position.
 
-    The time is taken once, after the last of them was locked. With it comes the id of the transaction, as in `events`:
-    one that only renews records no event.
+    The time is taken once, after the last lock. The statement also returns the id of the transaction, because a
+    transaction that only renews records no event.
     """
     place: ColumnElement[Any] = literal_column("registrations.ctid").label("place")
     locking = select(place).where(_of_batch(batch), _owned(batch)).with_for_update()
@@ -86,7 +85,7 @@ def _owned(batch: Batch) -> ColumnElement[bool]:
 
 _RENEWAL = Prepared(_renewal_sqlite(SQLITE), postgresql=_renewal_postgresql(POSTGRESQL))
 _LOCKED = Prepared(
-    select(*COLUMNS).join(SQLITE, _of_batch(SQLITE)),  # the whole transaction is the lock
+    select(*COLUMNS).join(SQLITE, _of_batch(SQLITE)),  # the transaction holds the write lock
     postgresql=each(POSTGRESQL, select(*COLUMNS).where(_of_batch(POSTGRESQL)).with_for_update(), moment(), outer=True),
 )
 
@@ -95,7 +94,7 @@ _LOCKED = Prepared(
 
 
 def registration_of(row: Sequence[Any]) -> Registration:
-    """Return the registration in a row that starts with `COLUMNS`. By position: by name costs ten times that."""
+    """Return the registration in a row that starts with `COLUMNS`. Access by name would take ten times as long."""
     (
         dialect,
         key,
@@ -151,9 +150,8 @@ def renew(
 ) -> dict[Key, Registration]:
     """Renew the leases of `batch` (dialect, key, owner) that are alive at `now`, in one guarded statement.
 
-    `now` is None for the time of the database server, taken once all rows are locked.
-
-    Returns those renewed, by dialect and key. One that is missing is lapsed, unknown or another account's.
+    `now` is None for the time of the database server once all rows are locked. Returns the renewed registrations by
+    dialect and key. The missing ones are lapsed, unknown or another account's.
     """
     values = batch_values(connection, batch)
     rows = _RENEWAL.run(connection, values | {"now": now})
@@ -163,9 +161,9 @@ def renew(
 
 
 def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tuple[dict[Key, Registration], float]:
-    """Return the registrations under `keys`, locked until the transaction ends, and the time.
+    """Lock the registrations under `keys` until the transaction ends; return them and the time.
 
-    That is `now`, or if it is None, the database server's once all of them were locked.
+    The time is `now`, or if it is None, the database server's once all rows are locked.
     """
     values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
     rows = _LOCKED.run(connection, values | {"now": now})
@@ -174,7 +172,7 @@ def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tu
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
-    """Remove registrations, with all that hangs on them."""
+    """Remove registrations with everything that refers to them."""
     _REMOVE.run(connection, keys)
 
 
@@ -185,9 +183,10 @@ def save(
     documents: Mapping[Key, Documents],
     versions: Mapping[Key, Sequence[Version]],
 ) -> None:
-    """Write the difference between `before` and `after`, with the documents and the version histories that changed.
+    """Write the differences between `before` and `after`, and the documents and version histories that changed.
 
-    New rows go in by the order of their keys, too: two transactions that insert the same keys wait for each other.
+    New rows are inserted in the order of their keys, because transactions that insert the same keys wait for each
+    other.
     """
     new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
@@ -220,13 +219,13 @@ _INSERT, _INSERT_DOCUMENT = inserting(R), inserting(DocumentRow)
 
 
 def _prolongs(after: Lease, before: Lease) -> bool:
-    """Tell whether the time to sweep stays as it is: the index it is in is then left alone."""
+    """Tell whether the time to sweep is unchanged, so that its index need not be written."""
     return before.stage == after.stage == 0 and before.expires_at <= after.expires_at
 
 
 _CHANGEABLE = [c.name for c in R.__table__.c if not c.primary_key]
 _REPLACE = changing(R, *_CHANGEABLE)
-_PROLONG = changing(R, *_CHANGEABLE[:-2])  # but for the last two, stage and sweep_at
+_PROLONG = changing(R, *_CHANGEABLE[:-2])  # without stage and sweep_at
 _REMOVE = removing(R)
 _ADVERTISE = changing(DocumentRow, "tools_document", "tools")
 _REPLACE_DOCUMENT = changing(DocumentRow, "document", "tools_document", "tools")
@@ -237,9 +236,9 @@ _SET_VERSIONS = changing(DocumentRow, "versions")
 
 
 def find(connection: Connection, keys: Collection[Key], now: float | None) -> tuple[dict[Key, Found], Seen]:
-    """Return the registrations under `keys` with their documents, alive or not; and what `presence.seen` returns.
+    """Return the registrations under `keys` with their documents, alive or not, and the result of `presence.seen`.
 
-    All of it is of one instant, and on PostgreSQL one statement.
+    All of it is read at one instant, on PostgreSQL in one statement.
     """
     values = batch_values(connection, [(dialect, key, None) for dialect, key in set(keys)]) | {"now": now}
     if sql_of(connection).server:
@@ -256,7 +255,7 @@ def find(connection: Connection, keys: Collection[Key], now: float | None) -> tu
 
 
 _DOCUMENT = len(COLUMNS)
-"""The place of the document in a row; its tools document is the next."""
+"""The position of the document in a row; the tools document is the next column."""
 
 
 WITH_DOCUMENTS = select(*COLUMNS, DocumentRow.document, DocumentRow.tools_document).join(

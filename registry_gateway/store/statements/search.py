@@ -1,4 +1,4 @@
-"""What searching has in common, for what is there and for what was: conditions, and pages by keyset."""
+"""Shared parts of searches in the present and the past: conditions, and keyset pages."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,15 +13,15 @@ Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which services are looked for; what is None, or empty, says nothing.
+    """The conditions of a search; None or an empty value sets no condition.
 
     Attributes:
-        dialects: In one of these.
-        statuses: In one of these.
-        name, version: Exactly that.
-        host: At an address of that host, whatever the scheme, port and path.
-        tool: With a tool of exactly that name.
-        text: With this in the key, the name or the address, in upper or lower case.
+        dialects: The dialect is one of these.
+        statuses: The status is one of these.
+        name, version: Exact values.
+        host: The host of the address, whatever its scheme, port and path.
+        tool: The exact name of one of the tools.
+        text: Part of the key, the name or the address, ignoring case.
     """
 
     dialects: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of what was found: up to `limit` rows beyond the one whose place was `after`, sorted by `order`."""
+    """A part of the result: up to `limit` rows after the one with the place `after`, sorted by `order`."""
 
     order: str
     descending: bool
@@ -43,7 +43,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Searched(NamedTuple):
-    """The columns a search looks at."""
+    """The columns of a search."""
 
     dialect: Column
     key: Column
@@ -53,7 +53,7 @@ class Searched(NamedTuple):
 
 
 def matching(searched: Searched, wanted: Wanted) -> list[ColumnElement[bool]]:
-    """Return the conditions of `wanted` on these columns: all but status and tool."""
+    """Return the conditions of `wanted` on these columns, except status and tool."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.dialects:
         conditions.append(searched.dialect.in_(wanted.dialects))
@@ -70,17 +70,17 @@ def matching(searched: Searched, wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _at_host(address: Column, host: str) -> ColumnElement[bool]:
-    """An address is a host, a host with a port or path, or a URL."""
+    """Return the condition on an address, which is a host, a host with a port or path, or a URL."""
     escaped = host.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     patterns = [start + escaped + end for start in ("", "%://") for end in ("", ":%", "/%")]
     return or_(*(func.lower(address).like(pattern, escape="\\") for pattern in patterns))
 
 
 def paged(statement: Select[Any], place: Sequence[Column], page: Page) -> Select[Any]:
-    """Return `statement` cut to a page, sorted by the columns of `place`, which tell any two rows apart.
+    """Return `statement` limited to a page, sorted by the columns of `place`, which are unique per row.
 
-    One row more than the page's limit comes back where there is one: that tells whether another page follows. A
-    page is found by the place of the row before it, so rows that come and go elsewhere don't move it.
+    It returns one row more than the page's limit if another page follows. A page starts after the place of the row
+    before it, so rows that are added or removed elsewhere do not shift it.
     """
     if page.after is not None:
         after = tuple_(*(literal(value, column.type) for value, column in zip(page.after, place, strict=True)))
@@ -90,5 +90,5 @@ def paged(statement: Select[Any], place: Sequence[Column], page: Page) -> Select
 
 
 def both(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Return all of `conditions` as one, which there may be none of."""
+    """Return the conjunction of `conditions`, which may be empty."""
     return and_(True, *conditions)

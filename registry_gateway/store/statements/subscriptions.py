@@ -1,4 +1,4 @@
-"""The statements on subscriptions."""
+"""Statements on subscriptions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ _ENDED = ("cancelled", "expired")  # the states in which a subscription no longe
 def count_active(
     connection: Connection, keys: Iterable[tuple[str, str]], subscriber: str | None = None
 ) -> dict[tuple[str, str], int]:
-    """Return how many active subscriptions (of `subscriber`, if given) each of `keys` has; 0 is left out."""
+    """Return the number of active subscriptions (of `subscriber`, if given) of each of `keys`; zeros are left out."""
     statement = (
         select(S.dialect, S.key, func.count())
         .where(tuple_(S.dialect, S.key).in_(list(keys)), S.state.not_in(_ENDED))
@@ -50,7 +50,7 @@ def read(connection: Connection, dialect: str | None = None, key: str | None = N
 
 
 def cancel(connection: Connection, number: int, now: float) -> Subscription | None:
-    """Cancel a subscription; None if there is no such, or if it has ended already."""
+    """Cancel a subscription; return None if it does not exist or has ended."""
     row = connection.execute(
         update(S)
         .where(S.id == number, S.state.not_in(_ENDED))

@@ -1,4 +1,4 @@
-"""The names of the tools of a registration. They are kept in one column: one line for each, between line breaks."""
+"""The tool names of a registration. They are stored in one column, one per line, with line breaks at both ends."""
 
 from collections.abc import Collection, Sequence
 
@@ -9,13 +9,13 @@ from registry_gateway.store.tables import DocumentRow
 
 
 def written(names: Sequence[str]) -> str | None:
-    """Return the column for `names`. One with a line break, or that PostgreSQL's text can't hold, is an empty line."""
+    """Return the column value for `names`. A name with a line break or a NUL is an empty line."""
     lines = ["" if "\n" in name or "\x00" in name else name for name in names]
     return "\n{}\n".format("\n".join(lines)) if lines else None
 
 
 def names(column: str | None) -> list[str]:
-    """Return the names in a column, each once."""
+    """Return the names in a column value, without duplicates."""
     return list(dict.fromkeys(filter(None, column.split("\n")))) if column else []
 
 
@@ -25,14 +25,14 @@ def having(name: str) -> ColumnElement[bool]:
 
 
 def of(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
-    """Return the names of the tools of the registrations under `keys`, in the order they came; registrations without
-    tools are left out.
+    """Return the tool names of the registrations under `keys`, in their order; registrations without tools are left
+    out.
     """
     found: dict[Key, list[str]] = {}
     by_dialect: dict[str, list[str]] = {}
     for dialect, key in keys:
         by_dialect.setdefault(dialect, []).append(key)
-    for dialect, of_it in by_dialect.items():  # SQLite walks the whole table for pairs of dialect and key
+    for dialect, of_it in by_dialect.items():  # SQLite scans the whole table for pairs of dialect and key
         conditions = DocumentRow.dialect == dialect, DocumentRow.key.in_(of_it), DocumentRow.tools.is_not(None)
         rows = connection.execute(select(DocumentRow.key, DocumentRow.tools).where(*conditions))
         found |= {(dialect, key): names(column) for key, column in rows}
@@ -48,11 +48,11 @@ _COUNT_EACH = select(DocumentRow.key, _NUMBER.label("number")).where(
 
 
 def count(connection: Connection, dialect: str) -> int:
-    """Return how many tools the registrations of a dialect have together. Reads the names of all of them."""
+    """Return the number of tools of all registrations of a dialect. Reads the names of all of them."""
     return int(connection.execute(_COUNT, {"dialect": dialect}).scalar_one())
 
 
 def count_each(connection: Connection, dialect: str, keys: Collection[str]) -> dict[str, int]:
-    """Return how many tools each of the registrations under `keys` has; those with none are left out."""
+    """Return the number of tools of each of the registrations under `keys`; zeros are left out."""
     rows = connection.execute(_COUNT_EACH, {"dialect": dialect, "keys": sorted(keys)})
     return {row.key: row.number for row in rows}

@@ -1,6 +1,4 @@
-"""The versions a registration has had. They are kept in one column, with one line for each: a JSON list of time and
-version.
-"""
+"""The versions of a registration. They are stored in one column, one JSON list of time and version per line."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -17,21 +15,21 @@ _line: msgspec.json.Decoder[tuple[float, str]] = msgspec.json.Decoder(tuple[floa
 
 
 KEPT = 100
-"""Versions of a registration that are kept: the last ones."""
+"""Maximum number of versions kept per registration: the last ones."""
 
 
 def lines(versions: Sequence[Version]) -> str:
-    """Return the column for `versions`, oldest first; of more than `KEPT` it holds the last ones."""
+    """Return the column value for `versions`, oldest first, limited to the last `KEPT`."""
     return "".join(f"{msgspec.json.encode((v.since, v.version)).decode()}\n" for v in versions[-KEPT:])
 
 
 def parsed(column: str) -> list[Version]:
-    """Return the versions in a column, oldest first."""
+    """Return the versions in a column value, oldest first."""
     return [Version(version, since) for since, version in map(_line.decode, column.split("\n")[:-1])]
 
 
 def history(connection: Connection, dialect: str, key: str) -> list[Version]:
-    """Return the last versions a registration has had, oldest first."""
+    """Return the last versions of a registration, oldest first."""
     return histories(connection, [(dialect, key)]).get((dialect, key), [])
 
 
