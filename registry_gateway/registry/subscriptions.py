@@ -50,7 +50,7 @@ def _subscribe(
     if registration.lease.stage == REVOKED:
         raise NotRegistered(f"{key} is not registered")
     if subscriptions.count_active(connection, [(dialect, key)], subscriber):
-        raise AlreadyExists(f"{subscriber} is already subscribed to {key}")
+        raise AlreadyExists(f"{subscriber} is subscribed to {key} already")
     added = subscriptions.add(connection, dialect, key, subscriber, now)
     event = happened(EventKind.SUBSCRIBED, registration, actor, now, subscriber=subscriber, subscription=added.id)
     events.record(connection, [event])
