@@ -1,8 +1,8 @@
-"""Service accounts and their tokens. The database holds salted hashes; a token is shown once, when it is made.
+"""Service accounts and their tokens. The database contains salted hashes; a token is shown once, when it is created.
 
-A token is `rgw_<id>_<secret>`: the id finds the row, the secret has 256 random bits. It is no password that
-could be guessed, so one round of SHA-256 over salt and secret is enough. An account may have several at once: that
-is how one is replaced by the next while its services still use it.
+A token is `rgw_<id>_<secret>`. The id selects the row; the secret has 256 random bits. Unlike a password it can't be
+guessed, so one round of SHA-256 over salt and secret is enough. An account may have several tokens at once, so that a
+new one can replace an old one that services still use.
 """
 
 import hashlib
@@ -22,23 +22,23 @@ from registry_gateway.store.statements import accounts as statements
 from registry_gateway.store.statements import events
 
 CACHE_SECONDS = 5.0
-"""How long what the database said of tokens is believed: how late a revocation may take effect."""
+"""Seconds for which answers of the database about tokens are cached: the longest delay of a revocation."""
 
 CACHE_SIZE = 10_000
-"""Most verified tokens remembered at once."""
+"""Most verified tokens in the cache."""
 
 USE_SECONDS = 60.0
-"""How exactly the last use of a token is known: it is written down at most this often."""
+"""Seconds between two updates of a token's last use."""
 
 ADMINISTER = "admin:registry"
-"""The scope of administrators: everything the command line does to change things."""
+"""The scope of administrators. It permits all changes that the command line can make."""
 
 SUPER_ADMIN = "super_admin"
 """The scope that passes every check."""
 
 
 class Issued(msgspec.Struct, frozen=True):
-    """A token that was just made, with the account it is of. It is kept nowhere else."""
+    """A new token and its account. The token itself is not stored."""
 
     account: Account
     token: str
@@ -48,7 +48,6 @@ class Accounts:
     """The service accounts in a database. Every change is an event about `account:<name>`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        """Take the database and the clock."""
         self._store = store
         self._clock = clock
         self._verified: dict[bytes, tuple[Account, float]] = {}
@@ -63,7 +62,7 @@ class Accounts:
         *,
         expires_in: float | None = None,
     ) -> Issued:
-        """Create an account with one token, which ends after `expires_in` seconds (None: never).
+        """Create an account with one token, which expires after `expires_in` seconds (None: never).
 
         Raises:
             AlreadyExists: The name is taken (a revoked account keeps its name).
@@ -84,7 +83,9 @@ class Accounts:
     async def rotate(
         self, name: str, overlap: float, actor: Actor = GATEWAY, *, expires_in: float | None = None
     ) -> Issued:
-        """Give an account a new token; those it has end after `overlap` seconds, unless they do before.
+        """Create a new token for an account. Its other tokens expire after `overlap` seconds, unless they do earlier.
+
+        The new token expires after `expires_in` seconds (None: never).
 
         Raises:
             NotFound: There is no such account.
@@ -104,7 +105,7 @@ class Accounts:
         return Issued(await self._change(work), made.text)
 
     async def revoke(self, name: str, actor: Actor = GATEWAY) -> Account:
-        """Make an account's tokens worthless, within `CACHE_SECONDS` on other gateways that are running.
+        """Revoke all tokens of an account. Other running gateways follow within `CACHE_SECONDS`.
 
         Revoking twice changes nothing.
 
@@ -125,11 +126,11 @@ class Accounts:
         return await self._store.read(statements.read)
 
     async def authenticate(self, token: str) -> Account | None:
-        """Return the account of a token, with just that token; None if it is no valid token of any."""
+        """Return the account of a token, with that token only; None if the token is not valid."""
         now = self._clock.now()
         digest = hashlib.sha256(token.encode()).digest()
         account, until = self._verified.get(digest, (None, 0.0))
-        if account is not None and now < until <= now + CACHE_SECONDS:  # more is left only if the clock was set back
+        if account is not None and now < until <= now + CACHE_SECONDS:  # later only if the clock was set back
             return account
         self._verified.pop(digest, None)
         account = await self._look_up(token, now)
@@ -143,7 +144,7 @@ class Accounts:
         return account
 
     async def granted(self, *scopes: str) -> bool:
-        """Tell whether there is a valid token with one of `scopes`, as of at most `CACHE_SECONDS` ago."""
+        """Return whether there is a valid token with one of `scopes`. The answer may be `CACHE_SECONDS` old."""
         now = self._clock.now()
         known, until = self._granted
         if not now < until <= now + CACHE_SECONDS:
@@ -165,7 +166,7 @@ class Accounts:
         return account if account.revoked_at is None and now < account.tokens[0].ends_at else None
 
     async def _change(self, work: Callable[[Connection], tuple[Account, Event | None]]) -> Account:
-        """Change an account and record it, in one transaction; forget what was known of tokens."""
+        """Change an account and record the event in one transaction; then clear the cache of tokens."""
 
         def transaction(connection: Connection) -> tuple[Account, Sequence[Event]]:
             account, event = work(connection)
@@ -181,7 +182,7 @@ class Accounts:
 
 
 class _Made:
-    """A new token: what its owner gets, and what the database does."""
+    """A new token: the text for its owner, and the salt, hash and row for the database."""
 
     def __init__(self, now: float, expires_in: float | None) -> None:
         number, secret = secrets.token_hex(8), secrets.token_urlsafe(32)

@@ -1,4 +1,4 @@
-"""The check of a bearer token, and who may read what all dialects have registered."""
+"""The check of bearer tokens, and of the permission to read the services of all dialects."""
 
 from collections.abc import Collection
 
@@ -8,7 +8,7 @@ from registry_gateway.core.model import Account
 from registry_gateway.http.call import Call
 
 READ = "read:catalog"
-"""The scope that reading asks for, where it is protected."""
+"""The scope that reading requires, if it is protected."""
 
 
 async def authenticate(call: Call, accounts: Accounts) -> Account:
@@ -37,13 +37,12 @@ def require_scope(scopes: Collection[str], scope: str, *others: str) -> None:
 
 
 class Readers:
-    """Who may read the services of all dialects: anybody, unless reading is protected.
+    """The permission to read the services of all dialects. Without protection, every client has it.
 
-    It is protected if the operator says so, or if a dialect asks its own readers for a credential.
+    Reading is protected if the settings say so, or if a dialect requires a credential of its own readers.
     """
 
     def __init__(self, accounts: Accounts, *, protected: bool) -> None:
-        """Check tokens of `accounts`, if reading is `protected`."""
         self.protected = protected
         self._accounts = accounts
 

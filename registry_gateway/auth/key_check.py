@@ -1,4 +1,4 @@
-"""The check of a shared key that comes in a header of its own, as dialects without accounts have it."""
+"""The check of a shared key in a header, for dialects without accounts."""
 
 import logging
 
@@ -10,18 +10,18 @@ log = logging.getLogger("registry_gateway.keys")
 
 
 class MissingKey(Exception):
-    """A key is needed, and the request has none."""
+    """A key is required, and the request has none."""
 
 
 class WrongKey(Exception):
-    """The key that came is not valid."""
+    """The request's key is not valid."""
 
 
 class KeyCheck:
-    """Tells who sends a request, by its key."""
+    """Authenticates requests by their key."""
 
     def __init__(self, header: str, setting: str, keyring: Keyring | None) -> None:
-        """Look for a key of `keyring` (None: no key is needed) in `header`. `setting` has the keys."""
+        """Accept the keys of `keyring` (None: no key is required) in `header`. `setting` is named in warnings."""
         self._header = header
         self._field = header.lower().encode()
         self._setting = setting
@@ -29,7 +29,7 @@ class KeyCheck:
         self._warned = False
 
     def authenticate(self, call: Call) -> Actor:
-        """Return who sends the request: the holder of its key, or anybody where no key is needed.
+        """Return the holder of the request's key, or `ANONYMOUS` if no key is required.
 
         Raises:
             MissingKey: It has no key.
@@ -46,14 +46,14 @@ class KeyCheck:
         return call.actor(holder)
 
     def warn_if_unneeded(self, call: Call) -> None:
-        """Log a warning if the request has a key and none is needed: its sender believes that the dialect is closed.
+        """Log a warning, once, if the request has a key and none is required. The key is not shown.
 
-        It is logged once: a fleet registers thousands of times. The key itself is not shown.
+        Such a client was configured for a gateway that requires keys.
         """
         if self._keyring is not None or self._warned or call.header(self._field) is None:
             return
         self._warned = True
         client = call.scope.get("client")
         fields = {"client": client[0] if client else None, "request_id": call.request_id}
-        text = "a key came as %s and none is asked for: set %s"
+        text = "a client sent a key as %s, but the gateway requires none: set %s"
         log.warning(text, self._header.lower(), self._setting, extra=fields)

@@ -1,7 +1,7 @@
-"""Shared keys: what clients of a dialect without accounts prove themselves with. Several may be valid at once.
+"""Shared keys: the credentials of a dialect without accounts. Several may be valid at once.
 
-They come from a setting or from a file, and a file is read again while the gateway runs, so a key is changed
-without a restart of anybody: the next one is added, clients move to it one after the other, the old one is removed.
+They come from a setting or a file. A file is read again on SIGHUP, so keys can be rotated without restarting the
+gateway: add the new key, change the clients one after the other, remove the old key.
 """
 
 import hashlib
@@ -13,26 +13,26 @@ from pathlib import Path
 from registry_gateway.settings import AROUND, SettingsError
 
 SHORT = 16
-"""Characters below which a key is warned of: it could be guessed."""
+"""Length in characters below which a key could be guessed; a warning is logged."""
 
 log = logging.getLogger("registry_gateway.keys")
 
 
 class Keyring:
-    """The keys of one dialect that are valid now."""
+    """The valid keys of one dialect."""
 
     def __init__(self, dialect: str, setting: str, given: Sequence[str] | None, file: str | None) -> None:
-        """Take the keys of a setting, or read those of a file.
+        """Read the file with the keys, if there is one.
 
         Args:
-            dialect: Whose keys they are: `key:<dialect>:<id>` is how their holders are called.
-            setting: Name of the setting with the keys; that of the file is the same with `_FILE`.
-            given: The keys themselves, or None.
-            file: Where they are, or None: one a line, blank lines and lines that start with # left out, in UTF-8 with
-                or without a byte order mark.
+            dialect: The dialect. Holders of its keys are named `key:<dialect>:<id>`.
+            setting: Name of the setting with the keys; the name of the setting with the file has `_FILE` added.
+            given: The keys, or None.
+            file: Path of the file, or None. It has one key per line, in UTF-8 with or without a byte order mark. Blank
+                lines and lines that start with # are ignored.
 
         Raises:
-            SettingsError: The file can't be read, or holds no key.
+            SettingsError: The file can't be read, or contains no key.
         """
         self._dialect = dialect
         self._setting = setting
@@ -44,11 +44,11 @@ class Keyring:
         self._keys = self._named(keys)
 
     def holder(self, given: str) -> str | None:
-        """Return who sends the key `given`, such as `key:chap:1a2b3c4d`; None if it is no valid one.
+        """Return the holder of a key, such as `key:chap:1a2b3c4d`; None if the key is not valid.
 
-        Takes the same time whichever key it is, and however much of one is right.
+        The time does not depend on which key it is, nor on how much of it is correct.
         """
-        sent = given.encode("latin-1", "backslashreplace")  # as it came: that is how ASGI's bytes were read
+        sent = given.encode("latin-1", "backslashreplace")  # restores the bytes of the ASGI header
         found = None
         for key in self._keys:
             if hmac.compare_digest(sent, key.secret):
@@ -59,12 +59,12 @@ class Keyring:
         return found.holder
 
     def reload(self) -> None:
-        """Read the file again, if the keys are from one. If that fails, the keys stay, and the log says why.
+        """Read the file again, if there is one. If that fails, the error is logged and the keys stay valid.
 
-        The log also says how often each key was used since this was last done: 0 for one that may go.
+        It also logs how often each key was used since the last call. A key with 0 uses can be removed.
         """
         uses = ",".join(f"{key.holder}={key.uses}" for key in self._keys)
-        log.info("keys used since the last look", extra={"setting": self._setting, "uses": uses})
+        log.info("uses of keys since the last reload", extra={"setting": self._setting, "uses": uses})
         for key in self._keys:
             key.uses = 0
         if self._file is None:
@@ -78,7 +78,7 @@ class Keyring:
         self.report()
 
     def report(self) -> None:
-        """Tell the log which keys are valid, and warn of those that could be guessed. The keys are not shown."""
+        """Log the ids of the valid keys, with a warning if one could be guessed. The keys are not shown."""
         fields = {"setting": self._setting, "keys": ",".join(key.holder for key in self._keys)}
         log.info("keys in effect", extra=fields)
         if any(len(key.secret) < SHORT for key in self._keys):
@@ -93,7 +93,7 @@ class Keyring:
 
 
 class _Key:
-    """A key, what whoever has it is called, and how often it was used."""
+    """A key, the name of its holders, and its number of uses."""
 
     __slots__ = ("holder", "secret", "uses")
 
@@ -104,17 +104,16 @@ class _Key:
 
 
 class Keyrings:
-    """The keyrings of a gateway, to be read again together."""
+    """The keyrings of a gateway, which are reloaded together."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self._opened: list[Keyring] = []
 
     def open(self, dialect: str, setting: str, given: Sequence[str] | None, file: str | None) -> Keyring | None:
-        """Return a dialect's keyring as `Keyring` makes it; None if there are neither keys nor a file: it is open.
+        """Return a dialect's keyring (for the arguments see `Keyring`); None if there are neither keys nor a file.
 
         Raises:
-            SettingsError: The file can't be read, or holds no key.
+            SettingsError: The file can't be read, or contains no key.
         """
         if given is None and file is None:
             return None
@@ -123,28 +122,28 @@ class Keyrings:
         return opened
 
     def reload(self) -> None:
-        """Read all files again."""
+        """Reload all keyrings."""
         for keyring in self._opened:
             keyring.reload()
 
     def report(self) -> None:
-        """Tell the log which keys are valid."""
+        """Log the ids of the valid keys of all keyrings."""
         for keyring in self._opened:
             keyring.report()
 
 
 def check(setting: str, given: Sequence[str] | None, file: str | None) -> None:
-    """Return if the keys come from one place.
+    """Check that the keys are set in one place.
 
     Raises:
-        SettingsError: There is a file as well as keys.
+        SettingsError: Both keys and a file are set.
     """
     if given is not None and file is not None:
         raise SettingsError(f"{setting} and {setting}_FILE are both set; keep one")
 
 
 def closing(setting: str, given: Sequence[str] | None, file: str | None) -> str | None:
-    """Return the name of the setting that closes a dialect, None if there are keys or a file: it is closed."""
+    """Return `setting` if no keys are required because neither keys nor a file are set, else None."""
     return setting if given is None and file is None else None
 
 
@@ -152,27 +151,27 @@ def _read(file: Path) -> list[str]:
     """Return the keys in a file.
 
     Raises:
-        ValueError: It can't be read, or holds none; says so in one line.
+        ValueError: It can't be read, or contains no key. The message is one line.
     """
     try:
         content = file.read_bytes()
-        if b"\x00" in content:  # text in UTF-8 has none, and text in UTF-16 has one for each ASCII character
+        if b"\x00" in content:  # UTF-8 text has none, UTF-16 text has one for each ASCII character
             raise ValueError(f"can't read {file}: it is not UTF-8 (UTF-16, it seems); save it as UTF-8")
         lines = [line.strip(AROUND) for line in content.decode().splitlines()]
     except OSError as error:
         raise ValueError(f"can't read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"can't read {file}: it is no text in UTF-8") from None
+        raise ValueError(f"can't read {file}: it is not UTF-8") from None
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys:
-        raise ValueError(f"{file} holds no key")
+        raise ValueError(f"{file} contains no key")
     return keys
 
 
 def _id(key: str, place: int) -> str:
-    """Return what a key is called in events and the log.
+    """Return the id of a key in events and the log.
 
-    It is the start of a hash, the same on every gateway. A short key could be guessed from that, so it is only
-    called by its place among the others.
+    It is the start of a hash, so it is the same on every gateway. A short key could be guessed from its hash, so its id
+    is its position in the list.
     """
     return str(place) if len(key) < SHORT else hashlib.sha256(key.encode()).hexdigest()[:8]

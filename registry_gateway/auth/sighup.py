@@ -1,4 +1,4 @@
-"""SIGHUP: how an operator has files read again without a restart. Before that is possible, it does nothing."""
+"""Handling of SIGHUP, which reloads files. Until the handler is installed, the signal is ignored or blocked."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ _SIGHUP = getattr(signal, "SIGHUP", None)  # not on every platform
 
 
 def ignore() -> None:
-    """Ignore SIGHUP from here on, where it would end the process and signals can be handled."""
+    """Ignore SIGHUP from here on, if it has the default action and this is the main thread."""
     if _SIGHUP is None or threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(_SIGHUP) is signal.SIG_DFL:
@@ -19,9 +19,9 @@ def ignore() -> None:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold SIGHUP back while the context is open; processes that are started in it hold it back until `on_hangup`.
+    """Block SIGHUP while the context is open. Processes that are started in it block it until `on_hangup`.
 
-    A process that handles a signal does not hand that on: those it starts would die of it before they can.
+    A child process does not inherit a handler, so without this SIGHUP would end it before it installs its own.
     """
     if _SIGHUP is None:
         yield
@@ -35,10 +35,10 @@ def held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def on_hangup(action: Callable[[], object]) -> Iterator[None]:
-    """Do `action` in a thread at each SIGHUP, as long as the context is open and the event loop runs.
+    """Run `action` in a thread at each SIGHUP, while the context is open and the event loop runs.
 
-    Nothing is installed where it can't be (no SIGHUP on the platform, a loop outside the main thread), or where
-    whoever embeds the gateway has a handler of its own.
+    Nothing is installed if that is not possible (no SIGHUP on the platform, a loop outside the main thread), or if
+    the embedding program has a handler of its own.
     """
     loop = asyncio.get_running_loop()
     before = None if _SIGHUP is None else signal.getsignal(_SIGHUP)
@@ -54,6 +54,6 @@ def on_hangup(action: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        with held_back():  # the loop leaves the default, which ends the process
+        with held_back():  # the loop restores the default action, which ends the process
             loop.remove_signal_handler(_SIGHUP)
             signal.signal(_SIGHUP, before)

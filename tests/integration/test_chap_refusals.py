@@ -79,13 +79,15 @@ async def test_without_a_configured_key_any_is_welcome_and_the_log_says_so_once(
 ) -> None:
     async with start_gateway(sqlite_url) as client:
         await register(client)
-        assert "none is asked for" not in caplog.text
+        assert "but the gateway requires none" not in caplog.text
         client.headers["X-Service-Key"] = "whatever"
         await register(client)
         await register(client)
         assert (await ping(client)).status_code == 200
     [told] = [r.getMessage() for r in caplog.records if r.name == "registry_gateway.keys"]
-    assert told == "a key came as x-service-key and none is asked for: set SERVICEKIT_REGISTRATION_KEY"
+    assert (
+        told == "a client sent a key as x-service-key, but the gateway requires none: set SERVICEKIT_REGISTRATION_KEY"
+    )
     assert "whatever" not in caplog.text
 
 

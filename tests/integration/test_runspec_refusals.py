@@ -79,11 +79,11 @@ async def test_a_key_nobody_asked_for_is_told_to_the_log_once(
 ) -> None:
     async with start_gateway(sqlite_url) as client:
         await register(client)
-        assert "none is asked for" not in caplog.text
+        assert "but the gateway requires none" not in caplog.text
         client.headers["X-API-Key"] = KEY
         await register(client)
         await register(client)
-    assert caplog.text.count("none is asked for: set REGISTRY_GATEWAY_RUNSPEC_API_KEY") == 1
+    assert caplog.text.count("but the gateway requires none: set REGISTRY_GATEWAY_RUNSPEC_API_KEY") == 1
     assert KEY not in caplog.text
 
 

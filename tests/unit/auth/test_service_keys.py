@@ -57,9 +57,9 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, end: str) -> No
     ("content", "complaint"),
     [
         (None, "No such file or directory"),
-        (b"", "holds no key"),
-        (b"# none\n \n", "holds no key"),
-        (b"\xef\xbb\xbf# none\r\n", "holds no key"),
+        (b"", "contains no key"),
+        (b"# none\n \n", "contains no key"),
+        (b"\xef\xbb\xbf# none\r\n", "contains no key"),
         (b"\xff", "UTF-8"),
         (CURRENT.encode("utf-16"), "it is not UTF-8"),
         (CURRENT.encode("utf-16-le"), "UTF-16, it seems"),
