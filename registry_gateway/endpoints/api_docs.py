@@ -1,6 +1,6 @@
-"""/openapi.json, and /docs: Swagger UI from this package, with no line of it from anywhere else.
+"""/openapi.json and /docs, which is Swagger UI from files of this package.
 
-docs/decisions/0006-api-pages.md says why Swagger UI is here as files; of them, start.js is our own.
+docs/decisions/0006-api-pages.md gives the reasons. All files but start.js are Swagger UI's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Referrer-Policy": "no-referrer",
 }
-"""Swagger UI writes style attributes and shows icons as data: URLs; nothing else is let in, and no frame."""
+"""Swagger UI needs style attributes and icons in data: URLs. Other sources, and framing, are forbidden."""
 
 _PAGE = """\
 <!doctype html>
@@ -51,7 +51,7 @@ OPERATIONS = (
         method="GET",
         path="/openapi.json",
         name="openapi",
-        summary="This document",
+        summary="Get this document",
         parameters=(IF_NONE_MATCH,),
         responses={200: Response("OpenAPI 3.1.", dict[str, Any], headers=ETAG), **NOT_MODIFIED},
     ),
@@ -59,7 +59,7 @@ OPERATIONS = (
         method="GET",
         path="/docs",
         name="docs",
-        summary="This document as a page",
+        summary="Get this document as a page",
         parameters=(IF_NONE_MATCH,),
         responses={200: Response("Swagger UI.", str, "text/html", ETAG), **NOT_MODIFIED},
     ),
@@ -67,8 +67,8 @@ OPERATIONS = (
         method="GET",
         path="/docs/{file}",
         name="docs_file",
-        summary="A file of that page",
-        parameters=(Parameter("file", "Its name.", example="start.js"), IF_NONE_MATCH),
+        summary="Get a file of that page",
+        parameters=(Parameter("file", "Name of the file.", example="start.js"), IF_NONE_MATCH),
         responses={
             200: Response("A script.", str, "text/javascript", ETAG),
             **NOT_MODIFIED,
@@ -79,17 +79,17 @@ OPERATIONS = (
 
 
 class ApiPages:
-    """The document and its page. Nothing to see until `publish`."""
+    """The OpenAPI document and its page. The document is empty until `publish` is called."""
 
     def __init__(self, root_path: str) -> None:
-        """Take the path prefix the gateway is reached under."""
+        """Build the page. `root_path` is the path prefix of the gateway."""
         self._root_path = root_path
         self._files = StaticFiles("registry_gateway.endpoints", "swagger_ui", HEADERS)
         self._mounts: Mapping[str, Mount] = {}
         self._page = Rendered(_PAGE.format(root=escape(root_path)).encode())
 
     def publish(self, mounts: Mapping[str, Mount]) -> None:
-        """Take everything that is mounted. The document is made when first asked for: most gateways never are."""
+        """Set the mounts that the document describes. It is made at the first request for it."""
         self._mounts = mounts
 
     @cached_property

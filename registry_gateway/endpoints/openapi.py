@@ -1,7 +1,6 @@
-"""The OpenAPI document: what every mount says of its operations, put together once at start.
+"""The OpenAPI document, made of the operations of all mounts.
 
-OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1): its schemas are JSON Schema 2020-12, which is what msgspec
-makes of types.
+It is OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), whose schemas are JSON Schema 2020-12, as msgspec generates.
 """
 
 import re
@@ -20,18 +19,18 @@ from registry_gateway.http.routing import methods
 VERSION = "3.1.1"
 
 _DESCRIPTION = """\
-One durable service registry that speaks several dialects. Each is a section of its own here, with its own
-credentials and its own shape of errors, as its clients expect them.
+One durable service registry that speaks several dialects. Each dialect is a section of this document, with the
+credentials and the shape of errors that its clients expect.
 
-Every path works with and without a slash at its end, nothing is ever redirected, `HEAD` is answered like `GET`, and
-every error carries an `X-Request-ID` under which the log has more.
+Every path works with and without a slash at its end. There are no redirects. `HEAD` is answered like `GET`. Every error
+has an `X-Request-ID`, with which the gateway's log has more details.
 """
 
 _CONVERTOR = re.compile(r"\{(\w+):\w+\}")
 
 
 def endpoints(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
-    """Yield the path and method of every endpoint. HEAD goes without saying where there is GET."""
+    """Yield the path and method of every endpoint. HEAD is left out if there is GET."""
     for route in routes:
         if isinstance(route, Route):
             path = _CONVERTOR.sub(r"{\1}", route.path)
@@ -40,7 +39,7 @@ def endpoints(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
 
 
 def names(mount: Mount) -> dict[tuple[object, str], str]:
-    """Return what the endpoints of a mount are called, by endpoint and method: as their operation, else `GET /path`."""
+    """Return names by endpoint and method: the name of the operation, or such as `GET /path` if there is none."""
     described: dict[tuple[str, str], str] = {(o.path, o.method): o.name for o in mount.operations}
     found: dict[tuple[object, str], str] = {}
     for route in mount.routes:
@@ -52,9 +51,9 @@ def names(mount: Mount) -> dict[tuple[object, str], str]:
 
 
 def document(mounts: Mapping[str, Mount], root_path: str = "") -> bytes:
-    """Return the document for what is mounted, by name.
+    """Return the document for `mounts`, which are given by name.
 
-    Endpoints of a mount that nobody describes appear with their path and method alone.
+    Endpoints without an operation appear with their path and method alone.
     """
     paths: dict[str, dict[str, object]] = {}
     schemas: dict[str, object] = {}
@@ -86,7 +85,7 @@ def document(mounts: Mapping[str, Mount], root_path: str = "") -> bytes:
 
 
 class _Bodies:
-    """The schemas of one mount's bodies. Its name goes before theirs: dialects use the same names for their own."""
+    """The schemas of one mount's bodies. Their names begin with the mount's, because dialects share names of types."""
 
     def __init__(self, mount: str, operations: Sequence[Operation]) -> None:
         types = [o.request for o in operations if o.request is not None]
@@ -147,9 +146,9 @@ def _parameter(parameter: Parameter) -> dict[str, object]:
 def _response(status: int, response: Response, bodies: _Bodies) -> dict[str, object]:
     headers = dict(response.headers or {})
     if status >= HTTPStatus.BAD_REQUEST:
-        headers["X-Request-ID"] = "The id under which the gateway's log has more."
+        headers["X-Request-ID"] = "Id of the request in the gateway's log."
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "Seconds after which trying again may help."
+        headers["Retry-After"] = "Seconds to wait before trying again."
     described: dict[str, object] = {"description": response.description}
     if headers:
         described["headers"] = {
@@ -162,7 +161,7 @@ def _response(status: int, response: Response, bodies: _Bodies) -> dict[str, obj
 
 
 def _portable(schema: Any) -> Any:
-    """Return a schema with its patterns in ECMA 262, as JSON Schema has them: there `\\Z` is written `$`."""
+    """Return a schema with its patterns in ECMA 262, as JSON Schema requires: `\\Z` becomes `$`."""
     match schema:
         case dict():
             return {k: v.replace(r"\Z", "$") if k == "pattern" else _portable(v) for k, v in schema.items()}

@@ -1,4 +1,4 @@
-"""What /openapi.json says of what the gateway itself answers, beside its dialects."""
+"""OpenAPI descriptions of the gateway's own endpoints: health, API documentation, page."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ class Ready(msgspec.Struct):
 
 
 class Unready(msgspec.Struct):
-    """Why the gateway can't do its work."""
+    """The gateway is not ready. `reason` says why."""
 
     status: Literal["unavailable"]
     reason: str
@@ -33,21 +33,21 @@ OPERATIONS = (
         method="GET",
         path="/health",
         name="health",
-        summary="Whether the process lives",
-        description="Asks nothing of the database: restarting the gateway would not mend that.",
-        responses={200: Response("It does.", Well)},
+        summary="Check that the process runs",
+        description="Does not touch the database, because a restart of the gateway would not repair that.",
+        responses={200: Response("The process runs.", Well)},
     ),
     Operation(
         method="GET",
         path="/health/ready",
         name="ready",
-        summary="Whether the gateway can do its work",
-        description="Answers within 2 seconds. It is not ready when nothing could be written for 5 seconds.",
-        parameters=(Parameter("for", "`reads`: whether it can answer reads.", "query", Literal["reads"]),),
+        summary="Check that the gateway can serve requests",
+        description="Answers within 2 seconds. The gateway is not ready if no write has succeeded for 5 seconds.",
+        parameters=(Parameter("for", "`reads`: check reads only.", "query", Literal["reads"]),),
         responses={
-            200: Response("It can.", Ready),
-            400: Response("`for` is none of these.", Detail),
-            503: Response("It can't.", Unready, headers=RETRY_AFTER),
+            200: Response("It is ready.", Ready),
+            400: Response("`for` has another value.", Detail),
+            503: Response("It is not ready.", Unready, headers=RETRY_AFTER),
         },
     ),
     *api_docs.OPERATIONS,

@@ -1,4 +1,4 @@
-"""What /openapi.json says of reads over all dialects: their answers, and the token they may need."""
+"""OpenAPI descriptions that reads over all dialects share: answers, and the token they may require."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,25 +12,27 @@ SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
 
 SERVICE = (
     Parameter("dialect", "Name of the dialect.", example="runspec"),
-    Parameter("key", "What it is registered under; slashes may stand as they are.", example="5f0c"),
+    Parameter("key", "Key of the service: its slug, id or instance id. Slashes need no encoding.", example="5f0c"),
 )
-"""Which service, in a path."""
+"""The parameters of a service's path."""
 
-BAD_PARAMETER = problem_details.response("A parameter makes no sense; `parameter` is its name.")
+BAD_PARAMETER = problem_details.response("A parameter is invalid; `parameter` is its name.")
 
 
 def answers(description: str, body: Any, **problems: str) -> Mapping[int, Response]:
-    """Return the answers of a read with an ETag; the usual problems, and others such as `p404="There is none."`."""
+    """Return the answers of a read with an ETag: 200, 304, 400, 503 and `problems`, such as `p404="No such tool."`."""
     worded = {int(status.removeprefix("p")): problem_details.response(text) for status, text in problems.items()}
     always = {
         400: BAD_PARAMETER,
-        503: problem_details.response("No database, or too many expensive reads at once; see `Retry-After`."),
+        503: problem_details.response(
+            "The database is unavailable, or too many expensive reads run at once; see `Retry-After`."
+        ),
     }
     return {200: Response(description, body, headers=ETAG), **NOT_MODIFIED, **worded, **always}
 
 
 def guarded(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Return `operations` as ones that ask for a token with the scope to read."""
+    """Return `operations` with a required token that has the scope to read."""
     refusals = {
         401: problem_details.response("No valid token."),
         403: problem_details.response("The token lacks the scope."),

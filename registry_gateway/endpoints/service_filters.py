@@ -1,4 +1,4 @@
-"""The parameters that select services: the same in every list of services of all dialects."""
+"""The query parameters that select services, shared by all lists of services of all dialects."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from registry_gateway.store.statements.search import Wanted
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """Which services are asked for."""
+    """Filters for services. A service must match all of them."""
 
     dialect: Annotated[tuple[Word, ...], Meta(description="In one of these dialects, separated by commas.")] = ()
     status: Annotated[
@@ -29,7 +29,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     def wanted(self) -> Wanted:
-        """Return what is looked for."""
+        """Return the filters as the store's search takes them."""
         return Wanted(
             dialects=self.dialect,
             statuses=self.status,

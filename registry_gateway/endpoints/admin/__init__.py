@@ -1,6 +1,6 @@
-"""Administration over HTTP, under `/admin/v1`: what the command line does to change things, by the same operations.
+"""Administration over HTTP, under `/admin/v1`: the changes that the command line can make, with the same operations.
 
-It is off, and answers 404, unless there is a valid token with the scope `admin:registry`.
+It is disabled, and answers 404, unless there is a valid token with the scope `admin:registry`.
 """
 
 from collections.abc import Sequence
@@ -16,5 +16,5 @@ SEGMENT = "admin"
 
 
 def mount(core: Core, account_scopes: Sequence[str]) -> Mount:
-    """Build the routes. An account that is created without scopes gets `account_scopes`."""
+    """Return the mount. An account that is created without scopes gets `account_scopes`."""
     return Mount(Admin(core, account_scopes).routes(), fault, OPERATIONS, DESCRIPTION)

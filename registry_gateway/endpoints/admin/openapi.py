@@ -1,4 +1,4 @@
-"""What /openapi.json says of `/admin/v1`. docs/wire/admin.md says it in prose."""
+"""OpenAPI descriptions of `/admin/v1`. docs/wire/admin.md describes it in prose."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ from registry_gateway.http import problem_details
 from registry_gateway.http.operation import Operation, Response, Security, secured
 
 DESCRIPTION = (
-    "Administration: what the command line does to change things. Answers 404 throughout unless there is a valid "
-    "token with the scope `admin:registry`."
+    "Administration: the changes that the command line can make. All paths answer 404 unless there is a valid token "
+    "with the scope `admin:registry`."
 )
 
 TOKEN = Security(
@@ -35,17 +35,17 @@ TOKEN = Security(
 )
 
 _ALWAYS = {
-    401: problem_details.response("The token is missing, or is no valid one."),
+    401: problem_details.response("The token is missing or not valid."),
     403: problem_details.response("The token is not an administrator's."),
-    404: problem_details.response("There is no such thing, or no administration."),
+    404: problem_details.response("The object does not exist, or administration is disabled."),
     500: problem_details.response("A defect of the gateway."),
-    503: problem_details.response("The database is out of reach; nothing was changed."),
+    503: problem_details.response("The database can't be reached; nothing was changed."),
 }
 _CHANGING = {
     **_ALWAYS,
-    409: problem_details.response("As things are, it can't be done; `code` says why."),
+    409: problem_details.response("The present state does not permit it; `code` says why."),
     413: problem_details.response("The body is too large."),
-    422: problem_details.response("The body makes no sense; `at` says where."),
+    422: problem_details.response("The body is invalid; `at` says where."),
 }
 
 
@@ -74,7 +74,7 @@ OPERATIONS = secured(
         _change(
             "services/remove",
             "remove",
-            "Deregister a service, whoever registered it",
+            "Deregister a service of any owner",
             Removal,
             {**_SERVICE, "reason": "moved to another cluster"},
             200,
@@ -93,7 +93,7 @@ OPERATIONS = secured(
         _change(
             "accounts/rotate",
             "rotateAccount",
-            "Give an account a new token",
+            "Create a new token for an account",
             Rotation,
             {"name": "dashboard", "overlap": 86_400},
             201,
@@ -102,7 +102,7 @@ OPERATIONS = secured(
         _change(
             "accounts/revoke",
             "revokeAccount",
-            "Make an account's tokens worthless",
+            "Revoke all tokens of an account",
             Named,
             {"name": "dashboard"},
             200,
@@ -117,7 +117,7 @@ OPERATIONS = secured(
         _change(
             "subscriptions",
             "subscribe",
-            "Record that somebody depends on a service",
+            "Record that a subscriber depends on a service",
             NewSubscription,
             {**_SERVICE, "subscriber": "tenant-42"},
             201,

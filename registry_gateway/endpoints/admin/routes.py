@@ -1,7 +1,7 @@
-"""The endpoints of `/admin/v1`: who calls, decode, one core call, encode.
+"""The endpoints of `/admin/v1`: authorize, decode, one core call, encode.
 
-Keys and names travel in bodies, not in paths: they may hold slashes, and a path that ends with one is another path
-to most proxies.
+Keys and names are in bodies, not in paths, because they may contain slashes, and proxies may change a path that ends
+with one.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from registry_gateway.http.routing import resource
 from registry_gateway.registry.key_lookup import find_by_key
 
 SECRET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""Headers of every answer: none of it belongs in anybody's cache."""
+"""Headers of every answer. Answers may contain tokens and must not be cached."""
 
 _service = msgspec.json.Decoder(wire.Service)
 _removal = msgspec.json.Decoder(wire.Removal)
@@ -41,7 +41,7 @@ class Admin:
     """The administration of a gateway."""
 
     def __init__(self, core: Core, account_scopes: Sequence[str]) -> None:
-        """Administer the registry and the accounts of the core. New accounts get `account_scopes` if none are given."""
+        """Administer `core`. Accounts that are created without scopes get `account_scopes`."""
         self._account_scopes = account_scopes
         self._registry = core.registry
         self._accounts = core.accounts
@@ -70,7 +70,7 @@ class Admin:
         return _answer(200, _service_view(approved, status(approved, self._registry.policies.of(found.dialect), now)))
 
     async def remove(self, call: Call) -> Answer:
-        """POST services/remove: 200, or 409 while somebody depends on it."""
+        """POST services/remove: 200, or 409 while the service has active subscriptions."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _removal)
         found = await self._find(body)
@@ -116,14 +116,14 @@ class Admin:
         return _answer(200, await self._registry.subscriptions())
 
     async def subscribe(self, call: Call) -> Answer:
-        """POST subscriptions: 201, 404, or 409 if there is that one already."""
+        """POST subscriptions: 201, 404, or 409 if the subscription exists already."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _new_subscription)
         found = await self._find(body)
         return _answer(201, await self._registry.subscribe(found.dialect, found.key, body.subscriber, actor))
 
     async def cancel(self, call: Call) -> Answer:
-        """POST subscriptions/cancel: 200, or 404 if there is no such active one."""
+        """POST subscriptions/cancel: 200, or 404 if there is no such active subscription."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _cancellation)
         return _answer(200, await self._registry.unsubscribe(body.id, actor))
@@ -131,12 +131,12 @@ class Admin:
     # ---
 
     async def _authorize(self, call: Call) -> Actor:
-        """Return who calls, if that is an administrator. Reads nothing of the body.
+        """Return the caller, who must be an administrator. The body is not read.
 
         Raises:
-            HTTPException: 404, there is no administrator at all.
+            HTTPException: 404: there is no administrator at all.
             Unauthorized: The token is missing or not valid.
-            Forbidden: It is not an administrator's.
+            Forbidden: The token is not an administrator's.
         """
         if not await self._accounts.granted(ADMINISTER, SUPER_ADMIN):
             raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""What travels: the bodies of `/admin/v1`, asked and answered. Times are seconds since the epoch, spans seconds."""
+"""The bodies of requests and answers of `/admin/v1`. Times are epoch seconds, durations are seconds."""
 
 from typing import Annotated, Generic, TypeVar
 
@@ -15,18 +15,18 @@ _NAME = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 _NO_TOKEN = r"^(?!rgw_[0-9a-f]{16}_)"  # noqa: S105 - a pattern
 
 Name = Annotated[str, Meta(max_length=255, pattern=f"^{_NAME}")]
-"""A name, scope or slug: one line, no blanks around it."""
+"""A name, scope or slug: one line, without white space at its ends."""
 
 Span = Annotated[float, Meta(gt=0, le=1e9)]
-"""Seconds; at most some thirty years."""
+"""A duration in seconds, at most about thirty years."""
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request. A member that is not known is refused: what was meant by it would not happen."""
+    """A request. Unknown members are refused, because they would have no effect."""
 
 
 class Service(_Strict, frozen=True, kw_only=True):
-    """Which service: `key` is what it registered under. `dialect` is needed where two have one of that key."""
+    """Selects a service by its key. `dialect` is required if two dialects have a service with that key."""
 
     key: Annotated[Text, Meta(min_length=1)]
     dialect: Name | None = None
@@ -39,9 +39,9 @@ class Removal(Service, frozen=True, kw_only=True):
 
 
 class NewAccount(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts`. A token is no name.
+    """Body of `accounts`. A name that looks like a token is refused.
 
-    Left out, `scopes` are those that registering needs, `slugs` are any, and the token does not end.
+    Defaults: `scopes` are those that registering requires, `slugs` permit any service, the token does not expire.
     """
 
     name: Annotated[str, Meta(max_length=255, pattern=_NO_TOKEN + _NAME)]
@@ -51,7 +51,7 @@ class NewAccount(_Strict, frozen=True, kw_only=True):
 
 
 class Rotation(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts/rotate`. Tokens it has end after `overlap` (a day unless given), or earlier if they were to."""
+    """Body of `accounts/rotate`. Present tokens expire after `overlap` (default: a day), unless they do earlier."""
 
     name: Name
     overlap: Annotated[float, Meta(ge=0, le=1e9)] = 86_400.0
@@ -77,7 +77,7 @@ class Cancellation(_Strict, frozen=True, kw_only=True):
 
 
 class ServiceView(msgspec.Struct, frozen=True):
-    """A service after a change. One that was removed has the status `gone` and is as it stood before that."""
+    """A service after a change. A removed service has the status `gone`, its other members are as before."""
 
     dialect: str
     key: str
@@ -92,7 +92,7 @@ class ServiceView(msgspec.Struct, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """An account with what may be known of its tokens. Empty `slugs`: any service."""
+    """An account and its tokens, without their secrets. Empty `slugs` permit any service."""
 
     name: str
     scopes: tuple[str, ...]
@@ -103,7 +103,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IssuedView(AccountView, frozen=True, kw_only=True):
-    """An account with the token that was just made for it, shown only now."""
+    """An account with its new token, which is shown only once."""
 
     token: str
 

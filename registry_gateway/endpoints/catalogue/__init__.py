@@ -1,8 +1,8 @@
-"""The catalogue over HTTP, under `/catalog/v1`: services of all dialects in one list, with one status and a history,
-and a stream of what changes.
+"""The catalogue over HTTP, under `/catalog/v1`: the services of all dialects with one status and a history, and a
+stream of changes.
 
-It reads through the pool of connections, not the lanes, so what people look up never waits in front of a heartbeat; and
-what is expensive takes few of those, so neither readiness nor administration waits behind it.
+It reads through the pool of connections, not the lanes, so reads never delay a heartbeat. Expensive reads use few of
+the connections, so they do not delay readiness or administration.
 """
 
 from registry_gateway.adapter import Core
@@ -19,11 +19,11 @@ SEGMENT = "catalog"
 
 
 def mount(core: Core) -> Mount:
-    """Build the routes."""
+    """Return the mount."""
     own = core.settings
     reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
     seats = Seats(own.watchers_per_address)
     core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: seats.taken)
     routes = Catalogue(core, reader, Watch(reader, core.feed, seats)).routes()
-    description = "What is registered in all dialects, what was, and what changes."
+    description = "The services of all dialects: present, past, and changes."
     return Mount(routes, fault, operations(protected=core.readers.protected), description)

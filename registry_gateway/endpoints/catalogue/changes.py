@@ -1,6 +1,6 @@
-"""Some events in a row, for watchers of every kind: which of them concern whom, and how they are sent. Pure.
+"""Consecutive events as messages for watchers: filtering and rendering. Pure.
 
-They are rendered once, and equal filters are looked at once, however many watchers have them.
+Each event is rendered once, and each filter evaluated once, for any number of watchers.
 """
 
 import re
@@ -23,20 +23,20 @@ _WEIGHT = 10
 
 
 def message(kind: str, data: object, number: int | None = None) -> bytes:
-    """Return a message of a stream: its `event`, its `data` as JSON, and the `id` to resume from behind it."""
+    """Return a message of a stream: `event` is `kind`, `data` is JSON, and `id` is the event id to resume after."""
     identity = None if number is None else str(number)
     return ServerSentEvent(msgspec.json.encode(data).decode(), event=kind, id=identity, sep="\n").encode()
 
 
 class Changes:
-    """Events that follow each other in the log, `after` the id that was asked for up to the id `last`.
+    """Consecutive events of the log, after the id `after` up to the id `last`.
 
-    `weight` is what they take in memory, in some hundred bytes: mostly the names of tools.
-    The gateway's own events (accounts, its absence) are left out: they are about no service.
+    `weight` estimates their memory, in units of about a hundred bytes: mostly the names of tools.
+    The gateway's own events (accounts, absences) are left out, because they are not about a service.
     """
 
     def __init__(self, after: int, happened: Sequence[Event], services: Mapping[Key, Service]) -> None:
-        """Take the events and the services they are about as they are now; what is not there is left out."""
+        """Combine the events with their services in the present state. `services` has the registered ones only."""
         runs = [list(run) for _, run in groupby(happened, lambda e: (e.dialect, e.key, e.at))]
         changes = [
             _Change(event, services.get((event.dialect, event.key)), seen)
@@ -55,11 +55,11 @@ class Changes:
         self._sent: dict[Wanted, tuple[bytes, ...]] = {}
 
     def __len__(self) -> int:
-        """Return how many events there are."""
+        """Return the number of events."""
         return len(self._changes)
 
     def behind(self, position: int) -> "Changes":
-        """Return those behind the id `position`."""
+        """Return the changes after the id `position`."""
         if position <= self.after:
             return self
         rest = Changes.__new__(Changes)
@@ -67,26 +67,26 @@ class Changes:
         return rest
 
     def messages(self, wanted: Wanted) -> bytes:
-        """Return what a watcher with these filters is sent; nothing, if nothing concerns it."""
+        """Return the messages for a watcher with these filters; empty if no event matches."""
         sent = self._sent.get(wanted)
         if sent is None:
             filters = _Filters(wanted)
             concerning = [change for change in self._changes if change.event.dialect and filters.concern(change)]
             sent = tuple([change.message(shown=filters.show(change.service)) for change in concerning])
-            if len(self._sent) >= FILTERS:  # those of watchers who have left
+            if len(self._sent) >= FILTERS:  # filters of watchers that have disconnected
                 self._sent.clear()
-            self._sent[wanted] = sent  # not put together: for each of many filters that would take as much memory again
+            self._sent[wanted] = sent  # not joined, so that many filters share the memory of the messages
         return b"".join(sent)
 
 
 class _Seen:
-    """What a service has been called, by events of one moment and by what it is now. None among it: not known."""
+    """The names, versions and addresses of a service in events of one moment and at present. None means unknown."""
 
     def __init__(self, run: Sequence[Event], service: Service | None) -> None:
         self.names: set[Any] = {e.name for e in run} | _old(run, "old_name")
         self.versions: set[Any] = {e.version for e in run} | _old(run, "old")
         self.addresses: set[Any] = {e.service_address for e in run} | _old(run, "old_address")
-        self.unknown = any(e.name is None for e in run)  # from before events had them
+        self.unknown = any(e.name is None for e in run)  # events of older versions have no name
         if service is not None:
             self.names.add(service.name)
             self.versions.add(service.version)
@@ -98,7 +98,7 @@ def _old(run: Sequence[Event], member: str) -> set[Any]:
 
 
 class _Change:
-    """An event with its service as it is now. Each of its two messages is made when somebody is to have it."""
+    """An event with its service in the present state. Each of its two messages is rendered on demand."""
 
     __slots__ = ("_messages", "event", "seen", "service")
 
@@ -117,7 +117,7 @@ class _Change:
 
 
 class _Filters:
-    """`store.search.matching` and its like, on what has been read already."""
+    """The filters of the store's search, applied to services in memory."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -126,10 +126,10 @@ class _Filters:
         self._host = None if host is None else re.compile(rf"(.*://)?{host}([:/].*)?", re.DOTALL)
 
     def concern(self, change: _Change) -> bool:
-        """Tell whether a watcher is to know of a change: its service matched before it, matches after it, or does now.
+        """Return whether a watcher is sent a change: its service matched before it, after it, or matches now.
 
-        Each filter is looked at by itself, so that nothing leaves a view unnoticed. The tools of a service, and its
-        status, the log does not know: by these no event is held back.
+        Each filter is evaluated separately, so that a service that stops matching is reported. The log does not have
+        tools and status, so these filters do not exclude events.
         """
         wanted, seen = self._wanted, change.seen
         if wanted.dialects and change.event.dialect not in wanted.dialects:
@@ -144,7 +144,7 @@ class _Filters:
         )
 
     def show(self, service: Service | None) -> bool:
-        """Tell whether a service as it is now matches."""
+        """Return whether a service matches in its present state."""
         wanted = self._wanted
         return (
             service is not None

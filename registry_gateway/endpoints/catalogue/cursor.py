@@ -1,4 +1,4 @@
-"""Cursors: the place of the last row of a page, made opaque. They hold nothing that isn't in the page."""
+"""Cursors: the position of the last row of a page, encoded. They contain nothing that is not in the page."""
 
 import base64
 import binascii
@@ -30,22 +30,22 @@ _PLACES: dict[str, "msgspec.json.Decoder[Any]"] = {
 
 
 def encode(kind: str, place: Place | None) -> str | None:
-    """Return the cursor of a list of that kind, None where the list has ended."""
+    """Return the cursor for a position in a list of that kind; None at the end of the list."""
     if place is None:
         return None
     return base64.urlsafe_b64encode(msgspec.json.encode([kind, *place])).decode().rstrip("=")
 
 
 def decode(kind: str, order: str, cursor: str | None) -> Place | None:
-    """Return the place a cursor stands for.
+    """Return the position of a cursor; None if there is no cursor.
 
     Args:
-        kind: What the list is: a cursor of another one is refused.
-        order: What it is sorted by.
-        cursor: As it was handed out, or anything else.
+        kind: Identifies the list. A cursor of another list is refused.
+        order: The order of the list.
+        cursor: The cursor from the request, not validated yet.
 
     Raises:
-        Refused: With 400, it was not handed out for this list.
+        Refused: 400: it is not a cursor of this list.
     """
     if cursor is None:
         return None

@@ -1,4 +1,4 @@
-"""The catalogue's endpoints as /openapi.json has them: the one place that says what each takes and answers."""
+"""OpenAPI descriptions of the catalogue's endpoints."""
 
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
@@ -19,32 +19,32 @@ _OPERATIONS = (
         method="GET",
         path="/catalog/v1/services",
         name="services",
-        summary="Services of all dialects",
-        description="Filters add up. Pages hold still under change: each goes on behind the last row of the one "
-        "before. With `at`, what was alive at that instant.",
+        summary="List the services of all dialects",
+        description="A service must match all filters. Each page continues after the last row of the page before, so "
+        "changes in between do not shift rows. With `at`, the services that were alive at that instant.",
         parameters=(*parameters(Services), IF_NONE_MATCH),
-        responses=answers("A page.", ServiceList, p410="The log of events doesn't reach back so far; see `since`."),
+        responses=answers("A page.", ServiceList, p410="`at` is before the first event in the log; see `since`."),
     ),
     Operation(
         method="GET",
         path="/catalog/v1/services/{dialect}/{key}",
         name="service",
-        summary="All there is on one service",
-        description="Also of one that is gone, from the log of events.",
+        summary="Get all details of a service",
+        description="A service that is gone is shown from the log of events.",
         parameters=(*SERVICE, IF_NONE_MATCH),
-        responses=answers("It.", ServiceDetail, p404="There never was one, as far as is known."),
+        responses=answers("The service.", ServiceDetail, p404="The service is neither registered nor in the log."),
     ),
     Operation(
         method="GET",
         path="/catalog/v1/services/{dialect}/{key}/events",
         name="events",
-        summary="What happened to one service",
+        summary="List the events of a service",
         parameters=(*SERVICE, *parameters(Events), IF_NONE_MATCH),
         responses=answers(
             "A page.",
             EventList,
-            p404="There never was one, as far as is known.",
-            p410="Events that follow the cursor are not kept any longer.",
+            p404="The service is neither registered nor in the log.",
+            p410="Events after the cursor have been removed from the log.",
         ),
     ),
     Operation(
@@ -52,19 +52,19 @@ _OPERATIONS = (
         path="/catalog/v1/events",
         name="watch",
         summary="Watch the services of all dialects",
-        description="A stream of server-sent events that doesn't end. It begins with a `service` for each that "
-        "matches and a `ready` with an `id`; from then on there is a `change` with an `id` for each event. With the "
-        "last `id` it goes on behind that, without a gap and without a snapshot.",
+        description="An endless stream of server-sent events. It begins with a `service` for each matching service and "
+        "a `ready` with an `id`. Then each event is sent as a `change` with an `id`. With the last `id`, the stream "
+        "resumes after it, without a gap and without a snapshot.",
         parameters=(*parameters(Watching), _LAST_EVENT_ID),
         responses={
             200: Response("The stream.", str, "text/event-stream"),
             400: BAD_PARAMETER,
-            410: problem_details.response("What followed the id is not kept any longer; start without it."),
+            410: problem_details.response("Events after the id have been removed from the log; start without the id."),
             429: problem_details.response(
                 "The address has as many watchers as `REGISTRY_GATEWAY_WATCHERS_PER_ADDRESS` allows."
             ),
             503: problem_details.response(
-                "No database, or as many watchers, or different filters, as one process takes."
+                "The database is unavailable, or the process has its maximum of watchers or of different filters."
             ),
         },
     ),
@@ -72,13 +72,13 @@ _OPERATIONS = (
         method="GET",
         path="/catalog/v1/stats",
         name="stats",
-        summary="The registry in figures",
+        summary="Get statistics of the registry",
         parameters=(IF_NONE_MATCH,),
-        responses=answers("They.", Stats),
+        responses=answers("The statistics.", Stats),
     ),
 )
 
 
 def operations(*, protected: bool) -> tuple[Operation, ...]:
-    """Return the operations; `protected` ones ask for a token."""
+    """Return the operations; if `protected`, with a required token."""
     return guarded(_OPERATIONS) if protected else _OPERATIONS

@@ -1,7 +1,7 @@
-"""What the catalogue asks the database: one snapshot and one judging time for each question.
+"""The reads of the catalogue. Each uses one snapshot and one judging time.
 
-What is asked for in many ways is a `search` of the store. The figures and the end of the log are not: each of those is
-read once at a time for all who wait for it, and goes on being read however many search.
+Reads with many different parameters are searches, whose number is limited. The statistics and the log's bounds are not:
+each is read once at a time for all waiting requests, even while many searches run.
 """
 
 from collections.abc import Collection
@@ -28,7 +28,7 @@ from registry_gateway.store.statements.search import Page, Wanted
 HOUR = 3_600.0
 
 PART = 200
-"""Services that are read, and sent to a watcher, at once."""
+"""Services that are read and sent to a watcher at a time."""
 
 _PAST_ORDERS = ("key", "name")
 _PAST_MEMBERS = ("dialect", "key", "name", "version", "address", "since")
@@ -41,10 +41,10 @@ class Log(NamedTuple):
     last: int
 
     def check(self, after: int) -> None:
-        """Return if all events behind the id `after` are kept.
+        """Check that all events after the id `after` are in the log.
 
         Raises:
-            Refused: With 410, they are not, or no event of this log ever had that id.
+            Refused: 410: they are not, or the log has no event with that id yet.
         """
         if self.first - 1 <= after <= self.last:
             return
@@ -60,15 +60,15 @@ class Log(NamedTuple):
 
 
 class Reader:
-    """The catalogue as it can be read. All of it raises `StoreUnavailable` if the database can't be reached."""
+    """The reads of the catalogue. All methods raise `StoreUnavailable` if the database can't be reached."""
 
     def __init__(self, queries: Queries, retention: float, *, most_events: int | None = None) -> None:
-        """Read with the limits of the log of events.
+        """Read through `queries`.
 
         Args:
             queries: The reads of the registry.
             retention: Seconds for which events are kept.
-            most_events: How many are kept; None if there is no limit.
+            most_events: Most events that are kept; None if there is no limit.
         """
         self._queries = queries
         self._policies = queries.policies
@@ -79,7 +79,7 @@ class Reader:
         """Return a page of services, of the present or, with `at`, of the past.
 
         Raises:
-            Refused: The parameters don't go together (400), or the log doesn't reach back so far (410).
+            Refused: 400: the parameters can't be combined; 410: `at` is before the first event in the log.
         """
         if isinstance(query.at, datetime):
             return await self._past(query, query.at.timestamp())
@@ -109,7 +109,7 @@ class Reader:
         def work(connection: Connection, now: float) -> ServiceList:
             self._check_past(at, self._queries.now(connection))
             found, last, total = past.search(connection, at, wanted, page, now)
-            self._check_kept(connection, at)  # afterwards: what is removed in between is missed otherwise
+            self._check_kept(connection, at)  # after the search, to notice events that were removed meanwhile
             return _list(query, [render.past_service(p) for p in found], total, cursor.encode(kind, last))
 
         return await self._queries.search(work)
@@ -121,7 +121,11 @@ class Reader:
             raise _before_the_log(now - self._retention)
 
     def _check_kept(self, connection: Connection, at: float) -> None:
-        """Return unless events since `at` were removed because there were more than may be kept."""
+        """Check that no events since `at` were removed because of `most_events`.
+
+        Raises:
+            Refused: 410: some were removed.
+        """
         if self._most_events is None:
             return
         began = events.began(connection)
@@ -129,7 +133,7 @@ class Reader:
             raise _before_the_log(began[1])
 
     async def service(self, dialect: str, key: str, own: OwnFindings) -> ServiceDetail | None:
-        """Return all there is on a service, registered or gone; None if there never was one.
+        """Return all details of a service, registered or gone; None if it is neither registered nor in the log.
 
         `own` returns what the dialect of an entry finds.
         """
@@ -137,10 +141,10 @@ class Reader:
         return render.dossier(known, self._policies.of(dialect), now, own)
 
     async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
-        """Return a page of a service's events; None if there never was such a service.
+        """Return a page of a service's events; None if the service is neither registered nor in the log.
 
         Raises:
-            Refused: With 400, the cursor is not one; with 410, events that follow it are not kept any longer.
+            Refused: 400: the cursor is not valid; 410: events after it have been removed.
         """
         after = cursor.decode(query.order, "id", query.cursor)
         page = Page(order="id", descending=query.order == "newest", limit=query.limit, after=after)
@@ -149,7 +153,7 @@ class Reader:
             if not present.known(connection, dialect, key):
                 return None
             found, last = present.events(connection, dialect, key, page)
-            first, _ = events.span(connection)  # afterwards: what is removed in between is missed otherwise
+            first, _ = events.span(connection)  # after the read, to notice events that were removed meanwhile
             if after is not None and not page.descending and int(after[-1]) < first - 1:
                 text = "Events that follow the cursor are not kept any longer; start without one"
                 raise Refused(410, "Not in the log", text, parameter="cursor", first=first)
@@ -158,11 +162,11 @@ class Reader:
         return await self._queries.search(work)
 
     async def log(self) -> Log:
-        """Return which events are kept."""
+        """Return the ids of the first and the last event in the log."""
         return Log(*await self._queries.read(lambda connection, _now: events.span(connection)))
 
     async def snapshot(self, wanted: Wanted, after: cursor.Place | None) -> tuple[list[Service], cursor.Place | None]:
-        """Return the next services behind the place `after`, and the last one's place if more follow."""
+        """Return the next services after the position `after`, and the last one's position if more follow."""
         page = Page(order="key", descending=False, limit=PART, after=after)
 
         def work(connection: Connection, now: float) -> tuple[list[Service], cursor.Place | None]:
@@ -172,8 +176,8 @@ class Reader:
         return await self._queries.search(work)
 
     async def changes(self, batch: Batch) -> Changes:
-        """Return events with the services they are about as they are now, which is after them."""
-        read = self._queries.read if batch.shared else self._queries.search  # many may be further back
+        """Return events with their services in the present state, which is after the events."""
+        read = self._queries.read if batch.shared else self._queries.search  # resuming watchers have many batches
         return await read(self._changes, batch)
 
     def _changes(self, connection: Connection, now: float, batch: Batch) -> Changes:
@@ -182,7 +186,7 @@ class Reader:
         return Changes(batch.after, batch.events, services)
 
     async def stats(self) -> Stats:
-        """Return the registry in figures."""
+        """Return the statistics of the registry."""
         counts, happenings = await self._queries.read(
             lambda c, now: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
         )

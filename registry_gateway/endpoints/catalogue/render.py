@@ -1,4 +1,4 @@
-"""The core's words to the catalogue's. Pure."""
+"""Conversion of the core's objects to the catalogue's bodies. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 def service(registration: Registration, tools: Sequence[str], policies: Policies, now: float) -> Service:
-    """Return a registration as it stands in a list."""
+    """Return a registration as an element of a list."""
     policy, lease = policies.of(registration.dialect), registration.lease
     return Service(
         dialect=registration.dialect,
@@ -40,7 +40,7 @@ def service(registration: Registration, tools: Sequence[str], policies: Policies
 
 
 def past_service(past: Past) -> Service:
-    """Return a service that was alive as it stands in a list."""
+    """Return a past service as an element of a list."""
     return Service(
         dialect=past.dialect,
         key=past.key,
@@ -52,7 +52,7 @@ def past_service(past: Past) -> Service:
 
 
 def listed(page: ServiceList) -> Iterator[bytes]:
-    """Yield a page in JSON in parts: a thousand services may have many tools each."""
+    """Yield a page as JSON in parts, because its services may have many tools."""
     services = page.services
     yield msgspec.json.encode(msgspec.structs.replace(page, services=[]))[:-2]
     for number, service in enumerate(services):
@@ -61,12 +61,12 @@ def listed(page: ServiceList) -> Iterator[bytes]:
 
 
 def picked(service: Service, members: Sequence[str]) -> Service:
-    """Return a service with these members alone; with all it has, if none are named."""
+    """Return a service with the given members only; unchanged if `members` is empty."""
     return Service(**{name: getattr(service, name) for name in members}) if members else service
 
 
 def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFindings) -> ServiceDetail | None:
-    """Return all there is on a service; None if there never was one, as far as is known.
+    """Return all details of a service; None if it is neither registered nor in the log.
 
     `own` returns what the dialect of an entry finds.
     """
@@ -116,7 +116,7 @@ def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> Se
 
 
 def _ended(registration: Registration, recorded: Event | None, now: float) -> Ending | None:
-    """Return how the lease of a registration ended, also while no gateway has written it down yet."""
+    """Return how the lease of a registration ended, even if no gateway has recorded it yet; None if it is alive."""
     if registration.lease.alive(now):
         return None
     if registration.lease.stage == 0:
@@ -129,7 +129,7 @@ def _ending(event: Event) -> Ending:
 
 
 def stats(counts: Sequence[found.Count], happenings: dict[str, int], dialects: Sequence[str]) -> Stats:
-    """Return the figures, zeros included for every status and for the dialects that are spoken."""
+    """Return the statistics, with zeros for all statuses and for all of `dialects`."""
     zeros = {status.value: 0 for status in Status}
     by_dialect = {dialect: dict(zeros) for dialect in dialects}
     for count in counts:

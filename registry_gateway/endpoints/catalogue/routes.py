@@ -1,4 +1,4 @@
-"""The catalogue's endpoints: may the caller read, decode the query, one question, encode."""
+"""The catalogue's endpoints: authorize, decode the query, one read, encode."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,10 +24,9 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 
 
 class Catalogue:
-    """The endpoints over what can be read."""
+    """The catalogue's endpoints."""
 
     def __init__(self, core: Core, reader: Reader, watch: Watch) -> None:
-        """Serve what `reader` reads, and its watch, to the readers of the core."""
         self._readers = core.readers
         self._findings = core.findings
         self._reader = reader
@@ -46,23 +45,23 @@ class Catalogue:
         ]
 
     async def services(self, call: Call) -> Answer:
-        """GET /catalog/v1/services: a page of what is registered, or with `?at=` of what was."""
+        """GET /catalog/v1/services: a page of services, present or, with `?at=`, past."""
         query = await self._query(call, Services)
         return call.answer(await self._lists.submit(query))
 
     async def stats(self, call: Call) -> Answer:
-        """GET /catalog/v1/stats: the registry in figures."""
+        """GET /catalog/v1/stats: statistics of the registry."""
         await self._query(call, Nothing)
         return call.answer(await self._stats.submit(None))
 
     async def watch(self, call: Call) -> Answer:
-        """GET /catalog/v1/events: what is registered, then each change, for as long as the caller listens."""
+        """GET /catalog/v1/events: the services, then each change, until the client disconnects."""
         query = await self._query(call, Watching)
         allowed = partial(self._readers.authorize, call) if self._readers.protected else None
         return Stream(call, self._watch, query.wanted(), _resumed(call, query), allowed)
 
     async def service(self, call: Call) -> Answer:
-        """GET /catalog/v1/services/{dialect}/{key}: all there is on a service, or 404 if there never was one."""
+        """GET /catalog/v1/services/{dialect}/{key}: all details of a service, or 404."""
         await self._query(call, Nothing)
         dialect, key = call.param("dialect"), call.param("key")
         found = await self._reader.service(dialect, key, self._findings)
@@ -71,7 +70,7 @@ class Catalogue:
         return call.answer(Rendered(msgspec.json.encode(found)))
 
     async def events(self, call: Call) -> Answer:
-        """GET /catalog/v1/services/{dialect}/{key}/events: what happened to a service, or 404."""
+        """GET /catalog/v1/services/{dialect}/{key}/events: the events of a service, or 404."""
         query = await self._query(call, Events)
         dialect, key = call.param("dialect"), call.param("key")
         found = await self._reader.events(dialect, key, query)
@@ -80,7 +79,7 @@ class Catalogue:
         return call.answer(Rendered(msgspec.json.encode(found)))
 
     async def _query(self, call: Call, query: type[Q]) -> Q:
-        """Return the parameters of a request, once the caller may read."""
+        """Check that the caller may read, and return the parameters of the request."""
         await self._readers.authorize(call)
         return decode(call.scope.get("query_string", b""), query)
 
@@ -92,7 +91,7 @@ class Catalogue:
 
 
 def _resumed(call: Call, query: Watching) -> int | None:
-    """Return the id to go on behind. The header wins: a browser that comes back asks for the same URL again."""
+    """Return the id to resume after. The header wins, because a browser reconnects with the same URL."""
     sent = call.header(b"last-event-id")
     if not sent:
         return query.last_event_id

@@ -1,7 +1,7 @@
-"""The watch: what there is, then each change to it, as server-sent events.
+"""The watch: a snapshot of the services, then each change, as server-sent events.
 
-The format is of the HTML standard (https://html.spec.whatwg.org/multipage/server-sent-events.html); sse-starlette
-frames and sends it, keeps it alive with comments, and notices when the client or the server goes.
+The HTML standard defines the format (https://html.spec.whatwg.org/multipage/server-sent-events.html). sse-starlette
+frames and sends the messages, sends comments as keep-alive, and ends the stream when the client or the server stops.
 """
 
 import asyncio
@@ -31,37 +31,36 @@ from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.statements.search import Wanted
 
 RETRY = 2_000
-"""Milliseconds after which a client that lost its stream comes back."""
+"""Milliseconds after which a client reconnects when its stream is lost."""
 
 PING_SECONDS = 15
-"""Time between two comments, which keep proxies from taking a quiet stream for a dead one."""
+"""Seconds between two comments, which keep proxies from closing an idle stream."""
 
 RECHECK_SECONDS = 15.0
-"""How long a watcher that was allowed to read is taken to be."""
+"""Seconds between two checks of a watcher's permission."""
 
 KEPT = 20_000
 """Weight of the changes kept in memory for watchers a little behind: 2,000, or fewer of services with many tools."""
 
 SKIPPED = 1_000
-"""Ids that may go by without concerning a watcher before it is told to resume behind them."""
+"""Events without a match after which a watcher is sent a newer id to resume after."""
 
 _PATIENCE = 1.0
 
 T = TypeVar("T")
 Part = tuple[bytes, int, Place | None]
-"""Messages of a snapshot, how many, and the place of the last if there are more."""
+"""Messages of a snapshot, their number, and the position of the last if more follow."""
 
 Allowed = Callable[[], Awaitable[None]]
-"""Raises `Unauthorized` or `Forbidden` if the watcher may not read any longer."""
+"""Raises `Unauthorized` or `Forbidden` if the watcher may no longer read."""
 
 log = logging.getLogger("registry_gateway.catalogue")
 
 
 class Watch:
-    """What the streams of this process have in common."""
+    """The reads that all streams of this process share."""
 
     def __init__(self, reader: Reader, feed: EventFeed, seats: Seats) -> None:
-        """Take what reads the catalogue, the feed of its events, and the seats there are."""
         self.reader = reader
         self.feed = feed
         self.seats = seats
@@ -71,7 +70,7 @@ class Watch:
         self._recent: dict[Batch, Changes] = {}
 
     async def part(self, wanted: Wanted, after: Place | None) -> Part:
-        """Return the next part of a snapshot. A thousand who come at once, after a restart, share it."""
+        """Return the next part of a snapshot. Watchers that connect at the same time, as after a restart, share it."""
         return await self._parts.submit((wanted, after))
 
     async def _part(self, asked: tuple[Wanted, Place | None]) -> Part:
@@ -79,14 +78,14 @@ class Watch:
         return b"".join([message("service", service) for service in services]), len(services), last
 
     async def log(self) -> Log:
-        """Return which events are kept; shared as well."""
+        """Return the bounds of the log; concurrent calls share one read."""
         return await self._logs.submit(None)
 
     async def _log(self, _asked: None) -> Log:
         return await self.reader.log()
 
     async def changes(self, batch: Batch) -> Changes:
-        """Return the changes of a batch. Their services are read once for all watchers that get the same."""
+        """Return the changes of a batch. Their services are read once for all watchers of the batch."""
         known = self._recent.get(batch.whole)
         if known is None:
             known = await self._changes.submit(batch.whole)
@@ -102,12 +101,17 @@ class Watch:
 
 
 class Stream(Answer):
-    """The answer to one watcher, which goes on until either side leaves."""
+    """The answer to one watcher. It ends when the client disconnects or the gateway stops."""
 
     def __init__(self, call: Call, watch: Watch, wanted: Wanted, resumed: int | None, allowed: Allowed | None) -> None:
-        """Take the request, what the watcher looks for, and the id it goes on behind (None: it gets a snapshot).
+        """Create the stream.
 
-        `allowed` is asked again and again; None: anybody may read.
+        Args:
+            call: The request.
+            watch: The shared reads.
+            wanted: The filters.
+            resumed: The event id to resume after; None: begin with a snapshot.
+            allowed: Checks the permission, every `RECHECK_SECONDS`; None: no permission is required.
         """
         super().__init__(200)
         self._call = call
@@ -118,7 +122,7 @@ class Stream(Answer):
         self._recheck_at = asyncio.get_running_loop().time() + RECHECK_SECONDS
 
     async def send(self, scope: Scope, send: Send) -> None:
-        """Send it.
+        """Send the stream until it ends.
 
         Raises:
             Refused: Before anything is sent: the id is not in the log (410), or there are too many watchers (503, 429).
@@ -135,14 +139,14 @@ class Stream(Answer):
                 ping_message_factory=lambda: _PING,
                 sep="\n",
             )
-            self._call.lasts_long()  # how long it is watched is not how long an answer takes
+            self._call.lasts_long()  # the duration of a stream is not the time of an answer
             await response(scope, self._call.receive, send)
             if response.active and scope["method"] != "HEAD":
-                # The server stops, which cut the stream off: it is ended in order.
+                # The server stops, and sse-starlette has left the response open: end it properly.
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _messages(self, position: int) -> AsyncIterator[bytes]:
-        """Yield all that is sent but the comments in between, in pieces of whole messages."""
+        """Yield everything but the keep-alive comments, in pieces of whole messages."""
         yield _BEGIN
         try:
             services = 0
@@ -154,13 +158,13 @@ class Stream(Answer):
             async for part in self._changes(position):
                 yield part
         except (Unauthorized, Forbidden, Refused, NotInLog) as end:
-            # The token is worthless by now, or what comes next is not known any longer.
+            # The token is no longer valid, or the next events have been removed from the log.
             yield ServerSentEvent(comment=str(end), sep="\n").encode()
         except Exception:
             log.exception("a defect ended a stream", extra={"request_id": self._call.request_id})
 
     async def _snapshot(self) -> AsyncIterator[tuple[bytes, int]]:
-        """Yield what there is. Each part is of its own moment, none before the position that is resumed from."""
+        """Yield the snapshot in parts. Each part is read at its own time, after the position that `ready` gives."""
         place: Place | None = None
         more = True
         while more:
@@ -186,7 +190,7 @@ class Stream(Answer):
                     yield sent
 
     async def _next(self, follower: Follower) -> Batch | None:
-        """Return what comes next; None if it is time to look at the token before anything does."""
+        """Return the next batch of events; None if it is time to check the permission first."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if self._allowed is None else RECHECK_SECONDS):
                 return await anext(follower)
@@ -196,13 +200,13 @@ class Stream(Answer):
         now = asyncio.get_running_loop().time()
         allowed = self._allowed
         if allowed is not None and now >= self._recheck_at:
-            # Asked on a connection that all look-ups share, and that would be lost if the client left meanwhile.
+            # Shielded: a cancelled look-up would lose the connection that all look-ups share.
             await _patiently(lambda: asyncio.shield(allowed()))
             self._recheck_at = now + RECHECK_SECONDS
 
 
 async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
-    """Read, as soon as the database is there: a stream that has begun outlives an outage."""
+    """Return the result of `read`, retried while the database is unavailable: a stream continues after an outage."""
     while True:
         try:
             return await read()

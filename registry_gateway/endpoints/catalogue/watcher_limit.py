@@ -1,4 +1,4 @@
-"""The seats of watchers: how many there are in a process, for each address, and with how many different filters."""
+"""Limits on watchers: per process, per client address, and on the number of different filters."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from registry_gateway.http.problem_details import Refused
 from registry_gateway.store.statements.search import Wanted
 
 MOST = 2_000
-"""Watchers of one process."""
+"""Most watchers of one process."""
 
 FILTERS = 200
-"""Different filters that the watchers of one process may have. Each is looked at for every event."""
+"""Most different filters of the watchers of one process. Each is evaluated for every event."""
 
 _LATER = {"Retry-After": "10"}
 
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 class Seats:
-    """The seats of a process. `taken` is how many watchers there are now."""
+    """The watchers of a process. `taken` is their present number."""
 
     def __init__(self, per_address: int | None) -> None:
-        """Take how many seats one address may have; None: all of them."""
+        """Allow `per_address` watchers per client address; None: no limit per address."""
         self._per_address = per_address
         self._by_address: Counter[str] = Counter()
         self._by_filters: Counter[Wanted] = Counter()
@@ -31,11 +31,11 @@ class Seats:
 
     @contextmanager
     def seat(self, address: str, wanted: Wanted) -> Iterator[None]:
-        """Hold a seat while the context is open.
+        """Count a watcher while the context is open.
 
         Raises:
-            Refused: With 503, no seat is left, or too many different filters are watched; with 429, the address has as
-                many as it may.
+            Refused: 503: the process has its maximum of watchers or of different filters; 429: the address has its
+                maximum of watchers.
         """
         self._check(address, wanted)
         self.taken += 1

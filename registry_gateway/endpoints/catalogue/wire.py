@@ -1,4 +1,4 @@
-"""What the catalogue answers. Times are seconds since the epoch, lengths of time are seconds."""
+"""The bodies of the catalogue's answers. Times are epoch seconds, durations are seconds."""
 
 from typing import Annotated
 
@@ -13,27 +13,27 @@ from registry_gateway.http.representations import LeaseView
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """A service in a list, with the members that were asked for.
+    """A service in a list, with the members that were requested.
 
-    In a list of the present all but `since` are there; in one of the past (`at`), `dialect` to `address` and
-    `since`: when that life began, null if before what the log still knows.
+    A list of present services has all members but `since`. A list of past services (`at`) has `dialect` to `address`
+    and `since`: the time of that registration, null if it is before the first event in the log.
     """
 
     dialect: str | UnsetType = UNSET
     key: str | UnsetType = UNSET
     name: str | UnsetType | None = UNSET
     version: str | UnsetType | None = UNSET
-    address: Annotated[
-        str | UnsetType | None, Meta(description="Where it says it can be reached: a URL or a host.")
-    ] = UNSET
+    address: Annotated[str | UnsetType | None, Meta(description="The address that it registered: a URL or a host.")] = (
+        UNSET
+    )
     status: Status | UnsetType = UNSET
-    health: Annotated[Health | UnsetType, Meta(description="What its dialect makes of its silence.")] = UNSET
-    reported: Annotated[str | UnsetType | None, Meta(description="What it last said of its own health.")] = UNSET
+    health: Annotated[Health | UnsetType, Meta(description="Its health by its lease and its dialect's rules.")] = UNSET
+    reported: Annotated[str | UnsetType | None, Meta(description="The health that it last reported.")] = UNSET
     registered_at: float | UnsetType = UNSET
     updated_at: float | UnsetType = UNSET
     last_seen: Annotated[float | UnsetType, Meta(description="Its last registration or heartbeat.")] = UNSET
-    expires_at: Annotated[float | UnsetType, Meta(description="The deadline of its lease.")] = UNSET
-    ttl: Annotated[float | UnsetType, Meta(description="How long its lease runs without a heartbeat.")] = UNSET
+    expires_at: Annotated[float | UnsetType, Meta(description="The end of its lease.")] = UNSET
+    ttl: Annotated[float | UnsetType, Meta(description="Length of its lease without a heartbeat.")] = UNSET
     tools: Annotated[list[str] | UnsetType, Meta(description="Names of its tools.")] = UNSET
     since: float | UnsetType | None = UNSET
 
@@ -47,7 +47,7 @@ class ServiceList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a service that is down or gone is."""
+    """The end of a service that is down or gone: its time, kind, actor and reason."""
 
     at: float
     kind: str
@@ -56,11 +56,11 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """All there is on one service.
+    """All details of a service.
 
-    Of one that is gone and not kept, the log of events has the last state: name, version, address, and how it
-    ended. `document` and `tools_document` are what its dialect stores: JSON as it is, other text as a string;
-    `tools_document` is null where no tools were posted apart.
+    A service that is gone and not kept is shown with its last state in the log of events: name, version, address, and
+    how it ended. `document` and `tools_document` are what its dialect stores: JSON unchanged, other text as a string.
+    `tools_document` is null if no tools were posted separately.
     """
 
     dialect: str
@@ -80,7 +80,7 @@ class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
     tools: list[str] = []
     versions: list[Version] = []
     subscriptions: list[Subscription] = []
-    findings: Annotated[list[Finding], Meta(description="What is probably wrong with it, the worst first.")] = []
+    findings: Annotated[list[Finding], Meta(description="Probable faults, errors first.")] = []
     document: msgspec.Raw
     tools_document: msgspec.Raw
 
@@ -93,21 +93,21 @@ class EventList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Data of a `change`: an event, and its service as it is now; null if it is gone or matches the filters no more."""
+    """Data of a `change`: an event, and its service in the present state; null if gone or no longer matching."""
 
     event: Event
     service: Service | None
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """Data of `ready`. `services` counts those that came before it: none where a stream is resumed."""
+    """Data of `ready`. `services` is the number of services sent before it: 0 if the stream was resumed."""
 
     services: int
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """The registry in figures. `services`, the heartbeats and the dialects' figures leave out what is gone, except
-    where `gone` says how many of those are still kept.
+    """Statistics of the registry. Services that are gone and still kept count only as `gone` in `by_status` and
+    `by_dialect`.
     """
 
     services: int

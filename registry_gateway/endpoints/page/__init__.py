@@ -1,7 +1,7 @@
-"""The page at `/`: what is registered, for people. It has no data of its own; its scripts ask the catalogue.
+"""The page at `/`, which shows the registered services. Its scripts read the data from the catalogue.
 
-The server fills in where the gateway is and how to register a first service, nothing else, so whoever reaches the
-page learns no more from it than from `/docs`. docs/decisions/0010-the-page.md says why it is built like this.
+The server inserts only the gateway's URL and the commands that register a first service, so the page itself reveals no
+more than `/docs`. docs/decisions/0010-the-page.md gives the reasons for this design.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,17 +28,17 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""Nothing inline, nothing from elsewhere, no frame; and no script may make markup of text (trusted types)."""
+"""No inline scripts or styles, no other origins, no framing. Scripts can't make markup of text (trusted types)."""
 
 Welcome = Callable[[str], Sequence[Sequence[str]]]
-"""From the gateway's URL, for each dialect: where it is, and then the commands that register something."""
+"""Returns for the gateway's URL, for each dialect, its name and URL, and then the commands that register a service."""
 
 
 class Page:
     """The page for the list, the page for a service, and their files."""
 
     def __init__(self, root_path: str, welcome: Welcome) -> None:
-        """Take the path prefix the gateway is reached under, and how a first service is registered."""
+        """Serve the page under the path prefix `root_path`. `welcome` returns the commands for a first service."""
         self._root_path = root_path
         self._files = StaticFiles(__name__, "files", HEADERS)
         self._welcome = welcome
@@ -58,7 +58,7 @@ class Page:
         return _page(call, self._shell("services", "Services", first=first, url=escape(url)))
 
     async def service(self, call: Call) -> Answer:
-        """GET /services/{dialect}/{key}: the same for each service, also for one that never was."""
+        """GET /services/{dialect}/{key}: the same page for every service, even if it does not exist."""
         return _page(call, self._shell("service", "Service", url=escape(call.base_url())))
 
     async def file(self, call: Call) -> Answer:
@@ -66,7 +66,7 @@ class Page:
         return self._files.answer(call, call.param("file"))
 
     def missing(self, scope: Scope) -> Answer | None:
-        """Return the answer for a path that leads nowhere, to who would like to see a page; None to any other."""
+        """Return the 404 page if the client accepts HTML, else None."""
         accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         if b"text/html" not in accepted or scope["method"] not in ("GET", "HEAD"):
             return None
@@ -74,7 +74,7 @@ class Page:
         return for_browsers(answer, HTML, HEADERS)
 
     def _shell(self, name: str, title: str, **values: str) -> Rendered:
-        """Return a page. All of `values` is markup already."""
+        """Return a page. `values` are markup and must be escaped already."""
         root = escape(self._root_path)
         script = (
             f'<script type="module" src="{root}/page/{name}.js"></script>\n'
@@ -92,7 +92,7 @@ def _template(name: str) -> Template:
 
 
 def _dialect(lines: Sequence[str]) -> str:
-    """Return how to register with a dialect, as markup: its name, its address, and the commands."""
+    """Return the welcome of a dialect as markup: its name, its URL, and the commands."""
     name, _, place = lines[0].partition(" ")
     commands = "\n".join(line.strip() for line in lines[1:])
     return (

@@ -1,4 +1,4 @@
-"""What /openapi.json says of the page."""
+"""OpenAPI descriptions of the page."""
 
 from registry_gateway.endpoints.read_openapi import SERVICE
 from registry_gateway.http.operation import ETAG, IF_NONE_MATCH, NOT_MODIFIED, Detail, Operation, Parameter, Response
@@ -10,8 +10,8 @@ OPERATIONS = (
         method="GET",
         path="/",
         name="page",
-        summary="What is registered, as a page",
-        description="It takes the filters and `sort` of `/catalog/v1/services`, and gets its data from there.",
+        summary="Get the page with all services",
+        description="It takes the filters and `sort` of `/catalog/v1/services`, and reads its data from there.",
         parameters=(IF_NONE_MATCH,),
         responses=_PAGE,
     ),
@@ -19,7 +19,7 @@ OPERATIONS = (
         method="GET",
         path="/services/{dialect}/{key}",
         name="page_service",
-        summary="One service, as a page",
+        summary="Get the page of one service",
         parameters=(*SERVICE, IF_NONE_MATCH),
         responses=_PAGE,
     ),
@@ -27,8 +27,8 @@ OPERATIONS = (
         method="GET",
         path="/page/{file}",
         name="page_file",
-        summary="A file of these pages",
-        parameters=(Parameter("file", "Its name.", example="services.js"), IF_NONE_MATCH),
+        summary="Get a file of these pages",
+        parameters=(Parameter("file", "Name of the file.", example="services.js"), IF_NONE_MATCH),
         responses={
             200: Response("A script.", str, "text/javascript", ETAG),
             **NOT_MODIFIED,

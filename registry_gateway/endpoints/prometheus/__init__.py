@@ -1,6 +1,6 @@
-"""What Prometheus asks for: the gateway's figures at `/metrics`, and services as targets at `/sd/prometheus`.
+"""Endpoints for Prometheus: the gateway's metrics at `/metrics`, and services as targets at `/sd/prometheus`.
 
-Both are read as the catalogue is, through the pool of connections and under the same rule of access.
+Like the catalogue, they read through the pool of connections, and they require the same permission.
 """
 
 from registry_gateway.adapter import Core, Mount
@@ -18,7 +18,7 @@ SEGMENTS = ("metrics", "sd")
 
 
 def mount(core: Core, store: Store, readiness: Readiness) -> Mount:
-    """Build the routes."""
+    """Return the mount."""
     queries = core.registry.queries
     routes = Prometheus(
         core.readers,
@@ -26,4 +26,4 @@ def mount(core: Core, store: Store, readiness: Readiness) -> Mount:
         Discovery(queries),
     ).routes()
     operations = guarded(OPERATIONS) if core.readers.protected else OPERATIONS
-    return Mount(routes, fault, operations, "The gateway's figures, and services as targets, for Prometheus.")
+    return Mount(routes, fault, operations, "Metrics of the gateway, and services as targets, for Prometheus.")

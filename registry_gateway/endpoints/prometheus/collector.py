@@ -1,4 +1,4 @@
-"""The figures as families of metrics. Names, labels and texts are the ones of docs/operations.md."""
+"""The metrics of the gateway. docs/operations.md lists their names, labels and descriptions."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -31,27 +31,26 @@ from registry_gateway.store.statements import catalogue
 from registry_gateway.store.statements.catalogue import Count
 
 FRESH = 5.0
-"""Seconds for which a count of the registrations is good enough, however many ask."""
+"""Seconds for which the counts of registrations are cached."""
 
 MEASURED = 15.0
-"""Seconds for which the size of the database is: PostgreSQL looks at every file of it."""
+"""Seconds for which the size of the database is cached, because PostgreSQL examines each of its files."""
 
 PATIENCE = 5.0
-"""Seconds a scrape waits for the database. It has other things to tell, and Prometheus waits no more than ten."""
+"""Seconds a scrape waits for the database. Then it returns the other metrics, before Prometheus' timeout of ten."""
 
 _PREFIX = "registry_gateway_"
 _CLASSES = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
 class Collector(Collecting):
-    """What is measured, and what is registered, in a registry of the library's.
+    """A collector of prometheus_client for the gateway's metrics and the counts of services.
 
-    What is known of the process as such (`process_…`, `python_…`) is left out where there are several: it would be
-    of whichever process was asked.
+    With several worker processes, the metrics of one process (`process_…`, `python_…`) are left out, because each
+    scrape would get those of another process.
     """
 
     def __init__(self, metrics: Metrics, store: Store, readiness: Readiness, queries: Queries, clock: Clock) -> None:
-        """Take what measures, the database for its size, whether it works, the registry's reads, and the clock."""
         self._metrics = metrics
         self._store = store
         self._readiness = readiness
@@ -72,13 +71,11 @@ class Collector(Collecting):
                 kind(registry=self.registry)
 
     def describe(self) -> Sequence[Metric]:
-        """Return nothing: names are known when they are collected."""
+        """Return no families, because their names are known only when they are collected."""
         return ()
 
     async def look(self) -> None:
-        """Count the registrations as of now, and look whether the database works and how large it is, for the `collect`
-        that follows.
-        """
+        """Read the counts of services, the readiness and the size of the database. Call it before `collect`."""
         await asyncio.gather(self._look_at_registrations(), self._look_at_size(), self._look_whether_ready())
 
     async def _look_whether_ready(self) -> None:
@@ -92,7 +89,7 @@ class Collector(Collecting):
             self._counts = None
 
     async def _look_at_size(self) -> None:
-        """Look how large the database is. A disk that does not answer holds one thread, however many ask."""
+        """Read the size of the database. Concurrent scrapes share one reading, so a hanging disk blocks one thread."""
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._measuring.submit(None)
@@ -112,7 +109,7 @@ class Collector(Collecting):
             self._measured_at = asked_at
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every family there is."""
+        """Yield all families."""
         metrics, reading = self._metrics, self._metrics.counters.read(self._clock.now())
         yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
         yield from self._registrations()
@@ -179,7 +176,7 @@ def _requests(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
         for operation in mount.operations:
             labels = [mount.mount, operation.name]
             if not any(reading[operation.statuses]):
-                continue  # there are some fifty, and most gateways are asked for ten
+                continue  # no requests yet: most gateways use about ten of some fifty operations
             for index, name in _CLASSES.items():
                 requests.add_metric([*labels, name], reading[operation.statuses][index])
             _observed(seconds, labels, operation.seconds, reading)

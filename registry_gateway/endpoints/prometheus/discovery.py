@@ -20,29 +20,29 @@ from registry_gateway.store.statements import catalogue
 from registry_gateway.store.statements.search import Page
 
 PAGE = 200
-"""Services read at once: the event loop, and with it heartbeats, waits for no more than these."""
+"""Services read at a time. The event loop, and with it heartbeats, waits while these are converted."""
 
 _META = "__meta_registry_gateway_"
 
 
 class Targets(Filters, frozen=True, kw_only=True):
-    """What `GET /sd/prometheus` takes. Filters add up; `status` and `dialect` take several, with commas."""
+    """The parameters of `GET /sd/prometheus`."""
 
     status: Annotated[
         tuple[Status, ...],
-        Meta(description="In one of these statuses, separated by commas. Default: up and degraded, what is alive."),
+        Meta(description="In one of these statuses, separated by commas. Default: up and degraded."),
     ] = (Status.UP, Status.DEGRADED)
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A service: where it is, and what is known of it, in labels that relabelling can use."""
+    """A service as a target, with its properties in labels for relabelling."""
 
     targets: list[str]
     labels: dict[str, str]
 
 
 def group(registration: Registration, found: Status) -> Group | None:
-    """Return a service as a target; None if its address, or the lack of one, gives nothing to connect to."""
+    """Return a service as a target; None if it has no address with a host to connect to."""
     at = None if registration.address is None else split_address(registration.address)
     if at is None:
         return None
@@ -68,17 +68,16 @@ class Discovery:
     """The services in the database as targets."""
 
     def __init__(self, queries: Queries) -> None:
-        """Take the registry's reads."""
         self._queries = queries
         self._policies = queries.policies
 
     async def targets(self, query: Targets) -> Rendered:
-        """Return all services that match as a list of targets, in JSON.
+        """Return all matching services as a JSON list of targets.
 
-        They are read in one transaction, page after page: whoever is there throughout is in the list.
+        They are read page by page in one transaction, so a service that is registered throughout is in the list.
 
         Raises:
-            StoreUnavailable: The database can't be reached. Part of a list is never returned.
+            StoreUnavailable: The database can't be reached. Partial lists are never returned.
         """
         wanted = query.wanted()
 

@@ -1,4 +1,4 @@
-"""What Prometheus asks for, as /openapi.json has it."""
+"""OpenAPI descriptions of the endpoints for Prometheus."""
 
 from registry_gateway.endpoints.prometheus.discovery import Group, Targets
 from registry_gateway.endpoints.read_openapi import answers
@@ -10,18 +10,19 @@ OPERATIONS = (
         method="GET",
         path="/metrics",
         name="metrics",
-        summary="The gateway's figures",
-        description="In Prometheus' text format, or as OpenMetrics where `Accept` asks for it. docs/operations.md has "
-        "a table of them.",
-        responses={200: Response("They.", str, "text/plain")},
+        summary="Get the gateway's metrics",
+        description="In Prometheus' text format, or as OpenMetrics if `Accept` requests it. docs/operations.md lists "
+        "them.",
+        responses={200: Response("The metrics.", str, "text/plain")},
     ),
     Operation(
         method="GET",
         path="/sd/prometheus",
         name="targets",
-        summary="Services as targets for Prometheus",
-        description="HTTP service discovery: every service that matches and has an address to connect to, never some.",
+        summary="List the services as targets for Prometheus",
+        description="HTTP service discovery: all matching services that have an address to connect to. The list is "
+        "never partial.",
         parameters=(*parameters(Targets), IF_NONE_MATCH),
-        responses=answers("All of them.", list[Group]),
+        responses=answers("All matching services.", list[Group]),
     ),
 )

@@ -1,4 +1,4 @@
-"""What Prometheus asks for: the figures, and targets."""
+"""The endpoints for Prometheus: metrics and targets."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,9 @@ from registry_gateway.registry.shared_read import SharedRead
 
 
 class Prometheus:
-    """The endpoints over what is measured and what is registered."""
+    """The endpoints for Prometheus."""
 
     def __init__(self, readers: Readers, collector: Collector, discovery: Discovery) -> None:
-        """Serve the figures of `collector` and the targets of `discovery` to `readers`."""
         self._readers = readers
         self._collector = collector
         self._discovery = discovery
@@ -31,19 +30,19 @@ class Prometheus:
         return [resource("/metrics", GET=self.metrics), resource("/sd/prometheus", GET=self.targets)]
 
     async def metrics(self, call: Call) -> Answer:
-        """GET /metrics: the figures, in the format that is asked for."""
+        """GET /metrics: the metrics, in the format that `Accept` requests."""
         await self._readers.authorize(call)
         await self._collector.look()
         try:
             encode, media_type = choose_encoder(call.header(b"accept") or "")
-        except (TypeError, ValueError):  # what the library makes of a version that is no version
+        except (TypeError, ValueError):  # raised by the library for an invalid version in Accept
             encode, media_type = choose_encoder("")
         answer = Answer(200, encode(self._collector.registry), media_type.encode())
         answer.headers.append(NOSNIFF)
         return answer
 
     async def targets(self, call: Call) -> Answer:
-        """GET /sd/prometheus: the services as targets, all of them or an error."""
+        """GET /sd/prometheus: all matching services as targets, or an error."""
         await self._readers.authorize(call)
         return call.answer(await self._targets.submit(decode(call.scope.get("query_string", b""), Targets)))
 
