@@ -1,7 +1,7 @@
-"""The settings: from the environment and the command line, checked before anything starts.
+"""The settings, from the environment and the command line. They are checked before anything starts.
 
-Each is a field of a frozen Struct: `Settings` for the gateway, one Struct of its own for each adapter. The
-command line, `registry-gateway config` and the table in the docs are all made from these fields.
+Each setting is a field of a frozen Struct: `Settings` for the gateway, another Struct for each adapter. The options of
+`serve`, `registry-gateway config` and the table in the docs are generated from these fields.
 """
 
 import string
@@ -22,17 +22,17 @@ from registry_gateway.store.postgresql import libpq
 PREFIX = "REGISTRY_GATEWAY_"
 
 AROUND = string.whitespace + "\ufeff"
-"""What may stand around a value and is no part of it: white space, and the byte order mark a text file begins with."""
+"""Characters that are removed from both ends of a value: white space, and the byte order mark of a text file."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
 class SettingsError(Exception):
-    """A setting that makes no sense. The message is one line and says what to do."""
+    """A setting is invalid. The message is one line and says how to correct it."""
 
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(gt=0, le=1e9)]  # some thirty years; keeps infinity out
+Seconds = Annotated[float, Meta(gt=0, le=1e9)]  # up to about thirty years, not infinity
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,13 +114,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return `rate_limit` as a rate.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is not a valid rate.
         """
         return None if self.rate_limit is None else parse(self.rate_limit)
 
 
 class HasSettings(Protocol):
-    """What this module needs to know of an adapter."""
+    """The part of an adapter that this module uses."""
 
     @property
     def name(self) -> str:
@@ -134,7 +134,7 @@ class HasSettings(Protocol):
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting, as operators see it. `group` is None for the gateway's own, else the dialect."""
+    """A setting with its names and default. `group` is the dialect, or None for the gateway's own settings."""
 
     group: str | None
     field: str
@@ -148,14 +148,14 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """All settings in effect: the gateway's, and those of each adapter by its name."""
+    """The settings in effect: the gateway's, and the adapters' by their names."""
 
     gateway: Settings
     adapters: dict[str, Any]
 
 
 def variables(adapters: Sequence[HasSettings]) -> list[Variable]:
-    """Return every setting there is: the gateway's own, then those of `adapters`.
+    """Return all settings: the gateway's own, then those of `adapters`.
 
     Raises:
         SettingsError: A setting of an adapter has no description.
@@ -172,7 +172,7 @@ def load(
     """Return the settings from `environ`, overridden by `options` (by environment name; None: not given).
 
     Raises:
-        SettingsError: A value makes no sense, is empty, or a name that starts like ours is unknown.
+        SettingsError: A value is invalid or empty, or a name that starts with `PREFIX` is unknown.
     """
     known = variables(adapters)
     environ = without_links(environ)
@@ -188,7 +188,7 @@ def load(
 
 
 def without_links(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return `environ` without what Kubernetes and Docker put there, which has names that look like settings."""
+    """Return `environ` without the service links of Kubernetes and Docker, whose names can look like settings."""
     return {
         name: value
         for name, value in environ.items()
@@ -258,7 +258,7 @@ def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any
 def _trimmed(variable: Variable, value: str) -> str | list[str]:
     items = [item.strip(AROUND) for item in value.split(",")]
     if not any(items):
-        raise SettingsError(f"{variable.env} is empty: unset it, or give it a value")
+        raise SettingsError(f"{variable.env} is empty: unset it, or set a value")
     return [item for item in items if item] if _is_list(variable.kind) else value.strip(AROUND)
 
 
@@ -290,8 +290,8 @@ def _check_public_url(url: str) -> None:
     try:
         parts = web_url.parsed(url)
         if parts.username is not None or parts.password is not None:
-            raise ValueError("must have no user or password; every service is told of it")
+            raise ValueError("must have no user or password, because it is sent to every service")
         if "?" in url or "#" in url:
-            raise ValueError("must have neither query nor fragment: paths are added to it")
+            raise ValueError("must have neither query nor fragment, because paths are appended to it")
     except ValueError as error:
         raise SettingsError(f"{PREFIX}PUBLIC_URL: {error}") from None

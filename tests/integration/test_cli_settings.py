@@ -86,7 +86,7 @@ def test_settings_that_make_no_sense(arguments: list[str], environment: dict[str
 def test_a_public_url_holds_no_password() -> None:
     url = "https://registry:hunter2@registry.example.org"
     message = complaint("sqlite:///registry.db", "config", REGISTRY_GATEWAY_PUBLIC_URL=url)
-    assert message == "REGISTRY_GATEWAY_PUBLIC_URL: must have no user or password; every service is told of it"
+    assert message == "REGISTRY_GATEWAY_PUBLIC_URL: must have no user or password, because it is sent to every service"
 
 
 @pytest.mark.parametrize(

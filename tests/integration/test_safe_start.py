@@ -65,9 +65,9 @@ def test_serve_prints_the_warnings_of_dialects_once(sqlite_url: str, tmp_path: P
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({}, f"anybody may write to chap and runspec; set {CHAP} and {RUNSPEC}"),
-        ({CHAP: KEY}, f"anybody may write to runspec; set {RUNSPEC}"),
-        ({"REGISTRY_GATEWAY_DIALECTS": "chap"}, f"anybody may write to chap; set {CHAP}"),
+        ({}, f"writes to chap and runspec need none; set {CHAP} and {RUNSPEC}"),
+        ({CHAP: KEY}, f"writes to runspec need none; set {RUNSPEC}"),
+        ({"REGISTRY_GATEWAY_DIALECTS": "chap"}, f"writes to chap need none; set {CHAP}"),
     ],
 )
 def test_where_credentials_are_required_open_dialects_stop_the_start(

@@ -131,7 +131,7 @@ def test_a_value_that_makes_no_sense_is_named_in_one_line(name: str, value: str)
 )
 @pytest.mark.parametrize("value", ["", " ", " , ", "\r\n", "\ufeff"])
 def test_an_empty_value_is_an_error_and_not_the_default(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{name} is empty: unset it, or give it a value$"):
+    with pytest.raises(SettingsError, match=f"^{name} is empty: unset it, or set a value$"):
         load({name: value})
 
 
