@@ -1,6 +1,6 @@
-"""All that an adapter imports of the gateway; see docs/adding-an-adapter.md.
+"""The public interface for adapters; see docs/adding-an-adapter.md.
 
-An adapter is a value of `Adapter` behind an entry point of the group `registry_gateway.adapters`.
+An adapter is an instance of `Adapter`, found through an entry point of the group `registry_gateway.adapters`.
 """
 
 from registry_gateway.adapter.adapter import Adapter, Core

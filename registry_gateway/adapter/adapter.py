@@ -1,4 +1,4 @@
-"""An adapter: one dialect, translated. Its routes decode a request, do one core call and encode the answer."""
+"""Adapters. An adapter implements one dialect: its routes decode a request, do one core call and encode the answer."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,19 +27,19 @@ Own = TypeVar("Own", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Core:
-    """What the gateway gives an adapter to work with.
+    """The parts of the gateway that adapters use.
 
     Attributes:
-        registry: The operations: what services ask for, and what readers do, of all dialects.
+        registry: The operations and reads of the registry, for all dialects.
         accounts: The service accounts and their tokens.
-        readers: Who may read what other dialects have registered; `authorize` it before you answer with that.
-        keyrings: Where shared keys are opened.
-        settings: The gateway's own.
-        clock: Where the time comes from.
-        findings: Returns what the dialect of an entry finds (`Adapter.findings`).
-        stopping: Set as soon as the gateway is told to stop and requests are still being answered. A request that waits
-            for long returns then: SIGTERM waits for it `FINISH_WITHIN` seconds, and cuts it off. Waits of `feed` end by
-            themselves; for others, race `stopping.wait()`.
+        readers: The permission to read services of other dialects. Call `authorize` before an answer contains them.
+        keyrings: Opens shared keys.
+        settings: The gateway's own settings.
+        clock: The source of the time.
+        findings: Returns the findings of the dialect of an entry (`Adapter.findings`).
+        stopping: Set when the gateway begins to stop, while requests are still being answered. A request that waits
+            must return then: after SIGTERM it has `FINISH_WITHIN` seconds until it is cancelled. Waits of `feed` end by
+            themselves; in other waits, also wait for `stopping.wait()`.
     """
 
     registry: Registry
@@ -53,25 +53,24 @@ class Core:
 
     @property
     def feed(self) -> EventFeed:
-        """What is committed by any gateway on the database, as it happens: to follow, or to wait for the next change.
+        """The events that any gateway commits to the database, as they happen.
 
-        For a request that is held until something changes: read what there is with `registry.moment()` before it,
-        answer if it differs from what the client has, else `await feed.changed(moment.event, within=seconds)` and read
-        again. For what follows for good, such as a webhook: `async for batch in feed.follow(after)` in a task that
-        `Mount.lifespan` starts and ends.
+        For long polling: call `registry.moment()`, read the state, answer if it differs from the client's, else
+        `await feed.changed(moment.event, within=seconds)` and read again. For permanent followers, such as a webhook:
+        `async for batch in feed.follow(after)` in a task that `Mount.lifespan` starts and ends.
         """
         return self.registry.feed
 
     def stop(self) -> None:
-        """Have all that waits for long return: the gateway stops. Called by the application."""
+        """End long waits because the gateway stops. Called by the application."""
         self.stopping.set()
         self.feed.end()
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
-        """Have /metrics show what `read` returns as the gauge `registry_gateway_<name>`. Call this in `mount`.
+        """Add the gauge `registry_gateway_<name>` to /metrics; `read` returns its value. Call this in `mount`.
 
         Raises:
-            ValueError: There is one of that name already.
+            ValueError: There is a gauge of that name already.
         """
         self.registry.metrics.gauge(name, description, read)
 
@@ -82,23 +81,25 @@ class Adapter(Generic[Own]):
 
     Attributes:
         name: Its name in settings, events and on the command line.
-        segments: The first path segments it answers; no two that are served may share one.
-        settings: Struct of its settings; each field's environment name starts with the adapter's name unless
-            its metadata says otherwise.
-        policy: Its lease policy, from the gateway's and its own settings; None for one that registers nothing.
-        mount: Builds its routes; called once at start.
-        welcome: Lines for the start of `serve`, and for the page: where the dialect is, and a curl line that registers
-            something. None at all, if there is nothing to say.
-        enabled: Tells, from its settings, whether it is served. Leave it out for one that is, once it is installed.
-        closed_reads: Tells, from its settings, whether reading needs a credential; the catalogue then needs one too.
-        open_writes: Tells, from its settings, whether anybody may write: the name of the setting that would close
-            it, or None. Leave it out for a dialect that is never open, or always is on purpose.
+        segments: The first path segments that it serves. Two enabled adapters can't share one.
+        settings: The Struct of its settings. Names in the environment start with the gateway's prefix and the adapter's
+            name, unless a field's metadata has another.
+        policy: Returns its lease policy, given the gateway's and its own settings; None if it registers nothing.
+        mount: Returns its mount; called once at start.
+        welcome: Returns lines for the start of `serve` and for the page: the dialect's name and URL, then commands that
+            register a service. Empty by default.
+        enabled: Returns whether it is served, given its settings. By default it is.
+        open_writes: Returns the name of the setting that would require a credential for writes, if none is required,
+            else None. Leave it out for a dialect that always requires one, or never does on purpose.
+        closed_reads: Returns whether reads require a credential, given its settings. The catalogue then requires one
+            too.
+        warnings: Returns the warnings that `serve` logs at start, given the gateway's and its own settings: one line
+            per warning.
         account_scopes: The scopes that an account needs to register, in a dialect with accounts. An account that is
             created without scopes gets these.
-        warnings: Tells, from the gateway's settings and its own, what `serve` warns of at the start: one line each.
-        write_only: Paths that no GET is for. `registry-gateway doctor URL` asks there: a 405 tells that they arrive
-            as they are written.
-        importer: How it takes over what another registry of its kind lists, if it can.
+        write_only: Paths without a GET. `registry-gateway doctor URL` checks that a GET there returns 405, which shows
+            that proxies pass these paths on unchanged.
+        importer: Imports from other registries that speak the dialect; None if it can't.
         findings: Returns what is probably wrong with one of its services, from its settings and the service's entry:
             the registration, both documents as they are stored, and the health at that moment. The catalogue and
             `services show` call it for the service that they show, unless it is gone, and `registry-gateway doctor` for

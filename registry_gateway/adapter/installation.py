@@ -1,4 +1,4 @@
-"""The adapters that are installed, and which of them this gateway speaks."""
+"""The installed adapters, and the selection of those that this gateway serves."""
 
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -11,20 +11,20 @@ from registry_gateway.doctor.rules.service import OwnFindings
 from registry_gateway.settings import Configuration, SettingsError
 
 AnyAdapter: TypeAlias = Adapter[Any]
-"""An adapter whose settings are known to itself alone; `Configuration.adapters` has them by its name."""
+"""An adapter with settings of any type. `Configuration.adapters` has them by the adapter's name."""
 
 GROUP = "registry_gateway.adapters"
-"""The group of entry points that adapters are found through."""
+"""The group of the adapters' entry points."""
 
 OWN_SEGMENTS = frozenset({"admin", "catalog", "docs", "health", "metrics", "openapi.json", "page", "sd", "services"})
-"""First path segments no adapter may claim: what the gateway answers there is its own."""
+"""First path segments of the gateway's own endpoints, which adapters can't use."""
 
 
 def installed() -> tuple[AnyAdapter, ...]:
-    """Return the adapters that are installed, by name.
+    """Return the installed adapters, sorted by name.
 
     Raises:
-        SettingsError: One can't be loaded, or two have the same name.
+        SettingsError: An adapter can't be loaded, or two have the same name.
     """
     found: dict[str, AnyAdapter] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
@@ -39,10 +39,10 @@ def installed() -> tuple[AnyAdapter, ...]:
 
 
 def chosen(adapters: Sequence[AnyAdapter], configuration: Configuration) -> tuple[AnyAdapter, ...]:
-    """Return those of `adapters` that the settings switch on, REGISTRY_GATEWAY_DIALECTS and their own.
+    """Return the adapters that are enabled by REGISTRY_GATEWAY_DIALECTS and by their own settings.
 
     Raises:
-        SettingsError: Two of these claim the same path.
+        SettingsError: Two of these serve the same path segment.
     """
     dialects = configuration.gateway.dialects
     asked_for = [a for a in adapters if dialects is None or a.name in dialects]
@@ -62,7 +62,7 @@ def account_scopes(adapters: Sequence[AnyAdapter]) -> tuple[str, ...]:
 
 
 def open_to_writes(adapters: Sequence[AnyAdapter], configuration: Configuration) -> dict[str, str]:
-    """Return the dialects anybody may write to, each with the name of the setting that would close it."""
+    """Return the dialects that require no credential for writes, with the name of the setting that would."""
     named = {a.name: a.open_writes(configuration.adapters[a.name]) for a in adapters}
     return {name: setting for name, setting in named.items() if setting is not None}
 
