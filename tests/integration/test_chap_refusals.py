@@ -1,6 +1,7 @@
 """What the CHAP dialect refuses, and that a refusal changes nothing: keys, bad input, an absent database."""
 
 import json
+import sys
 
 import pytest
 
@@ -187,7 +188,11 @@ def raw(member: bytes) -> bytes:
 BAD = [
     (b"", "missing", ["body"]),
     (b"{", "json_invalid", ["body", 1]),
-    (b'{"url": "\xc3\xa9", }', "json_invalid", ["body", 13]),
+    (
+        b'{"url": "\xc3\xa9", }',
+        "json_invalid",
+        ["body", 11 if sys.version_info >= (3, 13) else 13],
+    ),  # its comma, or what follows
     (b"[]", "dict_type", ["body"]),
     (b"null", "dict_type", ["body"]),
     (b"{}", "missing", ["body", "url"]),
