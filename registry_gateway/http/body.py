@@ -17,6 +17,10 @@ deeper, and some parsers have a limit not far above (Rust's serde_json: 128).
 """
 
 
+MAX_PARSED_NESTING = 500
+"""Arrays and objects that may be nested in JSON from outside. How deep a parser gets depends on Python's version."""
+
+
 class EmptyBody(Exception):
     """The request has no body, but one is required."""
 
@@ -109,7 +113,10 @@ def parse(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     """
     try:
         str(body, "utf-8")  # msgspec checks only the strings it decodes, but raw parts are passed on too
-        return decoder.decode(body)
+        decoded = decoder.decode(body)
+        if nested_deeper(body, MAX_PARSED_NESTING):
+            raise RecursionError
+        return decoded
     except UnicodeDecodeError as error:
         raise Malformed(f"JSON is not UTF-8: {error.reason} (byte {error.start})") from None
     except RecursionError:

@@ -1,7 +1,6 @@
 """The registry: each operation is one transaction. Only this package reads the clock."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import overload
 
@@ -42,9 +41,7 @@ from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.versions import history
 
 CHUNK = 500
-"""Maximum number of rows per sweeping transaction, so that heartbeats never wait long for it."""
-
-log = logging.getLogger("registry_gateway.events")
+"""Most rows per sweeping transaction, so that heartbeats never wait long for it."""
 
 
 class Registry:
