@@ -28,14 +28,14 @@ from registry_gateway.adapter import (
 )
 
 MOST_LAPSED = 10_000
-"""Lapsed services that are kept for a late ping."""
+"""Most expired services that are kept for a late ping."""
 
 TAKEOVER_WINDOW = 3_600.0
-"""Seconds after a takeover in which a DELETE from the address that was replaced is set aside."""
+"""Seconds after a takeover in which a DELETE from the replaced address is ignored."""
 
 
 class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator can set of the CHAP dialect."""
+    """The settings of the CHAP dialect."""
 
     registration_key: Annotated[
         tuple[str, ...] | None,
@@ -83,14 +83,19 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "absolute"
 
     def __post_init__(self) -> None:
-        """Refuse keys from two places."""
+        """Check the settings.
+
+        Raises:
+            SettingsError: Both keys and a file are set.
+        """
         service_keys.check(KEY, self.registration_key, self.registration_key_file)
 
 
 def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
-    """A late ping revives: servicekit up to 1.0.1 and chapkit up to 1.1.1 do not come back after a 404.
+    """Return the lease policy of the dialect.
 
-    With `late_ping` `refuse` a service is gone at its deadline, as in chap-core 2.1.
+    By default a late ping revives a service, because servicekit up to 1.0.1 and chapkit up to 1.1.1 do not register
+    again after a 404. If `late_ping` is `refuse`, a service is gone at the end of its lease, as in chap-core 2.1.
     """
     if own.late_ping == "refuse":
         return LeasePolicy(late_renewal="refuse", retention=0, takeover_window=TAKEOVER_WINDOW, most=own.max_services)
@@ -105,7 +110,7 @@ def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
 
 
 def mount(core: Core, own: ChapSettings) -> Mount:
-    """Build the routes."""
+    """Return the mount of the dialect."""
     keyring = core.keyrings.open(DIALECT, KEY, own.registration_key, own.registration_key_file)
     keys = KeyCheck(HEADER, KEY, keyring)
     chap = Chap(core.registry, keys, ttl=own.ttl_seconds, absolute=own.ping_url == "absolute")
@@ -115,12 +120,12 @@ def mount(core: Core, own: ChapSettings) -> Mount:
 
 
 def open_writes(own: ChapSettings) -> str | None:
-    """Return the setting that closes the dialect, None if it is closed."""
+    """Return the setting that would require a key for writes; None if a key is required."""
     return service_keys.closing(KEY, own.registration_key, own.registration_key_file)
 
 
 def warnings(core: Settings, own: ChapSettings) -> Sequence[str]:
-    """Say that a client chooses where it sends its key, where it does."""
+    """Return a warning if a client's Host header determines the URL to which it sends its key."""
     if open_writes(own) or own.ping_url == "relative" or core.public_url is not None:
         return ()
     return (
@@ -130,7 +135,7 @@ def warnings(core: Settings, own: ChapSettings) -> Sequence[str]:
 
 
 def welcome(url: str, own: ChapSettings) -> Sequence[str]:
-    """Say where the dialect is and how to register something."""
+    """Return the URL of the dialect and a command that registers a service."""
     header = "" if open_writes(own) else f" -H '{HEADER}: YOUR-KEY'"
     body = '{"url": "http://localhost:8000", "info": {"id": "my-model", "display_name": "My model"}}'
     return (

@@ -1,4 +1,4 @@
-"""CHAP's wording of errors: FastAPI's `{"detail": ...}` throughout."""
+"""The errors of CHAP, all in FastAPI's shape `{"detail": ...}`."""
 
 from typing import Literal
 
@@ -9,10 +9,10 @@ from gateway_chap.misdirected import advice
 from registry_gateway.adapter import Answer, MissingKey, NotRegistered, WrongKey, fastapi_errors, json_answer
 
 KEY = "SERVICEKIT_REGISTRATION_KEY"
-"""Where a service has its key, and the gateway the keys: both are called as the reference calls them."""
+"""The variable with the key in a service, and with the keys in the gateway: the reference's name for both."""
 
 HEADER = "X-Service-Key"
-"""The header that services send it in."""
+"""The header with the key."""
 
 _SEND_KEY = f"the registry asks for a key; set {KEY} in the service, which sends it as {HEADER}"
 
@@ -23,9 +23,9 @@ def not_found(key: str) -> NotRegistered:
 
 
 def fault(error: Exception, scope: Scope, *, missing_key_status: Literal[422, 401] = 422) -> Answer:
-    """Word `error` for a CHAP client.
+    """Return the answer to `error` for a CHAP client.
 
-    A missing key is a 422 as documented, or a 401 as chap-core answers from 2.2 on.
+    A missing key is a 422 as documented, or a 401 as in chap-core from 2.2 on.
     """
     match error:
         case MissingKey() if missing_key_status == 401:

@@ -1,6 +1,6 @@
-"""Integers and booleans written in another way, as the reference reads them: pydantic's lax mode.
+"""Conversion of integers and booleans in other notations, as in the reference: pydantic's lax mode.
 
-A model says `"min_prediction_periods": "3"` or `"requires_geo": "yes"`, and the reference answers `3` and `true`.
+A model sends `"min_prediction_periods": "3"` or `"requires_geo": "yes"`, and the reference answers `3` and `true`.
 Source: https://docs.pydantic.dev/latest/concepts/conversion_table/; compared with pydantic 2.14.
 """
 
@@ -19,18 +19,18 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def strict(body: bytes) -> bytes:
-    """Return a `$register` body with the integers and booleans of `info` written as JSON has them.
+    """Return a `$register` body with the integers and booleans of `info` in JSON's notation.
 
-    Everything else stays as it is, also what no integer or boolean can be read from.
+    Other values are unchanged, including those of types that can't be converted.
 
     Raises:
         Malformed: The body is nested too deeply.
-        Invalid: One of them is text, or a fraction, that stands for none.
+        Invalid: A text or a fraction can't be converted.
     """
     try:
         members = decode(body, _object)
         info: dict[str, msgspec.Raw] = _object.decode(members["info"])
-    except (KeyError, msgspec.ValidationError):  # worded by the decoder that finds it
+    except (KeyError, msgspec.ValidationError):  # the decoder of the body reports it
         return body
     for name, convert in _CONVERTED.items():
         if name in info:
@@ -41,7 +41,7 @@ def strict(body: bytes) -> bytes:
 
 
 def _integer(value: object, loc: tuple[str, ...]) -> bytes | None:
-    """Return the JSON of an integer; None if `value` is one already, or of a type that none is read from."""
+    """Return the JSON of an integer; None if `value` is an integer, or of a type that can't be converted."""
     if isinstance(value, bool):
         return b"1" if value else b"0"
     if isinstance(value, float):
@@ -62,11 +62,11 @@ def _integer(value: object, loc: tuple[str, ...]) -> bytes | None:
 
 
 _MOST_DIGITS = 4300
-"""What pydantic reads, and Python itself."""
+"""Most digits that pydantic and Python convert."""
 
 
 def _boolean(value: object, loc: tuple[str, ...]) -> bytes | None:
-    """Return the JSON of a boolean; None if `value` is one already, or of a type that none is read from."""
+    """Return the JSON of a boolean; None if `value` is a boolean, or of a type that can't be converted."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):

@@ -1,6 +1,6 @@
-"""What a request that reached no CHAP endpoint was probably meant to be. Pure.
+"""Advice for requests to wrong paths. Pure.
 
-The `$` of CHAP's paths is special to shells and to compose files, so it gets lost or doubled on the way.
+The `$` in CHAP's paths is special in shells and compose files, so it is often lost or doubled.
 """
 
 REGISTER = "/v2/services/$register"
@@ -10,7 +10,7 @@ _QUOTING = "Write one $: $$ is for compose files alone, and a shell needs the UR
 
 
 def advice(method: str, path: str) -> str | None:
-    """Return what to do instead of `method` on `path`, None if there is nothing to say.
+    """Return advice for a request with `method` on `path`, or None.
 
     `path` is decoded, without the gateway's prefix and without a slash at the end.
     """

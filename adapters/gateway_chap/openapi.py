@@ -1,4 +1,4 @@
-"""What /openapi.json says of CHAP. docs/wire/chap.md says it in prose."""
+"""OpenAPI descriptions of CHAP. docs/wire/chap.md describes the dialect in prose."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +32,7 @@ SERVICE_KEY = Security(
 ID = Parameter("id", "The service's `info.id`.", example="my-model")
 
 _REFUSED: Mapping[int, Response] = {
-    401: Response("The key is wrong, or missing where the gateway is set to say so with 401.", Detail),
+    401: Response("The key is wrong, or missing if the gateway is configured to answer 401 then.", Detail),
     422: Response("The key is missing.", Unprocessable),
 }
 _NOT_FOUND: Mapping[int, Response] = {404: Response("No such service is live.", Detail)}
@@ -42,7 +42,7 @@ _REGISTER = Operation(
     path="/v2/services/$register",
     name="register",
     summary="Register a service, or update it",
-    description="The latest registration wins. Unknown members of `info` are kept and come back.",
+    description="The latest registration wins. Unknown members of `info` are stored and returned.",
     request=RegisterRequest,
     example={
         "url": "http://my-model:8080",
@@ -59,11 +59,11 @@ _REGISTER = Operation(
     },
     responses={
         200: Response("Registered, for `ttl_seconds` from now.", RegisterResponse),
-        400: Response("The ping URL would be made of a `Host` header that is none, or of two.", Detail),
+        400: Response("The `Host` header, from which the ping URL is made, is not valid or is given twice.", Detail),
         401: _REFUSED[401],
         403: Response("There are as many services as `REGISTRY_GATEWAY_CHAP_MAX_SERVICES` allows.", Detail),
         413: Response("The body is too large.", Detail),
-        422: Response("The key is missing, or the body makes no sense.", Unprocessable),
+        422: Response("The key is missing, or the body is not valid.", Unprocessable),
         **fastapi_errors.LIMITED,
         **fastapi_errors.BROKEN,
     },
@@ -73,14 +73,14 @@ _DEREGISTER = Operation(
     method="DELETE",
     path="/v2/services/{id}",
     name="deregister",
-    summary="Leave",
-    description="After a live service was registered again, one goodbye from the address that it replaced removes "
-    "nothing and is answered 204: within an hour, or within one lease where both registered from the same address.",
+    summary="Deregister a service",
+    description="After another process has registered a live service again, one DELETE from the replaced process is "
+    "ignored and answered 204: within an hour, or within one lease if both registered from the same address.",
     parameters=(ID,),
     responses={
-        204: Response("It has left, or the goodbye was that of a process that was replaced."),
+        204: Response("The service is deregistered, or the request came from a replaced process."),
         **_REFUSED,
-        404: Response("No such service is live, or lapsed and kept.", Detail),
+        404: Response("No such service is live, or expired and kept.", Detail),
         **fastapi_errors.LIMITED,
         **fastapi_errors.BROKEN,
     },
@@ -92,15 +92,15 @@ WRITES = (
         method="PUT",
         path="/v2/services/{id}/$ping",
         name="ping",
-        summary="Say that a service lives",
-        description="Starts a full lease. A late ping makes a lapsed service live again while it is kept "
+        summary="Send a heartbeat",
+        description="Starts a full lease. A late ping revives an expired service while it is kept "
         "(`REGISTRY_GATEWAY_CHAP_LAPSED_RETENTION`), unless `REGISTRY_GATEWAY_CHAP_LATE_PING` is `refuse`. It never "
-        "brings back a deregistered one.",
+        "revives a deregistered service.",
         parameters=(ID,),
         responses={
             200: Response("A full lease from now.", PingResponse),
             **_REFUSED,
-            404: Response("No such service is registered, or it may not be revived: register (again).", Detail),
+            404: Response("The service is not registered, or can't be revived. Register again.", Detail),
             **fastapi_errors.BROKEN,
         },
     ),
@@ -109,25 +109,25 @@ WRITES = (
         _REGISTER,
         path="/v2/services",
         name="register_without_dollar",
-        summary="Register: what compose files make of `$register`",
+        summary="Register; the path when a compose file drops `$register`",
         deprecated=True,
     ),
     replace(
         _DEREGISTER,
         path="/v2/services//{id}",
         name="deregister_without_dollar",
-        summary="Leave: where services go that registered without `$register`",
+        summary="Deregister; the path of services that registered without `$register`",
         deprecated=True,
     ),
     replace(
         _DEREGISTER,
         path="/v2/services/$register/{id}",
         name="deregister_percent_encoded",
-        summary="Leave: where services go that registered at `%24register`",
+        summary="Deregister; the path of services that registered at `%24register`",
         deprecated=True,
     ),
 )
-"""The operations that ask for the key where there is one."""
+"""The operations that require a key, if keys are set."""
 
 READS = (
     Operation(
@@ -136,20 +136,24 @@ READS = (
         name="list",
         summary="List the live services",
         parameters=(IF_NONE_MATCH,),
-        responses={200: Response("By id.", Services, headers=ETAG), **NOT_MODIFIED, **fastapi_errors.BROKEN},
+        responses={
+            200: Response("The services, sorted by id.", Services, headers=ETAG),
+            **NOT_MODIFIED,
+            **fastapi_errors.BROKEN,
+        },
     ),
     Operation(
         method="GET",
         path="/v2/services/{id}",
         name="find",
-        summary="Look a service up",
+        summary="Get a live service",
         parameters=(ID, IF_NONE_MATCH),
         responses={
-            200: Response("It lives.", Service, headers=ETAG),
+            200: Response("The service.", Service, headers=ETAG),
             **NOT_MODIFIED,
             **_NOT_FOUND,
             **fastapi_errors.BROKEN,
         },
     ),
 )
-"""The operations anybody may."""
+"""The operations that require no key."""

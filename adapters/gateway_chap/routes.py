@@ -27,7 +27,10 @@ class Chap:
     """The CHAP endpoints over a registry."""
 
     def __init__(self, registry: Registry, keys: KeyCheck, *, ttl: float, absolute: bool) -> None:
-        """Check the keys of writers with `keys`; grant leases of `ttl` seconds; hand out absolute ping URLs or not."""
+        """Serve `registry`. Writes are authenticated by `keys`; leases have `ttl` seconds.
+
+        `absolute` is whether ping URLs are absolute.
+        """
         self._registry = registry
         self._keys = keys
         self._ttl = ttl
@@ -37,9 +40,9 @@ class Chap:
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.
 
-        A compose file swallows the `$register` of an orchestrator URL (it is a variable to compose) and leaves
-        `/v2/services/`; servicekit then registers there and deregisters under `/v2/services//{id}`. With
-        `%24register` it deregisters under `/v2/services/%24register/{id}`.
+        Compose replaces the `$register` of an orchestrator URL as a variable, which leaves `/v2/services/`. servicekit
+        then registers there and deregisters at `/v2/services//{id}`. With `%24register` in the URL, it deregisters at
+        `/v2/services/%24register/{id}`.
         """
         return [
             resource("/v2/services/{id}/$ping", PUT=self.heartbeat),
@@ -51,7 +54,7 @@ class Chap:
         ]
 
     async def heartbeat(self, call: Call) -> Answer:
-        """PUT /v2/services/{id}/$ping: 200, or 404 where it has to register: after that alone clients do."""
+        """PUT /v2/services/{id}/$ping: 200, or 404 if the service must register again; clients do so after a 404."""
         actor = self._keys.authenticate(call)
         command = translate.renew(call.param("id"), actor)
         try:
@@ -74,7 +77,7 @@ class Chap:
         return json_answer(200, translate.registered(outcome, f"{base}/v2/services/{command.key}/$ping"))
 
     async def deregister(self, call: Call) -> Answer:
-        """DELETE /v2/services/{id}: 204 or 404. The goodbye of a replaced process is a 204 too."""
+        """DELETE /v2/services/{id}: 204 or 404. A DELETE from a replaced process is ignored and answered 204."""
         actor = self._keys.authenticate(call)
         command = translate.deregister(call.param("id"), actor)
         try:
@@ -84,7 +87,7 @@ class Chap:
         return Answer(204)
 
     async def list(self, call: Call) -> Answer:
-        """GET /v2/services: the live ones."""
+        """GET /v2/services: the live services."""
         return call.answer(await self._services.submit(DIALECT))
 
     async def _list(self, dialect: str) -> Rendered:

@@ -1,4 +1,4 @@
-"""CHAP's words to the core's and back. Pure."""
+"""Conversion between CHAP's bodies and the core's commands and objects. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ ML_DEFAULTS: Mapping[str, msgspec.Raw] = {
     "required_covariates": msgspec.Raw(b"[]"),
     "requires_geo": msgspec.Raw(b"false"),
 }
-"""What chapkit's MLServiceInfo fills in where a model leaves it out."""
+"""The defaults of chapkit's MLServiceInfo."""
 
 _ML_MEMBERS = frozenset({*ML_DEFAULTS, "model_metadata", "period_type"})
 _NULLABLE = ("description", "model_metadata")
@@ -42,10 +42,10 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def register(body: bytes, ttl: float, actor: Actor) -> Register:
-    """Return the command a `$register` body asks for.
+    """Return the command for a `$register` body; the lease has `ttl` seconds.
 
     Raises:
-        EmptyBody, msgspec.DecodeError, Invalid: The body is not one.
+        EmptyBody, msgspec.DecodeError, Invalid: The body is not valid.
     """
     try:
         request = decode(body, _request)
@@ -68,33 +68,33 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
 
 
 def renew(key: str, actor: Actor) -> Renew:
-    """Return the command a `$ping` asks for."""
+    """Return the command for a `$ping`."""
     return Renew(DIALECT, key, actor)
 
 
 def deregister(key: str, actor: Actor) -> Deregister:
-    """Return the command a DELETE asks for."""
+    """Return the command for a DELETE."""
     return Deregister(dialect=DIALECT, key=key, actor=actor)
 
 
 class _Listing(msgspec.Struct):
-    """The answer to GET /v2/services, of a registry of whichever make."""
+    """The answer to GET /v2/services of any CHAP registry."""
 
     services: list[msgspec.Raw]
 
 
 def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
-    """Return what another CHAP registry lists. An element has what a `$register` body has, and times.
+    """Return the services in the list of another CHAP registry. Elements have the members of a `$register` body.
 
     Raises:
-        NotAListing: It is no answer to GET /v2/services.
+        NotAListing: The body is not an answer to GET /v2/services.
     """
     listed = importing.entries(body, _Listing).services
     return importing.read_each(listed, "id", lambda entry: importing.Foreign(register(entry, ttl, actor)))
 
 
 def _completed(sent: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-    """Make `info` what is answered: what came, without documented nulls, with the defaults of its kind."""
+    """Return `info` as it is answered: as sent, without documented nulls, and with the defaults of its type."""
     for member in _NULLABLE:
         if sent.get(member) == _NULL:
             del sent[member]
@@ -124,7 +124,7 @@ def registered(outcome: Registered, ping_url: str) -> RegisterResponse:
 
 
 def renewed(registration: Registration) -> PingResponse:
-    """Return the answer to a `$ping` in time."""
+    """Return the answer to a `$ping` that renewed a lease."""
     lease = registration.lease
     return PingResponse(
         id=registration.key, status="alive", last_ping_at=_iso(lease.last_seen), expires_at=_iso(lease.expires_at)
@@ -134,8 +134,8 @@ def renewed(registration: Registration) -> PingResponse:
 def service(entry: Entry) -> bytes:
     """Return the service document: the stored members, then the times.
 
-    As in chap-core, a registration counts as a ping, and a ping as an update: the two times are always there,
-    and always the same.
+    As in chap-core, a registration counts as a ping, and a ping as an update, so the two times are always present and
+    equal.
     """
     registration, lease = entry.registration, entry.registration.lease
     heard = _iso(lease.last_seen)

@@ -1,4 +1,4 @@
-"""What travels: the bodies of the CHAP v2 service registration (chap-core 2.1, servicekit 3.0)."""
+"""The bodies of the CHAP v2 service registration (chap-core 2.1, servicekit 3.0)."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Slug = Annotated[str, Meta(max_length=255, pattern=SLUG)]
 
 
 class ModelMetadata(msgspec.Struct):
-    """Who made a model, and how far it can be trusted. Unknown members pass."""
+    """Authors and assessment of a model. Unknown members are accepted."""
 
     author: LongText | None = None
     author_note: LongText | None = None
@@ -41,14 +41,14 @@ class Info(msgspec.Struct):
 
 
 class RegisterRequest(msgspec.Struct):
-    """Body of `$register`. `info` is checked, and kept as it came: what a newer client adds must come back."""
+    """Body of `$register`. `info` is checked but stored as sent, so that members of newer clients are returned."""
 
     url: Annotated[Text, Meta(min_length=1)]
     info: Info
 
 
 class InfoAsSent(msgspec.Struct):
-    """The same body with the members of `info` as they came."""
+    """The same body with the members of `info` as sent."""
 
     info: dict[str, msgspec.Raw]
 
@@ -74,7 +74,7 @@ class PingResponse(msgspec.Struct):
 
 
 class Service(msgspec.Struct):
-    """A live service, as `translate.service` puts it together from stored bytes. `info` has what else was sent."""
+    """A live service, as `translate.service` builds it from stored bytes. `info` has unknown members too."""
 
     id: Slug
     url: str
