@@ -1,4 +1,4 @@
-"""The runspec dialect: agents made with runspec and the tools they offer, under `/instances` and `/tools`."""
+"""The runspec dialect: runspec agents and their tools, under `/instances` and `/tools`."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -26,11 +26,11 @@ from registry_gateway.adapter import (
 )
 
 MISSES = 3
-"""How many heartbeat intervals an agent may be silent before it is stale (runspec-registry 0.1.1)."""
+"""Heartbeat intervals without a heartbeat after which an agent is stale (runspec-registry 0.1.1)."""
 
 
 class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator can set of the runspec dialect."""
+    """The settings of the runspec dialect."""
 
     api_key: Annotated[
         tuple[str, ...] | None,
@@ -70,14 +70,18 @@ class RunspecSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
 
     def __post_init__(self) -> None:
-        """Refuse keys from two places, and protection without a key: it would protect nothing."""
+        """Check the settings.
+
+        Raises:
+            SettingsError: Both keys and a file are set, or `protect_reads` without either.
+        """
         service_keys.check(KEY, self.api_key, self.api_key_file)
         if self.protect_reads and open_writes(self):
             raise SettingsError(f"REGISTRY_GATEWAY_RUNSPEC_PROTECT_READS needs {KEY} as well")
 
 
 def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
-    """A silent or deregistered agent stays listed as inactive for the retention, and any heartbeat revives it."""
+    """Return the lease policy: expired and deregistered agents are kept as inactive, and a heartbeat revives them."""
     return LeasePolicy(
         late_renewal="revive",
         retention=core.retention,
@@ -88,7 +92,7 @@ def policy(core: Settings, own: RunspecSettings) -> LeasePolicy:
 
 
 def mount(core: Core, own: RunspecSettings) -> Mount:
-    """Build the routes."""
+    """Return the mount of the dialect."""
     keyring = core.keyrings.open(DIALECT, KEY, own.api_key, own.api_key_file)
     keys = KeyCheck(HEADER, KEY, keyring)
     runspec = Runspec(core.registry, keys, protect_reads=own.protect_reads, ttl=MISSES * own.heartbeat_interval)
@@ -98,12 +102,12 @@ def mount(core: Core, own: RunspecSettings) -> Mount:
 
 
 def open_writes(own: RunspecSettings) -> str | None:
-    """Return the setting that closes the dialect, None if it is closed."""
+    """Return the setting that would require a key for writes; None if a key is required."""
     return service_keys.closing(KEY, own.api_key, own.api_key_file)
 
 
 def welcome(url: str, own: RunspecSettings) -> Sequence[str]:
-    """Say where the dialect is and how to register something."""
+    """Return the URL of the dialect and a command that registers an agent."""
     header = "" if open_writes(own) else f" -H '{HEADER}: YOUR-KEY'"
     body = '{"instance_id": "web-01", "name": "portal", "version": "1.0", "host": "web-01.example.org"}'
     return (

@@ -1,4 +1,4 @@
-"""The hosts as session files of two SSH clients, in the formats of runspec-registry 0.1.1. Pure."""
+"""Session files with the hosts for two SSH clients, in the formats of runspec-registry 0.1.1. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from gateway_runspec.wire import Host
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-"""What would end a line, or can't be in XML at all."""
+"""Characters that end a line or are not allowed in XML."""
 
 _NAMESPACES = (
     'xmlns="http://schemas.datacontract.org/2004/07/SuperPuTTY" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"'
@@ -55,7 +55,7 @@ _INI = str.maketrans("=[]", "-()")
 """A bookmark is a line of an INI file: its name ends at the first `=`, and a `[` at its start opens a section."""
 
 _ESCAPES = str.maketrans({"%": "__PERCENT__", "#": "__DIEZE__", ";": "__PTVIRG__", '"': "__DBLQUO__", "|": "__PIPE__"})
-"""MobaXterm's own way to write the characters that mean something in its session files."""
+"""MobaXterm's escapes of the special characters in its session files."""
 
 
 def _mobaxterm_text(text: str) -> str:

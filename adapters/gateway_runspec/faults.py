@@ -1,4 +1,4 @@
-"""runspec's wording of errors: FastAPI's `{"detail": ...}` throughout."""
+"""The errors of runspec, all in FastAPI's shape `{"detail": ...}`."""
 
 from starlette.types import Scope
 
@@ -8,21 +8,20 @@ KEY = "REGISTRY_GATEWAY_RUNSPEC_API_KEY"
 """The setting with the keys."""
 
 HEADER = "X-API-Key"
-"""The header that agents and clients send one in."""
+"""The header with the key."""
 
 _BAD_KEY = "Invalid or missing API key"  # both are the same error in the reference
 
 
 class NoSuchTool(Exception):
-    """No instance that was asked about has a tool of that name."""
+    """None of the requested instances has a tool of that name."""
 
     def __init__(self) -> None:
-        """Say so."""
         super().__init__("Tool not found")
 
 
 def fault(error: Exception, scope: Scope) -> Answer:
-    """Word `error` for a runspec agent or client."""
+    """Return the answer to `error` for a runspec agent or client."""
     match error:
         case MissingKey():
             problem = f"{_BAD_KEY}: no {HEADER} came; agents and clients take it as --registry-key"

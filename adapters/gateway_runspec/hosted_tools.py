@@ -1,7 +1,7 @@
-"""Every tool with the hosts that have it: GET /tools and GET /tools/{name}. Pure.
+"""The tools with their hosts: GET /tools and GET /tools/{name}. Pure.
 
-The stored lists of tools, laid out as `translate` says, are turned inside out without decoding them. There may be
-hundreds of thousands of tools, so what goes through all of them comes in parts, each of which takes little time.
+The stored lists of tools (see `translate` for their layout) are grouped by tool without decoding them. There may be
+hundreds of thousands of tools, so loops over all of them yield in parts, each of which takes little time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +18,11 @@ _encode = msgspec.json.encode
 
 
 HostedTool = tuple[bytes, bytes, bytes]
-"""A tool's name, what it begins with where this is its first host, and this host's element of `hosts`."""
+"""A tool's name, the start of the tool's JSON if this is its first host, and this host's element of `hosts`."""
 
 
 class Part(NamedTuple):
-    """What an instance adds to the list of tools. In their order the newest registration is first."""
+    """The tools of an instance. Parts sort by registration, the newest first."""
 
     age: float
     key: str
@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 def part(entry: Entry, tools: Sequence[HostedTool]) -> Part:
-    """Return what an instance adds, of its `hosted` tools."""
+    """Return the part of an instance with the given `hosted` tools."""
     return Part(-entry.registration.lease.granted_at, entry.registration.key, tools)
 
 
@@ -42,16 +42,16 @@ def hosted(entry: Entry) -> Iterator[HostedTool]:
     for named in lines:
         shared, _others, execution, _comma = (next(lines)[:-1] for _ in range(LINES - 1))
         name = named[:-1]
-        # Without the quote at its end, which sorts above a space.
+        # Without the quote at the end of the name, which sorts above a space.
         yield name[:-1], b'%s%s,"hosts":[' % (name, shared), host + execution
 
 
 def tools(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield the list of every tool, by name, with the hosts that have it: the newest registration first.
+    """Yield the list of all tools, sorted by name, each with its hosts, the newest registration first.
 
-    Clients take the first entry of a host; description and schema are the newest registration's too.
+    Clients use the first entry of a host. Description and schema are the newest registration's, too.
 
-    It comes in parts, many of them empty, and each takes little time: a list may have hundreds of thousands.
+    The list is yielded in parts, many of them empty, each of which takes little time.
     """
     return listed(_grouped(parts))
 
@@ -76,18 +76,18 @@ def _grouped(parts: Iterable[Part]) -> Iterator[bytes]:
 
 
 _RUN = 500
-"""Tools grouped, and names sorted, at once."""
+"""Tools that are grouped, and names that are sorted, between two parts."""
 
 
 def having(entry: Entry, name: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what an instance adds to the tool of that name: what the hosts share, and its element of `hosts`."""
+    """Yield the tools of that name of an instance: the members that hosts share, and its element of `hosts`."""
     for rest in (entry.tools_document or b"").split(b"\n%s\n" % _named(name))[1:]:
         shared, _, execution, _ = rest.split(b"\n", 3)
         yield shared, _host(entry) + execution
 
 
 def tool(name: str, found: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return the tool of that name, of what those that have it add: the newest registration first, at least one."""
+    """Return the tool of that name. `found` has the results of `having`, newest registration first, at least one."""
     return b'%s%s,"hosts":[%s]}' % (_named(name), found[0][0], b",".join(host for _, host in found))
 
 

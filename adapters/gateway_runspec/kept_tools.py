@@ -6,7 +6,7 @@ from gateway_runspec import hosted_tools
 from registry_gateway.adapter import Entry, KeptView, Registry, Rendered, paced, render
 
 LARGE = 100_000
-"""Tools beyond which no parts are kept, so that what this takes of memory has an end: some 400 bytes a tool."""
+"""Number of tools above which parts are not cached, to limit memory: about 400 bytes per tool."""
 
 
 def kept_tools(registry: Registry, dialect: str, *, live_only: bool) -> KeptView[hosted_tools.Part, Rendered]:

@@ -1,4 +1,4 @@
-"""What /openapi.json says of runspec. docs/wire/runspec.md says it in prose."""
+"""OpenAPI descriptions of runspec. docs/wire/runspec.md describes the dialect in prose."""
 
 from collections.abc import Mapping
 
@@ -25,14 +25,14 @@ from registry_gateway.adapter import (
     fastapi_errors,
 )
 
-DESCRIPTION = "runspec agents and the tools they offer: the registry of runspec-registry 0.1.1."
+DESCRIPTION = "runspec agents and their tools: the registry of runspec-registry 0.1.1."
 
 API_KEY = Security(
     "RunspecApiKey",
     {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The gateway's runspec API key."},
 )
 
-ID = Parameter("id", "The agent's `instance_id`, percent-encoded; slashes may stay.", example="5f0c")
+ID = Parameter("id", "The agent's `instance_id`, percent-encoded. Slashes need no encoding.", example="5f0c")
 ACTIVE = Parameter(
     "active",
     "`false` lists inactive instances too; any of `true 1 on t y yes`, `false 0 off f n no`, in any case.",
@@ -44,9 +44,9 @@ USER = Parameter("user", "Login name for the sessions.", "query", str, "joe")
 _REFUSED: Mapping[int, Response] = {403: Response("The key is missing or wrong.", Detail)}
 _BODY: Mapping[int, Response] = {
     413: Response("The body is too large.", Detail),
-    422: Response("The body makes no sense.", Unprocessable),
+    422: Response("The body is not valid.", Unprocessable),
 }
-_QUERY: Mapping[int, Response] = {422: Response("`active` is no boolean.", Unprocessable)}
+_QUERY: Mapping[int, Response] = {422: Response("`active` is not a boolean.", Unprocessable)}
 _NO_INSTANCE: Mapping[int, Response] = {404: Response("No such instance.", Detail)}
 _NO_TOOL: Mapping[int, Response] = {404: Response("No such tool.", Detail)}
 _ATTACHED = {"Content-Disposition": "A name for the file."}
@@ -75,15 +75,15 @@ WRITES = (
         method="POST",
         path="/instances/{id}/heartbeat",
         name="heartbeat",
-        summary="Say that an agent lives",
-        description="Revives an inactive one. Nothing of the body is kept, and agents may send none.",
+        summary="Send a heartbeat",
+        description="Revives an inactive agent. The body is optional and not stored.",
         parameters=(ID,),
         request=HeartbeatRequest,
         optional=True,
         example={"system": {"pid": 4711, "uptime": 30}},
         responses={
             200: Response(
-                "`refresh` asks for the tools: no such instance, or it has posted none since it registered.",
+                "`refresh` requests the tools: there is no such instance, or it has posted none since it registered.",
                 HeartbeatResponse,
             ),
             **_REFUSED,
@@ -96,7 +96,7 @@ WRITES = (
         path="/instances/{id}/tools",
         name="advertise",
         summary="Replace an agent's tools",
-        description="Not a sign of life. Members beside the documented ones are kept as they come.",
+        description="Does not count as a heartbeat. Members that are not documented are stored as sent.",
         parameters=(ID,),
         request=ToolsRequest,
         example={
@@ -127,18 +127,18 @@ WRITES = (
         method="DELETE",
         path="/instances/{id}",
         name="deregister",
-        summary="Leave",
-        description="An id that nobody has is no error.",
+        summary="Deregister an agent",
+        description="An unknown id is not an error.",
         parameters=(ID,),
         responses={
-            200: Response("It is inactive now.", StatusResponse),
+            200: Response("The agent is inactive.", StatusResponse),
             **_REFUSED,
             **fastapi_errors.LIMITED,
             **fastapi_errors.BROKEN,
         },
     ),
 )
-"""The operations that ask for the key where there is one."""
+"""The operations that require a key, if keys are set."""
 
 READS = (
     Operation(
@@ -148,7 +148,7 @@ READS = (
         summary="List the live instances",
         parameters=(ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("By id.", list[Instance], headers=ETAG),
+            200: Response("The instances, sorted by id.", list[Instance], headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
@@ -159,10 +159,10 @@ READS = (
         method="GET",
         path="/instances/{id}",
         name="find_instance",
-        summary="Look an instance up, live or not",
+        summary="Get an instance, live or not",
         parameters=(ID, IF_NONE_MATCH),
         responses={
-            200: Response("It is known.", Instance, headers=ETAG),
+            200: Response("The instance.", Instance, headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_INSTANCE,
@@ -176,7 +176,7 @@ READS = (
         summary="List the tools with the hosts that have them",
         parameters=(ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("By name.", list[OfferedTool], headers=ETAG),
+            200: Response("The tools, sorted by name.", list[OfferedTool], headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_QUERY,
@@ -187,10 +187,10 @@ READS = (
         method="GET",
         path="/tools/{name}",
         name="find_tool",
-        summary="Look a tool up",
+        summary="Get a tool",
         parameters=(Parameter("name", "The tool's name.", example="rotate"), ACTIVE, IF_NONE_MATCH),
         responses={
-            200: Response("Some host has it.", OfferedTool, headers=ETAG),
+            200: Response("The tool.", OfferedTool, headers=ETAG),
             **NOT_MODIFIED,
             **_REFUSED,
             **_NO_TOOL,
@@ -204,13 +204,18 @@ READS = (
         name="list_hosts",
         summary="List the hosts",
         parameters=(ACTIVE,),
-        responses={200: Response("By host and name.", list[Host]), **_REFUSED, **_QUERY, **fastapi_errors.BROKEN},
+        responses={
+            200: Response("Sorted by host and name.", list[Host]),
+            **_REFUSED,
+            **_QUERY,
+            **fastapi_errors.BROKEN,
+        },
     ),
     Operation(
         method="GET",
         path="/export/superputty",
         name="export_superputty",
-        summary="The live hosts as SuperPuTTY sessions",
+        summary="Export the live hosts as SuperPuTTY sessions",
         parameters=(USER,),
         responses={
             200: Response("A file to import.", str, "application/xml", _ATTACHED),
@@ -222,7 +227,7 @@ READS = (
         method="GET",
         path="/export/mobaxterm",
         name="export_mobaxterm",
-        summary="The live hosts as MobaXterm sessions",
+        summary="Export the live hosts as MobaXterm sessions",
         parameters=(USER,),
         responses={
             200: Response("A file to import.", str, "text/plain", _ATTACHED),
@@ -231,4 +236,4 @@ READS = (
         },
     ),
 )
-"""The operations that ask for the key where reads are protected."""
+"""The operations that require a key, if reads are protected."""

@@ -38,7 +38,7 @@ class Runspec:
     """The runspec endpoints over a registry."""
 
     def __init__(self, registry: Registry, keys: KeyCheck, *, protect_reads: bool, ttl: float) -> None:
-        """Check the keys of writers, and of readers if these are to have one; grant leases of `ttl` seconds."""
+        """Serve `registry`. Writes and, with `protect_reads`, reads are authenticated; leases have `ttl` seconds."""
         self._registry = registry
         self._keys = keys
         self._protect_reads = protect_reads
@@ -52,7 +52,7 @@ class Runspec:
     def routes(self) -> Sequence[Route]:
         """Return the routes, the busiest first.
 
-        Ids and tool names may hold slashes: clients put them into the path as they are.
+        Ids and tool names may contain slashes, which clients do not encode.
         """
         return [
             resource("/instances/{id:anything}/heartbeat", POST=self.heartbeat),
@@ -66,10 +66,10 @@ class Runspec:
             resource("/export/mobaxterm", GET=self.mobaxterm),
         ]
 
-    # --- what agents ask for
+    # --- requests of agents
 
     async def heartbeat(self, call: Call) -> Answer:
-        """POST /instances/{id}/heartbeat: `ack`, or `refresh` when the tools are wanted (again)."""
+        """POST /instances/{id}/heartbeat: `ack`, or `refresh` to request the tools."""
         actor = self._keys.authenticate(call)
         command = translate.renew(call.param("id"), await call.body() if _has_body(call) else b"", actor)
         outcome = await self._registry.renew(command)
@@ -99,10 +99,10 @@ class Runspec:
             await self._registry.deregister(command)
         return _OK
 
-    # --- what readers ask for
+    # --- requests of readers
 
     async def instances(self, call: Call) -> Answer:
-        """GET /instances: the live ones, or all with `?active=false`."""
+        """GET /instances: the live instances, or all with `?active=false`."""
         return call.answer(await self._instances.submit(self._live_only(call)))
 
     async def instance(self, call: Call) -> Answer:
@@ -160,7 +160,7 @@ class Runspec:
         return await self._kept_tools[live_only].get()
 
     def _live_only(self, call: Call) -> bool:
-        """Return which instances a list is to be made of, once the reader may ask."""
+        """Authenticate the reader, and return whether the list has live instances only."""
         self._authenticate_reader(call)
         return translate.live_only(call.query("active"))
 
@@ -170,7 +170,7 @@ class Runspec:
 
 
 def _has_body(call: Call) -> bool:
-    """Tell whether a body follows. Most heartbeats have none, and asking for it costs."""
+    """Return whether a body follows. Most heartbeats have none, and reading it takes time."""
     if call.header(b"content-length") not in (None, "0"):
         return True
     return call.header(b"transfer-encoding") is not None

@@ -1,7 +1,7 @@
-"""runspec's words to the core's and back. Pure.
+"""Conversion between runspec's bodies and the core's commands and objects. Pure.
 
-A tool list is stored as the JSON that GET /instances answers with, laid out in lines so that GET /tools, which
-turns the lists of all instances inside out, can take it apart without decoding it:
+A list of tools is stored as the JSON that GET /instances returns, arranged in lines so that GET /tools, which groups
+the tools of all instances, can split it without decoding:
 
     [
     {"name":"rotate"
@@ -10,8 +10,8 @@ turns the lists of all instances inside out, can take it apart without decoding 
     ,"x-command":"rotate","x-run-as":"logs"}
     ]
 
-Five lines a tool: its name, what the hosts share, what neither shares nor runs, how this host runs it, and a
-comma or the end. A line break can't be part of a JSON string, and those between tokens are taken out before.
+Each tool has five lines: its name, the members that hosts share, other members, the members for its execution on this
+host, and a comma or the end. A JSON string contains no line break, and those between tokens are removed before.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ DIALECT = "runspec"
 _SHARED = ("description", "inputSchema")
 _OURS = ("active", "last_seen", "tools")
 LINES = 5
-"""Lines of a tool."""
+"""Lines per tool."""
 
 _request = msgspec.json.Decoder(RegisterRequest)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -38,14 +38,14 @@ _tools_as_sent = msgspec.json.Decoder(ToolsAsSent)
 _encode = msgspec.json.encode
 
 
-# --- what agents send
+# --- requests of agents
 
 
 def register(body: bytes, ttl: float, actor: Actor) -> Register:
-    """Return the command a POST /instances asks for; the lease is `ttl` seconds.
+    """Return the command for a POST /instances; the lease has `ttl` seconds.
 
     Raises:
-        EmptyBody, msgspec.DecodeError: The body is not one.
+        EmptyBody, msgspec.DecodeError: The body is not valid.
     """
     request = decode(body, _request)
     sent: dict[str, msgspec.Raw] = _members.decode(body)
@@ -65,10 +65,10 @@ def register(body: bytes, ttl: float, actor: Actor) -> Register:
 
 
 def renew(key: str, body: bytes, actor: Actor) -> Renew:
-    """Return the command a heartbeat asks for. The body may be empty, and nothing of it is kept, as in the reference.
+    """Return the command for a heartbeat. The body may be empty and is not stored, as in the reference.
 
     Raises:
-        msgspec.DecodeError: The body is not one.
+        msgspec.DecodeError: The body is not valid.
     """
     if body:
         decode(body, _heartbeat)
@@ -76,17 +76,17 @@ def renew(key: str, body: bytes, actor: Actor) -> Renew:
 
 
 def advertise(key: str, body: bytes, actor: Actor) -> Advertise:
-    """Return the command a POST /instances/{id}/tools asks for.
+    """Return the command for a POST /instances/{id}/tools.
 
     Raises:
-        EmptyBody, msgspec.DecodeError: The body is not one.
+        EmptyBody, msgspec.DecodeError: The body is not valid.
     """
     rendered, names = _rendered_once(body) if len(body) <= _SHORT else _rendered(body)
     return Advertise(DIALECT, key, rendered, actor, names)
 
 
 def deregister(key: str, actor: Actor) -> Deregister:
-    """Return the command a DELETE asks for."""
+    """Return the command for a DELETE."""
     return Deregister(dialect=DIALECT, key=key, actor=actor)
 
 
@@ -101,13 +101,13 @@ def _rendered(body: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 _SHORT = 16_384
 _rendered_once = lru_cache(maxsize=64)(_rendered)
-"""The agents of one program post one list, all of them at once when they are asked for it after a restart. At most some
-2 MiB are remembered: lists of up to 16 KiB.
+"""A cached `_rendered`. All agents of a program post the same list, at the same time after a restart. Only lists of up
+to 16 KiB are cached, about 2 MiB in all.
 """
 
 
 def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:
-    """Return a tool in four lines; see the top of this module. The name is rendered anew, so equal ones are alike."""
+    """Return a tool in four lines (see the module). The name is encoded again, so equal names have equal bytes."""
     shared = {k: members[k] for k in _SHARED if k in members}
     execution, others = {}, {}
     for k, v in members.items():
@@ -120,15 +120,15 @@ def _laid_out(name: str, members: Mapping[str, msgspec.Raw]) -> bytes:
 
 
 def _tail(members: Mapping[str, msgspec.Raw]) -> bytes:
-    """Return members as they follow others in an object."""
+    """Return the JSON of members that follow others in an object."""
     return b"," + _encode(members)[1:-1] if members else b""
 
 
-# --- what another registry lists
+# --- lists of other registries
 
 
 class _Tools(msgspec.Struct):
-    """How many tools an instance has; to be asked for them again is what one wants that has posted none."""
+    """The tools of an instance. An empty list is not imported, so that the next heartbeat requests the tools."""
 
     tools: list[msgspec.Raw] = []
 
@@ -137,10 +137,10 @@ _with_tools = msgspec.json.Decoder(_Tools)
 
 
 def listing(body: bytes, ttl: float, actor: Actor) -> importing.Listing:
-    """Return what another runspec registry lists with GET /instances.
+    """Return the instances in the list of another runspec registry.
 
     Raises:
-        NotAListing: It is no answer to that.
+        NotAListing: The body is not an answer to GET /instances.
     """
     listed = importing.entries(body, list[msgspec.Raw])
     return importing.read_each(listed, "instance_id", lambda entry: _foreign(entry, ttl, actor))
@@ -152,11 +152,11 @@ def _foreign(entry: bytes, ttl: float, actor: Actor) -> importing.Foreign:
     return importing.Foreign(command, advertise(command.key, entry, actor) if posted.tools else None)
 
 
-# --- what readers are answered
+# --- answers to readers
 
 
 def instance(entry: Entry) -> bytes:
-    """Return an instance: the stored members, then whether it is live, when it was heard of, and its tools."""
+    """Return an instance: the stored members, then `active`, `last_seen` and `tools`."""
     return _spliced(entry).replace(b"\n", b"")
 
 
@@ -166,7 +166,7 @@ def instances(entries: Iterable[Entry]) -> Iterator[bytes]:
 
 
 def listed(elements: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a JSON array in parts. Empty elements are passed on as they are: work that had nothing to show."""
+    """Yield a JSON array in parts. Empty elements are yielded too, so that callers can pause between them."""
     start = b"["
     for element in elements:
         if element:
@@ -186,7 +186,7 @@ def _spliced(entry: Entry) -> bytes:
 
 
 def newest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Return `entries` by their registration, the newest first."""
+    """Return `entries` sorted by registration, the newest first."""
     return sorted(entries, key=lambda entry: entry.registration.lease.granted_at, reverse=True)
 
 
@@ -198,7 +198,7 @@ def host(entry: Entry) -> Host:
 
 
 def hosts(found: Sequence[Host]) -> list[Host]:
-    """Return one for each host and name, in their order: the first that was found."""
+    """Return the first of `found` for each host and name, sorted by these."""
     first = {(host.host, host.name): host for host in reversed(found)}
     return [first[key] for key in sorted(first)]
 
@@ -208,10 +208,10 @@ _FALSE = frozenset(("0", "off", "f", "false", "n", "no"))
 
 
 def live_only(active: str | None) -> bool:
-    """Return what `?active=` asks for, in the words FastAPI takes for a boolean; left out, live ones only.
+    """Return the value of `?active=` in FastAPI's notations of a boolean; True if it is left out.
 
     Raises:
-        Invalid: It is no boolean.
+        Invalid: It is not a boolean.
     """
     word = "true" if active is None else active.lower()
     if word not in _TRUE and word not in _FALSE:

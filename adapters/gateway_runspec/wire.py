@@ -1,4 +1,4 @@
-"""What travels: the bodies of the runspec registry (runspec-registry 0.1.1; agents runspec 0.4 to 0.8)."""
+"""The bodies of the runspec registry (runspec-registry 0.1.1; agents runspec 0.4 to 0.8)."""
 
 from typing import Annotated, Literal
 
@@ -8,14 +8,13 @@ from msgspec import Meta
 from registry_gateway.adapter import Text
 
 InstanceId = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]*[^\x00/]\Z")]
-"""An agent's id: it makes a UUID, people make anything up. A slash at the end could not be told from `/path/`.
-
-And 512 characters of any script fit into an index of PostgreSQL, which takes 2,704 bytes.
+"""An agent's id: a UUID by default, but operators may set any text. A slash at the end is not allowed, because the
+gateway treats `/path/` as `/path`. 512 characters of any script fit into PostgreSQL's index limit of 2,704 bytes.
 """
 
 
 class RegisterRequest(msgspec.Struct):
-    """Body of POST /instances. Unknown members pass, and come back."""
+    """Body of POST /instances. Unknown members are stored and returned."""
 
     instance_id: InstanceId
     name: Text
@@ -30,7 +29,7 @@ class HeartbeatRequest(msgspec.Struct):
 
 
 class Tool(msgspec.Struct):
-    """A tool in MCP's schema, as far as it is checked. Members that start with `x-` say how a host runs it."""
+    """The checked members of a tool in MCP's schema. Members that start with `x-` define its execution on a host."""
 
     name: Text
     description: str | None = None
@@ -38,7 +37,7 @@ class Tool(msgspec.Struct):
 
 
 MAX_TOOLS = 20_000
-"""Most tools of an instance. Every reader of GET /tools is sent them all."""
+"""Most tools of an instance. Each answer to GET /tools contains all of them."""
 
 
 class ToolsRequest(msgspec.Struct):
@@ -48,7 +47,7 @@ class ToolsRequest(msgspec.Struct):
 
 
 class ToolsAsSent(msgspec.Struct):
-    """The same body with the members of each tool as they came."""
+    """The same body with the members of each tool as sent."""
 
     tools: list[dict[str, msgspec.Raw]]
 
@@ -70,15 +69,15 @@ class StatusResponse(msgspec.Struct):
 
 
 class HeartbeatResponse(msgspec.Struct):
-    """Answer to a heartbeat; `refresh` asks for the tools."""
+    """Answer to a heartbeat; `refresh` requests the tools."""
 
     status: Literal["ack", "refresh"]
 
 
 class Instance(msgspec.Struct):
-    """An instance, as `translate.instance` puts it together from stored bytes, with what else was sent.
+    """An instance, as `translate.instance` builds it from stored bytes, with unknown members too.
 
-    `last_seen` is in seconds since 1970.
+    `last_seen` is in epoch seconds.
     """
 
     instance_id: str
@@ -91,7 +90,7 @@ class Instance(msgspec.Struct):
 
 
 class ToolHost(msgspec.Struct):
-    """A host that has a tool. Its members that start with `x-` say how it runs it."""
+    """A host that has a tool. Members that start with `x-` define its execution there."""
 
     host: str
 
