@@ -41,13 +41,13 @@ INTERNAL_SERVICES = (
     "scaicore",
     "scaicrm",
 )
-"""ScaiLabs' own services, as far as the vendor's public pages name them."""
+"""ScaiLabs' own services that the vendor's public pages name."""
 
 Misses = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator can set of the ScaiControl dialect."""
+    """The settings of the ScaiControl dialect."""
 
     internal_services: Annotated[
         tuple[Slug, ...],
@@ -109,10 +109,10 @@ class ScaiControlSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy(_core: Settings, own: ScaiControlSettings) -> LeasePolicy:
-    """A silent service is never removed, and a heartbeat at any time brings it back.
+    """Return the lease policy: an expired service is never removed, and any heartbeat revives it.
 
-    The deadline is the first miss, and one more follows every monitor interval. With a threshold of 1 a service
-    is degraded at its deadline.
+    The end of the lease is the first miss, and one more follows every monitor interval. With a threshold of 1 a service
+    is degraded at the end of its lease.
 
     Raises:
         SettingsError: The thresholds are not in ascending order.
@@ -131,10 +131,10 @@ def policy(_core: Settings, own: ScaiControlSettings) -> LeasePolicy:
 
 
 def mount(core: Core, own: ScaiControlSettings) -> Mount:
-    """Build the routes.
+    """Return the mount of the dialect.
 
     Raises:
-        SettingsError: A setting of ScaiKey makes no sense.
+        SettingsError: A setting of ScaiKey is invalid.
     """
     scaikey, lifespan = _scaikey(own)
     scaicontrol = ScaiControl(
@@ -149,7 +149,7 @@ def _scaikey(own: ScaiControlSettings) -> tuple[Verifier | None, Lifespan | None
             if value is not None:
                 raise SettingsError(f"SCAIKEY_{name}: has no effect without SCAIKEY_ISSUER")
         return None, None
-    # Imported here: the libraries for HTTP and JWTs are a fifth of what every command would wait for.
+    # Imported here, because the libraries for HTTP and JWTs take a fifth of the start time of every command.
     from gateway_scaicontrol.jwks import Keys
     from gateway_scaicontrol.scaikey import JWKS_PATH, ScaiKey
 
@@ -170,7 +170,7 @@ def _require_url(name: str, value: str) -> None:
 
 
 def welcome(url: str, _own: ScaiControlSettings) -> Sequence[str]:
-    """Say where the dialect is and how to register something."""
+    """Return the URL of the dialect and the commands that register a service."""
     body = '{"slug": "my-service", "name": "My service", "version": "1.0.0"}'
     return (
         f"ScaiControl  {url}/api/v1/registry/register",

@@ -1,4 +1,4 @@
-"""Who calls, and what they may: `Authorization: Bearer ...` of a service account, the gateway's own or ScaiKey's."""
+"""Authentication with the bearer token of a service account, the gateway's own or ScaiKey's."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -8,26 +8,25 @@ import msgspec
 from registry_gateway.adapter import Accounts, Call, Forbidden, bearer
 
 MANAGE = "registry:manage"
-"""The scope that every endpoint of the registry asks for."""
+"""The scope that every endpoint of the registry requires."""
 
 LOCAL = "rgw_"
-"""How the tokens of the gateway's own accounts start."""
+"""Prefix of the tokens of the gateway's own accounts."""
 
 
 class KeysUnavailable(Exception):
-    """The token may be good, but its issuer can't be asked for the key. `retry_after` is in whole seconds."""
+    """The token can't be verified, because its issuer's keys can't be fetched. `retry_after` is in whole seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        """Take the seconds after which asking again may help."""
         super().__init__("ScaiKey is out of reach and the token can't be verified; try again later")
         self.retry_after = retry_after
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Whoever a token stands for, no matter who issued it.
+    """The account of a token.
 
-    `name` is what owns registrations and stands in events, such as `account:scaiflow` or `scaikey:7f0c`. `slugs`
-    are the only ones it may speak for; empty means any.
+    `name` is the owner of registrations and the actor in events, such as `account:scaiflow` or `scaikey:7f0c`. `slugs`
+    are the services that it may register; empty means any.
     """
 
     name: str
@@ -35,37 +34,39 @@ class Caller(msgspec.Struct, frozen=True):
     slugs: Collection[str] = ()
 
     def require_slug(self, slug: str) -> None:
-        """Return if the caller may speak for `slug`.
+        """Check that the caller may act for `slug`.
 
         Raises:
-            Forbidden: It is restricted to others.
+            Forbidden: It is restricted to other slugs.
         """
         if self.slugs and slug not in self.slugs:
             raise Forbidden(f"The token may not be used for {slug}")
 
 
 class Verifier(Protocol):
-    """Verifies the tokens of somebody else's accounts."""
+    """Verifies the tokens of another issuer."""
 
     async def caller(self, token: str, now: float) -> Caller:
-        """Return whom a token stands for at `now` (epoch seconds).
+        """Return the account of a token that is valid at `now` (epoch seconds).
 
         Raises:
-            Unauthorized, Forbidden, KeysUnavailable: It stands for nobody who may come in, or that can't be told.
+            Unauthorized: The token is not valid.
+            Forbidden: It is not the token of a service account.
+            KeysUnavailable: It can't be verified at present.
         """
         ...
 
 
 async def authenticate(call: Call, accounts: Accounts, scaikey: Verifier | None) -> Caller:
-    """Return who calls, if it may manage the registry. Reads nothing of the body.
+    """Return the caller, who must have the scope `MANAGE`. The body is not read.
 
-    A token that starts like ours is looked up among the accounts; one that looks like a JWT goes to `scaikey`, if
-    ScaiKey's tokens are accepted.
+    A token with two dots and without the prefix `LOCAL` is verified by `scaikey`, unless that is None. Other tokens are
+    looked up in `accounts`.
 
     Raises:
         Unauthorized: There is no valid bearer token.
-        Forbidden: It lacks the scope, or is a person's.
-        KeysUnavailable: It can't be verified now.
+        Forbidden: The token lacks the scope, or is a person's.
+        KeysUnavailable: The token can't be verified at present.
     """
     token = call.bearer()
     if scaikey is not None and token is not None and not token.startswith(LOCAL) and token.count(".") == 2:

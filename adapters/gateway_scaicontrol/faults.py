@@ -1,4 +1,4 @@
-"""ScaiControl's wording of errors: `{"error": {"code", "message", "request_id"}}`, and FastAPI's `detail` for 422."""
+"""The errors of ScaiControl: `{"error": {"code", "message", "request_id"}}`, and FastAPI's `detail` for 422."""
 
 from collections.abc import Mapping
 
@@ -41,11 +41,11 @@ CODES = {
     500: "internal_error",
     503: "unavailable",
 }
-"""Status and code. Those of 405, 413, 429 and 503 are ours: the reference names none."""
+"""Codes by status. The reference has none for 405, 413, 429 and 503."""
 
 
 def fault(error: Exception, scope: Scope) -> Answer:
-    """Word `error` for a ScaiControl service."""
+    """Return the answer to `error` for a ScaiControl service."""
     match error:
         case Unauthorized():
             return _refusal(401, str(error), scope, {"WWW-Authenticate": "Bearer"})

@@ -1,7 +1,7 @@
-"""An issuer's public keys: fetched in the background of requests, checked, and kept while the issuer is away.
+"""An issuer's public keys: fetched when requests need them, validated, and kept while the issuer is unreachable.
 
-A key is bound to one algorithm when it comes in, so a token can't choose another for it. The last good set stays
-until a better one has been read in full.
+Each key is bound to one algorithm when it is read, so a token can't select another. The last valid set is used until
+another has been read completely.
 """
 
 import asyncio
@@ -20,48 +20,48 @@ from gateway_scaicontrol.auth import KeysUnavailable
 from registry_gateway.adapter import parse
 
 FRESH_SECONDS = 3600.0
-"""How long a set is used before it is fetched again."""
+"""Seconds for which a set is used before it is fetched again."""
 
 REFETCH_SECONDS = 60.0
-"""Least time between two fetches for the sake of unknown key ids, and between two tries while there is an old set."""
+"""Least seconds between two fetches because of unknown key ids, and between two attempts while there is an old set."""
 
 FIRST_RETRY_SECONDS = 10.0
-"""Least time between two tries while there is no set at all."""
+"""Least seconds between two attempts while there is no set."""
 
 DEADLINE_SECONDS = 5.0
-"""Longest a fetch may take, from the name look-up to the last byte."""
+"""Seconds that a fetch may take, from the name look-up to the last byte."""
 
 ORDER_SECONDS = 10.0
-"""Most seconds by which a request may have been received before another that came first to be looked at."""
+"""Most seconds by which requests may be processed out of the order of their receipt."""
 
 MAX_BYTES = 131_072
-"""Largest key set that is read. A hundred RSA keys fit."""
+"""Largest key set that is read, in bytes. A hundred RSA keys fit."""
 
 RSA_BITS = range(2048, 4097)
-"""Sizes of RSA keys: at least what RFC 7518 section 3.3 asks for, at most what is quickly verified."""
+"""Accepted sizes of RSA keys: the minimum of RFC 7518, section 3.3, and a maximum for fast verification."""
 
 PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-"""Members of a JWK that are nobody's business but the issuer's (RFC 7518 section 6)."""
+"""Members of a JWK that belong to private or symmetric keys (RFC 7518, section 6)."""
 
 log = logging.getLogger("registry_gateway.scaikey")
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A public key and the one algorithm it verifies."""
+    """A public key and its algorithm."""
 
     alg: Literal["RS256", "ES256"]
     jwk: RSAKey | ECKey
 
 
 class Refused(Exception):
-    """An answer that is no key set to be trusted. The message repeats nothing of it."""
+    """The answer is not an acceptable key set. The message does not repeat any of it."""
 
 
 class Keys:
-    """The keys behind a URL."""
+    """The key set at a URL."""
 
     def __init__(self, url: str, deadline: float = DEADLINE_SECONDS) -> None:
-        """Take the URL (http or https), and the seconds a fetch may take. Nothing is fetched before `opened`."""
+        """Use the set at `url` (http or https). A fetch may take `deadline` seconds. `opened` enables fetches."""
         self._url = url
         self._deadline = deadline
         self._client: httpx.AsyncClient | None = None
@@ -74,9 +74,9 @@ class Keys:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Have a client for HTTP for as long as the context is open. A fetch that runs at its end is given up."""
-        # Making one reads the certificates of the system, some 50 ms, so it is made in a thread. Proxies and
-        # certificates come from the usual variables. No connection is kept: the next fetch is in an hour.
+        """Keep an HTTP client open during the context. A fetch that runs at its end is cancelled."""
+        # The client reads the system's certificates, which takes some 50 ms, so it is created in a thread. Proxies and
+        # certificates come from the usual variables. Connections are not kept, since the next fetch is in an hour.
         client = await asyncio.to_thread(
             httpx.AsyncClient,
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
@@ -95,12 +95,12 @@ class Keys:
                     await asyncio.wait([self._fetching])
 
     async def find(self, kid: str, now: float) -> Key | None:
-        """Return the key of that id, None if the issuer has none. Waits for a fetch where one is needed.
+        """Return the key with that id, None if the issuer has none. Waits for a fetch if one is necessary.
 
-        `now` is when the request was received that asks for it, in epoch seconds.
+        `now` is the time at which the request was received, in epoch seconds.
 
         Raises:
-            KeysUnavailable: It isn't known here, and the issuer can't be asked: the key may exist.
+            KeysUnavailable: The key is unknown and may exist, but the issuer can't be reached.
         """
         asked = await self._keep_fresh(now)
         key = self._known(kid)
@@ -116,10 +116,10 @@ class Keys:
         return key
 
     async def _keep_fresh(self, now: float) -> bool:
-        """Fetch what is missing or old; tell whether the issuer has been asked just now.
+        """Fetch a missing or old set; return whether the issuer has just been asked.
 
-        Only a request without any keys, or the first after they got old, waits. While the issuer is away the old
-        set serves at once, and the tries run beside the requests.
+        A request waits only if there are no keys, or if it is the first after they became old. While the issuer is
+        unreachable, the old set is used without waiting, and attempts run in the background.
         """
         if self._keys is None:
             if self._fetching is None and not _over(self._tried_at, FIRST_RETRY_SECONDS, now):
@@ -146,7 +146,7 @@ class Keys:
         return max(1, math.ceil(left))
 
     async def _fetch(self, now: float) -> None:
-        """Wait for the fetch that runs, or for a new one. One caller giving up doesn't end it for the others."""
+        """Wait for the running fetch or a new one. Cancelling one caller does not cancel it for the others."""
         await asyncio.shield(self._start(now))
 
     def _start(self, now: float) -> asyncio.Task[None]:
@@ -159,7 +159,7 @@ class Keys:
         try:
             async with asyncio.timeout(self._deadline):
                 keys = await asyncio.to_thread(read, await self._download())
-        except Exception as error:  # whatever comes from outside, the last good set stays
+        except Exception as error:  # on any error from outside, the last valid set stays in use
             if not self._failing:
                 reason = str(error) if isinstance(error, Refused) else type(error).__name__
                 kept = "there are none yet" if self._keys is None else "the last good ones stay in use"
@@ -191,7 +191,7 @@ class Keys:
 
 
 def _over(since: float | None, seconds: float, now: float) -> bool:
-    """Tell whether that much time has passed at `now`. A clock that was set back counts as passed."""
+    """Return whether `seconds` have passed at `now`. If the clock was set back, they count as passed."""
     return since is None or not -ORDER_SECONDS <= now - since < seconds
 
 
@@ -205,10 +205,10 @@ _set = msgspec.json.Decoder(_Set)
 def read(body: bytes) -> dict[str, Key]:
     """Return the usable keys of a JWK set by their ids. Pure.
 
-    Keys of other types, curves, sizes and uses are passed over (RFC 7517 section 5), and so are keys without an id.
+    Keys of other types, curves, sizes and uses are ignored (RFC 7517, section 5), and so are keys without an id.
 
     Raises:
-        Refused: It is no key set, holds private keys, two keys with one id, or no usable key.
+        Refused: It is not a key set, or contains private keys, two keys with the same id, or no usable key.
     """
     try:
         jwks = parse(body, _set).keys
@@ -243,7 +243,7 @@ def _public(jwk: Mapping[str, Any]) -> Key | None:
             case "EC", None | "ES256" if jwk["crv"] == "P-256":
                 point = {"kty": "EC", "crv": "P-256", "x": jwk["x"], "y": jwk["y"], "alg": "ES256"}
                 return Key("ES256", ECKey.import_key(point))
-    except Exception:  # noqa: S110 - what can't be imported is no key; the libraries raise errors of many kinds
+    except Exception:  # noqa: S110 - a key that can't be imported is ignored; the libraries raise many kinds of errors
         pass
     return None
 

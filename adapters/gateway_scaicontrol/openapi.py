@@ -1,4 +1,4 @@
-"""What /openapi.json says of ScaiControl. docs/wire/scaicontrol.md says it in prose."""
+"""OpenAPI descriptions of ScaiControl. docs/wire/scaicontrol.md describes the dialect in prose."""
 
 from collections.abc import Mapping
 
@@ -21,20 +21,20 @@ TOKEN = Security(
         "type": "http",
         "scheme": "bearer",
         "description": "Token of a service account (`registry-gateway accounts create`) with the scope "
-        "`registry:manage`; where the gateway is set to, one of ScaiKey's.",
+        "`registry:manage`, or one of ScaiKey's if the gateway is configured to accept them.",
     },
 )
 
 _REGISTER = "/api/v1/registry/register"
-_REQUEST_ID = {"X-Request-ID": "The `request_id`; the gateway's log has it too."}
+_REQUEST_ID = {"X-Request-ID": "The `request_id`, which is also in the gateway's log."}
 
 _REFUSED: Mapping[int, Response] = {
     401: Response("No valid token.", ErrorResponse, headers={"WWW-Authenticate": "Bearer"}),
-    403: Response("No scope, a slug the token may not speak for, or an account with too many.", ErrorResponse),
+    403: Response("The scope is missing, the token is for other slugs, or the account has too many.", ErrorResponse),
     413: Response("The body is too large.", ErrorResponse),
-    422: Response("The body makes no sense.", Unprocessable),
+    422: Response("The body is not valid.", Unprocessable),
     500: Response("A defect of the gateway.", ErrorResponse),
-    503: Response("The database, or the token's issuer, is out of reach; nothing was changed.", ErrorResponse),
+    503: Response("The database or the token's issuer can't be reached; see `message`.", ErrorResponse),
 }
 _LIMITED: Mapping[int, Response] = {
     429: Response("More changes than `REGISTRY_GATEWAY_RATE_LIMIT` allows.", ErrorResponse, headers=RETRY_AFTER),
@@ -70,8 +70,8 @@ OPERATIONS = secured(
             method="PUT",
             path=_REGISTER,
             name="update",
-            summary="Replace what is known of a service",
-            description="Counts as a sign of life. A new `version` goes into the version history.",
+            summary="Update a service",
+            description="Replaces the registration and counts as a heartbeat. A new `version` is added to the history.",
             request=RegistrationRequest,
             example=_EXAMPLE | {"version": "1.1.0"},
             responses={
@@ -85,11 +85,11 @@ OPERATIONS = secured(
             method="DELETE",
             path=_REGISTER,
             name="deregister",
-            summary="Leave",
+            summary="Deregister a service",
             request=DeregistrationRequest,
             example={"slug": "invoices", "reason": "moved to the ledger"},
             responses={
-                204: Response("It has left.", headers=_REQUEST_ID),
+                204: Response("Deregistered.", headers=_REQUEST_ID),
                 409: Response("There are active subscriptions.", ErrorResponse),
                 **_NOT_FOUND,
                 **_REFUSED,
@@ -100,12 +100,12 @@ OPERATIONS = secured(
             method="POST",
             path="/api/v1/registry/heartbeat",
             name="heartbeat",
-            summary="Say that a service lives, and how it is",
-            description="Ends any silence, however long. Never approves anything.",
+            summary="Send a heartbeat with the service's health",
+            description="Revives an expired service at any time. It does not approve a pending one.",
             request=HeartbeatRequest,
             example={"slug": "invoices", "status": "healthy", "uptime_seconds": 12.5},
             responses={
-                200: Response("Heard.", ApiResponse[HeartbeatResponse], headers=_REQUEST_ID),
+                200: Response("The lease is renewed.", ApiResponse[HeartbeatResponse], headers=_REQUEST_ID),
                 **_NOT_FOUND,
                 **_REFUSED,
             },

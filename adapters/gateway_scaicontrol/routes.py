@@ -1,4 +1,4 @@
-"""ScaiControl's endpoints: who calls, decode, one core call, encode."""
+"""ScaiControl's endpoints: authenticate, decode, one core call, encode."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -16,9 +16,13 @@ class ScaiControl:
     """The ScaiControl endpoints over a registry."""
 
     def __init__(self, core: Core, *, internal: AbstractSet[str], grace: int, scaikey: Verifier | None) -> None:
-        """Take the core, the slugs that need no approval, and how many heartbeat intervals a lease lasts.
+        """Serve the registry of `core`.
 
-        `scaikey` verifies tokens that are not the gateway's own; None if there are no others.
+        Args:
+            core: The gateway's parts.
+            internal: Slugs that need no approval.
+            grace: Length of a lease in heartbeat intervals.
+            scaikey: Verifies ScaiKey's tokens; None if they are not accepted.
         """
         self._registry = core.registry
         self._accounts = core.accounts
@@ -34,7 +38,7 @@ class ScaiControl:
         ]
 
     async def heartbeat(self, call: Call) -> Answer:
-        """POST /api/v1/registry/heartbeat: 200, or 404 if the slug is not registered. No lapse is final."""
+        """POST /api/v1/registry/heartbeat: 200, or 404 if the slug is not registered. It revives an expired lease."""
         caller = await self._authenticate(call)
         command = translate.renew(await call.body(), call.actor(caller.name))
         caller.require_slug(command.key)
@@ -53,7 +57,7 @@ class ScaiControl:
         return await self._register(call, "update", 200)
 
     async def deregister(self, call: Call) -> Answer:
-        """DELETE /api/v1/registry/register, with a body: 204, 404, or 409 while somebody depends on it."""
+        """DELETE /api/v1/registry/register, with a body: 204, 404, or 409 with active subscriptions."""
         caller = await self._authenticate(call)
         command = translate.deregister(await call.body(), call.actor(caller.name))
         caller.require_slug(command.key)

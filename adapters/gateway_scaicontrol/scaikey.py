@@ -1,8 +1,8 @@
-"""ScaiKey's tokens: JWTs of service accounts, verified here with the issuer's public keys.
+"""ScaiKey's tokens: JWTs of service accounts, verified with the issuer's public keys.
 
-The signature is verified by joserfc, the claims here: their time is that of the request, and what ScaiKey means by
-them is no standard. What is wrong whoever signed it is refused before any key is looked for, so such tokens never
-cause a fetch.
+joserfc verifies the signature. This module checks the claims, because they are judged at the time of the request and
+ScaiKey's use of them is not standard. Claims are checked first, so tokens with invalid claims never cause a fetch of
+keys.
 """
 
 import base64
@@ -19,30 +19,29 @@ from gateway_scaicontrol.jwks import Keys
 from registry_gateway.adapter import SUPER_ADMIN, Forbidden, Unauthorized, parse
 
 JWKS_PATH = "/api/v1/platform/.well-known/jwks.json"
-"""Where ScaiKey publishes its keys, below the issuer's URL."""
+"""Path of ScaiKey's keys below the issuer's URL."""
 
 LEEWAY_SECONDS = 60.0
-"""How far the issuer's clock and ours may be apart."""
+"""Seconds by which the issuer's clock and this gateway's may differ."""
 
 ALGORITHMS = ("RS256", "ES256")
-"""The signatures that are accepted. Both need a private key to make."""
+"""The accepted signature algorithms. Both are asymmetric."""
 
 SERVICE_TOKENS = ("client_credentials", "platform_token")
-"""Values of `token_type` that stand for a service and not for a person."""
+"""Values of `token_type` for services. Tokens of persons have others."""
 
 MAX_LENGTH = 16_384
-"""Longest token that is looked at, in characters."""
+"""Longest accepted token, in characters."""
 
 CACHE_SECONDS = 60.0
-"""How long a verified token is believed without verifying it again, unless it ends before: as long as its key
-may have been withdrawn already."""
+"""Seconds for which a verified token is cached, at most until it expires. A withdrawn key may be effective as long."""
 
 CACHE_SIZE = 10_000
-"""Most verified tokens remembered at once."""
+"""Most verified tokens in the cache."""
 
 
 class _Claims(msgspec.Struct):
-    """What a token says. Members typed Any are looked at with care: a strange one grants nothing and harms nothing."""
+    """The claims of a token. Members of type Any with unexpected values are ignored."""
 
     iss: str
     sub: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
@@ -57,7 +56,7 @@ class _Claims(msgspec.Struct):
 
 
 _registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-_registry.max_header_length = 8192  # of base64; some issuers put a certificate chain here, and we don't look at it
+_registry.max_header_length = 8192  # of base64; some issuers include a certificate chain, which is ignored
 _registry.max_payload_length = MAX_LENGTH
 _claims = msgspec.json.Decoder(_Claims)
 _header = msgspec.json.Decoder(dict[str, Any])
@@ -67,21 +66,21 @@ class ScaiKey:
     """Verifies the tokens of one issuer."""
 
     def __init__(self, issuer: str, audience: str | None, keys: Keys) -> None:
-        """Take the issuer as `iss` names it, the audience that `aud` must hold (None: not looked at), and its keys."""
+        """Accept tokens with `iss` equal to `issuer` and with `audience` in `aud` (None: any), signed with `keys`."""
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
         self._verified: dict[bytes, tuple[Caller, float]] = {}
 
     async def caller(self, token: str, now: float) -> Caller:
-        """Return whom a token stands for: the owner is `scaikey:` and its `sub`. What it may do is not looked at.
+        """Return the account of a token. Its name is `scaikey:` and the token's `sub`. Scopes are not checked.
 
-        `now` is the time it is judged by, in epoch seconds.
+        `now` is the time at which the token must be valid, in epoch seconds.
 
         Raises:
-            Unauthorized: It is no valid token of this issuer, now.
+            Unauthorized: It is not a valid token of this issuer.
             Forbidden: It is a person's.
-            KeysUnavailable: It may be valid, but the issuer's keys can't be had.
+            KeysUnavailable: It may be valid, but the issuer's keys can't be fetched.
         """
         digest = hashlib.sha256(token.encode()).digest()
         caller, until = self._verified.get(digest, (None, 0.0))
@@ -123,14 +122,14 @@ class ScaiKey:
 
 
 def _read(token: str) -> tuple[jws.CompactSignature, str]:
-    """Take a token apart; return it with the id of the key it claims to be signed with. Nothing is verified yet."""
+    """Return the parts of a token and the key id in its header. Nothing is verified yet."""
     try:
         if len(token) > MAX_LENGTH:
             raise ValueError
         head, _, _ = token.encode("ascii").partition(b".")
         header = parse(base64.urlsafe_b64decode(head + b"=="), _header)
         kid = header.get("kid")
-        # No extension is understood, and an unencoded payload is not for JWTs (RFC 7797 section 7).
+        # Extensions are not supported, and JWTs must not have an unencoded payload (RFC 7797, section 7).
         if header.get("alg") not in ALGORITHMS or not isinstance(kid, str) or header.keys() & {"crit", "b64"}:
             raise ValueError
         return jws.extract_compact(token.encode("ascii"), registry=_registry), kid
@@ -151,7 +150,7 @@ def _caller(claims: _Claims) -> Caller:
         raise Forbidden("Only the token of a service account may be used here")
     scopes = set(_texts(claims.permissions))
     if isinstance(claims.scope, str):
-        scopes.update(s for s in claims.scope.split() if s != SUPER_ADMIN)  # a role is not asked for like a scope
+        scopes.update(s for s in claims.scope.split() if s != SUPER_ADMIN)  # a role, which `scope` can't grant
     if SUPER_ADMIN in (*_texts(claims.role), *_texts(claims.roles), claims.role, claims.roles):
         scopes.add(SUPER_ADMIN)
     return Caller(f"scaikey:{claims.sub}", frozenset(scopes))

@@ -1,4 +1,4 @@
-"""ScaiControl's words to the core's and back. Pure."""
+"""Conversion between ScaiControl's bodies and the core's commands and objects. Pure."""
 
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -30,13 +30,13 @@ _deregistration = msgspec.json.Decoder(DeregistrationRequest)
 def register(
     body: bytes, mode: Literal["create", "update"], grace: int, internal: AbstractSet[str], actor: Actor
 ) -> Register:
-    """Return the command a registration asks for; the actor owns it, and services in `internal` are approved.
+    """Return the command for a registration. The actor is the owner, and services in `internal` are approved.
 
-    The document kept is the object as it came, unknown members included. All of it is parsed first, also what
-    is not looked at: what could not be read back must not get in.
+    The stored document is the object as sent, with unknown members. All of it is parsed first, so that a document that
+    can't be read back is refused.
 
     Raises:
-        EmptyBody, msgspec.DecodeError: The body is not one.
+        EmptyBody, msgspec.DecodeError: The body is not valid.
     """
     request = msgspec.convert(decode(body, _members), RegistrationRequest)
     return Register(
@@ -62,20 +62,20 @@ def _tools(capabilities: Collection) -> tuple[str, ...]:
 
 
 def renew(body: bytes, actor: Actor) -> Renew:
-    """Return the command a heartbeat asks for.
+    """Return the command for a heartbeat.
 
     Raises:
-        EmptyBody, msgspec.DecodeError: The body is not one.
+        EmptyBody, msgspec.DecodeError: The body is not valid.
     """
     request = decode(body, _heartbeat)
     return Renew(DIALECT, request.slug, actor, actor.name, request.version, request.status)
 
 
 def deregister(body: bytes, actor: Actor) -> Deregister:
-    """Return the command a deregistration asks for.
+    """Return the command for a deregistration.
 
     Raises:
-        EmptyBody, msgspec.DecodeError: The body is not one.
+        EmptyBody, msgspec.DecodeError: The body is not valid.
     """
     request = decode(body, _deregistration)
     return Deregister(dialect=DIALECT, key=request.slug, actor=actor, owner=actor.name, reason=request.reason)
@@ -111,9 +111,9 @@ def renewed(registration: Registration, grace: int) -> HeartbeatResponse:
 def registration_id(registration: Registration) -> str:
     """Return a UUID for the registration.
 
-    It is computed from the slug and the time of the first registration and kept nowhere: it stays the same
-    through updates, lapses and restarts, on every gateway, and a slug that is registered anew after a
-    deregistration gets another.
+    It is computed from the slug and the time of the first registration and not stored. It does not change with updates,
+    expiries and restarts, and is the same on every gateway. A slug that is registered again after a deregistration has
+    another.
     """
     return str(uuid5(NAMESPACE_URL, f"urn:scaicontrol:{registration.key}:{registration.registered_at!r}"))
 
@@ -125,15 +125,18 @@ def iso(time: float) -> str:
 
 
 def _status(registration: Registration) -> Literal["pending", "active"]:
-    """Every answer follows a sign of life, so no service reads of itself that it is degraded by silence."""
+    """Return the status. Every answer follows a heartbeat or registration, so it is never degraded or unreachable."""
     return "pending" if registration.approved_at is None else "active"
 
 
 def _health_status(registration: Registration) -> str:
-    """What the service last said of itself: silence, the other source, has just ended."""
+    """Return the health that the service last reported. Its lease has just been renewed and does not affect it."""
     return registration.reported or "healthy"
 
 
 def _interval(registration: Registration, grace: int) -> int:
-    """The lease is the interval times the grace multiplier. At least a second, if the multiplier was raised since."""
+    """Return the heartbeat interval: the lease divided by the grace multiplier, which may have been changed since.
+
+    It is at least one second.
+    """
     return max(1, round(registration.lease.ttl / grace))

@@ -1,8 +1,8 @@
-"""What travels: the bodies of the four endpoints in ScaiControl's "Service registry" document.
+"""The bodies of the four endpoints in ScaiControl's "Service registry" document.
 
-The document names four members of a registration and of a heartbeat each and counts the rest. Which of them are
-from the vendor's public pages and which are our guess is said below; a guess only checks as much of the type as
-is sure, since a refused registration costs a service more than a loosely checked one costs us.
+The document names four members each of a registration and of a heartbeat, and gives only the number of the others. The
+docstrings below say which of these are from the vendor's public pages and which are guesses. Types of guesses are
+checked loosely, because a refused registration does more harm than an unchecked member.
 """
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -21,16 +21,16 @@ Interval = Annotated[int, Meta(ge=1, le=86400)]
 
 Count = Annotated[int, Meta(ge=0)]
 Collection = list[Any] | dict[str, Any] | None
-"""A list or an object: no source says what is in it."""
+"""A list or an object. No source specifies its elements."""
 
 ReportedHealth = Literal["healthy", "degraded", "unhealthy"]
 
 
 class RegistrationRequest(msgspec.Struct):
-    """Body of POST and PUT register. Unknown members pass.
+    """Body of POST and PUT register. Unknown members are accepted.
 
-    `slug` to `description` are the document's, `app_id` to `metadata` the vendor's public pages', `tags` and
-    `dependencies` our guess for the two that no source names.
+    `slug` to `description` are from the document, `app_id` to `metadata` from the vendor's public pages. `tags` and
+    `dependencies` are guesses for the two that no source names.
     """
 
     slug: Slug
@@ -49,10 +49,10 @@ class RegistrationRequest(msgspec.Struct):
 
 
 class HeartbeatRequest(msgspec.Struct):
-    """Body of a heartbeat. Unknown members pass.
+    """Body of a heartbeat. Unknown members are accepted.
 
-    `slug` to `uptime_seconds` are the document's, the other five our guess. Of all of them only `slug`, `status`
-    and `version` have an effect; `timestamp` is the client's clock and is never believed.
+    `slug` to `uptime_seconds` are from the document, the other five are guesses. Only `slug`, `status` and `version`
+    have an effect. `timestamp` is from the client's clock and is not used.
     """
 
     slug: Slug
@@ -99,7 +99,7 @@ class HeartbeatResponse(msgspec.Struct):
 
 
 class ResponseMeta(msgspec.Struct):
-    """`meta` of every answer with a body: the id it is found under in the log, and the time the registry judged by."""
+    """`meta` of every answer with a body: the id of the request in the log, and the time used by the registry."""
 
     request_id: str
     timestamp: Timestamp
@@ -113,7 +113,7 @@ class ApiResponse(msgspec.Struct, Generic[D]):
 
 
 class ErrorBody(msgspec.Struct):
-    """What went wrong: a code for programs, a message for people, and the id it is found under in the log."""
+    """An error: a code for programs, a message for people, and the id of the request in the log."""
 
     code: str
     message: str
