@@ -1,4 +1,4 @@
-"""The command line: `registry-gateway`, one module a noun."""
+"""The command line: `registry-gateway`, one module per noun."""
 
 import click
 

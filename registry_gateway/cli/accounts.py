@@ -1,4 +1,4 @@
-"""`registry-gateway accounts`: the service accounts of dialects that have such."""
+"""`registry-gateway accounts`: the service accounts of dialects with accounts."""
 
 from collections.abc import Sequence
 

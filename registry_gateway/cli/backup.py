@@ -17,7 +17,7 @@ FILE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)
 
 
 class NotForPostgresql(click.ClickException):
-    """PostgreSQL has tools of its own for this."""
+    """The command is for SQLite only; PostgreSQL has tools of its own."""
 
     def __init__(self, command: str, tool: str) -> None:
         """Take the command that was given, and what to give instead."""

@@ -1,4 +1,4 @@
-"""Whether a database is at the migration this version needs, and what to run if it is not."""
+"""Checks of the database's migration level, tables and privileges, before a command runs."""
 
 import click
 
@@ -16,16 +16,16 @@ class WrongLevel(click.ClickException):
 
 
 class NewerDatabase(WrongLevel):
-    """A newer version has migrated the database; nothing here can help."""
+    """A newer version has migrated the database; a newer version of the gateway is needed."""
 
 
 def upgrade_command(database_url: object) -> str:
-    """Return what to run for a database that is behind; a URL that was an option is not repeated with its password."""
+    """Return the command that migrates the database. A URL from an option is repeated without its password."""
     return "run: registry-gateway db upgrade" + ("" if database_url is None else " --database-url URL")
 
 
 async def require_level(store: Store, remedy: str) -> None:
-    """Return if the database is at the migration this version needs.
+    """Check that the database is at the migration this version needs.
 
     Raises:
         WrongLevel: It is not.
@@ -39,7 +39,7 @@ async def require_level(store: Store, remedy: str) -> None:
 
 
 async def require_rights(store: Store) -> None:
-    """Return if the database permits the gateway to read and write all of its tables.
+    """Check that the database permits the gateway to read and write all of its tables.
 
     Raises:
         StoreRefuses: It does not; the message has the command that grants what is missing.
@@ -51,7 +51,7 @@ async def require_rights(store: Store) -> None:
 
 
 def require_file(file: SqliteFile | None, remedy: str) -> None:
-    """Return unless the database is a SQLite file that isn't there: reading it would make an empty one.
+    """Check that the SQLite file exists, if the database is one: reading it would create an empty file.
 
     Raises:
         WrongLevel: It isn't there.

@@ -1,4 +1,4 @@
-"""`registry-gateway doctor`: what is probably wrong, and what to do about it."""
+"""`registry-gateway doctor`: probable problems and their remedies."""
 
 import asyncio
 import functools
@@ -102,7 +102,7 @@ def _document(report: Report) -> dict[str, object]:
 
 
 def _print(report: Report) -> None:
-    """Print each kind of finding once, the errors first, however many services have it."""
+    """Print each kind of finding once, errors first, with the services that have it."""
     alike: dict[tuple[str, str], list[Diagnosis]] = {}
     for diagnosis in report.diagnoses:
         alike.setdefault((diagnosis.finding.severity, diagnosis.finding.code), []).append(diagnosis)

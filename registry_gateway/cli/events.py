@@ -1,4 +1,4 @@
-"""`registry-gateway events`: what has happened, and why."""
+"""`registry-gateway events`: the log of events."""
 
 import contextlib
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from registry_gateway.core.model import Event
 from registry_gateway.observability.printable import printable
 
 WIDTHS = (25, 15, 24, 24, 0)
-"""Least widths of the columns, so that what `--follow` adds stands mostly below what is there."""
+"""Minimal widths of the columns, so that lines added by `--follow` are mostly aligned."""
 
 MOST_WIDE = 48
-"""Greatest width a long name may give its column."""
+"""Maximal width of a column."""
 
 
 @click.command(
@@ -63,7 +63,7 @@ def events(
         if follow:
             await follow_on(core, last, dialect, key, as_json=as_json)
 
-    # Ctrl-C is how one stops following, and no failure.
+    # Ctrl-C ends `--follow` and is not a failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         run(database_url, work, reading=True)
 
@@ -81,11 +81,11 @@ async def follow_on(core: Core, last: int, dialect: str | None, key: str | None,
             removed = gap.first - 1 - follower.position
             if removed > 0:
                 say(f"{removed} events were removed before they could be shown", err=True)
-            last = gap.first - 1 if removed > 0 else gap.last  # the log has lost its end
+            last = gap.first - 1 if removed > 0 else gap.last  # the end of the log is missing, as after a restore
 
 
 def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool = True) -> None:
-    """Print events, one line each; with `whose`, with the service (or account) they are about."""
+    """Print events, one per line; with `whose`, with the service or account they are about."""
     if as_json:
         for event in events:
             print_json_line(event)
@@ -100,8 +100,8 @@ def print_events(events: Iterable[Event], *, as_json: bool = False, whose: bool 
 
 
 def _columns(event: Event) -> list[str]:
-    """Return when, what, to whom, by whom and why."""
+    """Return the cells of an event's row."""
     whom = f"{event.dialect}/{event.key}" if event.dialect else event.key or "-"
     by = event.actor if event.client_address is None else f"{event.actor} ({event.client_address})"
-    why = event.reason or details(event.detail)  # a reason words what the details hold
+    why = event.reason or details(event.detail)  # a reason describes the details already
     return [printable(cell) for cell in (moment(event.at), event.kind.value, whom, by, why)]

@@ -1,4 +1,4 @@
-"""`registry-gateway export`: the registry as lines of JSON."""
+"""`registry-gateway export`: the registry as JSON, one object per line."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ def export(target: Path | None, events: bool, dialect: str | None, database_url:
 
 @contextmanager
 def _written(target: Path | None) -> Iterator[IO[bytes]]:
-    """Open what is written to; a file gets its name at the end, so that half of one is never taken for all.
+    """Open the output. A file gets its name at the end, so that an incomplete export is never mistaken for a whole one.
 
     The file is readable by its owner alone, and new: no link that waits at its name is followed.
     """
@@ -73,7 +73,7 @@ def _written(target: Path | None) -> Iterator[IO[bytes]]:
         raise click.ClickException(f"can't write {target}: {error.strerror or error}") from None
     unfinished = Path(name)
     try:
-        with open(number, "wb") as out:  # noqa: PTH123 - a descriptor, which Path doesn't open
+        with open(number, "wb") as out:  # noqa: PTH123 - Path can't open a descriptor
             yield out
             out.flush()
             os.fsync(out.fileno())

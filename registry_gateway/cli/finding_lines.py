@@ -1,4 +1,4 @@
-"""Findings as people read them: how bad, what, and below it what to do."""
+"""Findings as text: severity and summary, then the advice."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,20 +9,20 @@ from registry_gateway.doctor.rules.finding import Finding, Severity
 from registry_gateway.observability.printable import printable
 
 WIDTH = 100
-"""Columns before a line is broken."""
+"""Maximal length of a line."""
 
 NAMED = 5
-"""How many of many services with the same finding are named."""
+"""Most services with the same finding that are named."""
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Print each with its advice."""
+    """Print findings with their advice."""
     for finding in findings:
         print_finding(finding)
 
 
 def print_finding(finding: Finding, subjects: Sequence[str] = ()) -> None:
-    """Print a finding; with `subjects`, whose it is. Of many, the summary is the first one's, and they are named."""
+    """Print a finding; `subjects` are the services that have it. The summary is the first service's."""
     whose = ""
     if len(subjects) == 1:
         whose = f"{subjects[0]}: "

@@ -1,4 +1,4 @@
-"""`registry-gateway import`: what another registry lists now, taken over."""
+"""`registry-gateway import`: import of the services of another registry."""
 
 import asyncio
 from collections import Counter
@@ -17,10 +17,10 @@ from registry_gateway.core.model import Actor
 from registry_gateway.http.remote_server import RemoteServer, Unreachable, brief, shown
 
 LIST_BYTES = 256 * 2**20
-"""Largest list that is read: some hundred thousand services."""
+"""Largest list that is read, in bytes: some hundred thousand services."""
 
 NAMED = 20
-"""How many of those that were not imported are named for people."""
+"""Most services that were not imported that are named in the text output."""
 
 
 def _importer(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, Importer[Any]]:
@@ -102,7 +102,7 @@ def import_(
 
 
 async def _fetch(url: str, dialect: str, importer: Importer[Any], key: str | None) -> bytes:
-    """Return what the other registry lists.
+    """Return the list of the other registry.
 
     Raises:
         Unreachable: It does not, and why.
@@ -124,7 +124,7 @@ async def _fetch(url: str, dialect: str, importer: Importer[Any], key: str | Non
 
 
 def _remedy(importer: Importer[Any]) -> str:
-    """Return what to try where something answers, and no registry."""
+    """Return advice for an answer that is not a registry's."""
     return f"try the URL that comes before its {importer.path.partition('?')[0]}"
 
 
@@ -133,7 +133,7 @@ def _lease(listing: Listing) -> float | None:
 
 
 def _print(done: list[Imported], *, dry: bool, source: str, lease: float | None) -> None:
-    """Print how many were imported, and which were not and why."""
+    """Print the number of imported services, and those that were not imported with the reasons."""
     counts = Counter(i.outcome for i in done)
     verb = "Would import" if dry else "Imported"
     say(f"{verb} {counts['imported']} of {len(done)} that {source} lists.")

@@ -1,4 +1,4 @@
-"""How a KEY on the command line finds its service: over all dialects, unless one is named."""
+"""Look-up of a service by its KEY, in one dialect or in all of them."""
 
 import click
 
@@ -14,7 +14,7 @@ class NoSuchService(click.ClickException):
 
 
 async def find_service(core: Core, key: str, dialect: str | None) -> Entry:
-    """Return the service of that key.
+    """Return the service with that key.
 
     Raises:
         NoSuchService: There is none, or none any longer.

@@ -1,4 +1,4 @@
-"""What commands print: aligned columns and local times for people, JSON for programs."""
+"""Output of commands: aligned columns and local times as text, or JSON."""
 
 import math
 import re
@@ -15,11 +15,11 @@ UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 """Units of time with their seconds."""
 
 LONGEST = 10**9
-"""Longest time one may ask for, in seconds: some thirty years."""
+"""Longest accepted duration in seconds, about thirty years."""
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print `rows` in columns as wide as what they hold; the last one is as long as it likes."""
+    """Print `rows` in aligned columns. The last column has no width."""
     lines = [header, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     widths[-1] = 0
@@ -28,7 +28,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def say(text: str = "", *, mark: str = "", color: str | None = None, err: bool = False) -> None:
-    """Print one line for people, whatever is in `text`: services and other servers choose much of it.
+    """Print one line of text with unprintable characters escaped: services and other servers choose much of it.
 
     All that the commands print for people goes through here. `mark` is a word of our own before it, in `color`.
     """
@@ -46,22 +46,22 @@ def print_json_line(content: object) -> None:
 
 
 def indented(json: bytes) -> str:
-    """Return JSON indented, with what is not printable escaped."""
+    """Return indented JSON, with unprintable characters escaped."""
     return escaped(msgspec.json.format(json, indent=2).decode())
 
 
 def json_line(json: bytes) -> str:
-    """Return JSON in one line, with what is not printable escaped. Documents may have line feeds between tokens."""
+    """Return JSON in one line, with unprintable characters escaped. Line feeds between tokens are removed."""
     return escaped(json.decode()).replace("\n", " ")
 
 
 def moment(at: float) -> str:
-    """Return a time as the operator's clock has it: local, with its offset."""
+    """Return epoch seconds as local time with its offset."""
     return datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def age(seconds: float) -> str:
-    """Return a length of time in its largest unit, and the next smaller one: `3h 20m`."""
+    """Return a duration in its two largest units, such as `3h 20m`."""
     left = max(0, math.floor(seconds))
     parts: list[str] = []
     for unit, size in UNITS:
@@ -72,7 +72,7 @@ def age(seconds: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return how many there are in words: `1 finding`, `2 findings`."""
+    """Return a number with its noun: `1 finding`, `2 findings`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
@@ -92,7 +92,7 @@ def setting(value: object) -> str:
 
 
 def span(text: str) -> float:
-    """Return the seconds in a length of time as it is written on the command line: `90d`, `24h`, `30m` or `45s`.
+    """Return the seconds of a duration on the command line: `90d`, `24h`, `30m` or `45s`.
 
     Raises:
         click.BadParameter: It is none, nothing at all, or more than `LONGEST`.
@@ -105,7 +105,7 @@ def span(text: str) -> float:
 
 
 def span_or_zero(text: str) -> float:
-    """Return what `span` does, or zero for `0`."""
+    """Return the result of `span`, or zero for `0`."""
     return 0.0 if text == "0" else span(text)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands take, and the checks of their values."""
+"""Options that several commands share, and the checks of their values."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON. 
 
 
 def dialect_option(help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return the option `--dialect`, which takes the name of an adapter that is installed."""
+    """Return the option `--dialect`, whose values are the names of installed adapters."""
     return click.option("--dialect", metavar="NAME", callback=_installed_dialect, help=help_text)
 
 
@@ -49,7 +49,7 @@ def check_url(_context: click.Context, _parameter: click.Parameter, value: str |
 
 
 def check_secret(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return a key or token from the command line or the environment, without what stands around it.
+    """Return a key or token from the command line or the environment, without surrounding white space.
 
     Raises:
         click.BadParameter: It can't be sent in a header. It is not repeated.

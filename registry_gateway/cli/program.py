@@ -1,4 +1,4 @@
-"""The program around the commands: how one ends that can't do what it was asked."""
+"""The top-level command: errors of all commands become one line and an exit code."""
 
 import logging
 import sys
@@ -19,22 +19,22 @@ from registry_gateway.settings import SettingsError
 NAME = "registry-gateway"
 
 FOR_THE_OPERATOR = (SettingsError, RegistryError, CommandError, OSError, Unreachable)
-"""What a command may raise for the operator to read. Anything else is a bug, and worth its traceback."""
+"""Exceptions with a message for the operator. Any other is a defect and gets a traceback."""
 
 
 class Program(click.Group):
-    """The group at the top. An error is one line on standard error and exit code 2, whatever it is."""
+    """The top-level group. Any error is one line on standard error and exit code 2."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command and end the process."""
         sys.excepthook = show_defect
-        if logging.lastResort is not None:  # what prints warnings, since only `serve` configures a log
+        if logging.lastResort is not None:  # prints warnings, because only `serve` configures logging
             logging.lastResort.setFormatter(TextFormatter())
         extra |= {"prog_name": NAME, "standalone_mode": False}
         try:
             code = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
-            error.show()  # a group by itself: its help is the answer, not a complaint
+            error.show()  # a group without a command: print its help
             sys.exit(2)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else NAME
@@ -42,7 +42,7 @@ class Program(click.Group):
         except click.ClickException as error:
             _fail(error.format_message())
         except click.Abort:
-            sys.exit(130)  # Ctrl-C, as shells have it
+            sys.exit(130)  # Ctrl-C: the exit code of shells
         except FOR_THE_OPERATOR as error:
             _fail(str(error) or type(error).__name__)
         except UnicodeError as error:

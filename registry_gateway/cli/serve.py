@@ -36,12 +36,12 @@ from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 
 WORKER_START_SECONDS = 30
-"""How long a worker may say nothing before it is replaced. One that starts on a busy machine takes more than 5 seconds,
-uvicorn's own limit, and would be replaced again and again.
+"""Seconds without a sign of life after which a worker is replaced. A worker that starts on a busy machine takes more than
+uvicorn's own limit of 5 seconds, with which it would be replaced repeatedly.
 """
 
 BACKLOG = 2048
-"""Connections the system holds for us while we are busy, or not up yet."""
+"""Connections that the system queues while the gateway is busy or starting."""
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, to name a host one can connect to
 
@@ -84,7 +84,7 @@ def serve(
     _check_tls(ssl_keyfile, ssl_certfile)
     adapters = adapter.installed()
     configuration = configure(adapters, given)
-    create_app(configuration, adapters)  # finds the settings that only make no sense together, before anything is done
+    create_app(configuration, adapters)  # checks combinations of settings before anything is changed
     own = configuration.gateway
     database_url = given[f"{PREFIX}DATABASE_URL"]
     with _listen(own.host, own.port) as listener, _shared_counters(workers):
@@ -109,7 +109,7 @@ def serve(
             access_log=False,
             server_header=False,
             date_header=True,
-            proxy_headers=False,  # the application looks at them: see `forwarded`
+            proxy_headers=False,  # the application handles them: see `forwarded`
             http=Connection,
             timeout_worker_healthcheck=WORKER_START_SECONDS,
             timeout_graceful_shutdown=FINISH_WITHIN,
@@ -137,14 +137,14 @@ def _check_tls(keyfile: str | None, certfile: str | None) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Take the port now, so that a port in use stops the start before anything is changed."""
+    """Bind the port first, so that a port in use stops the start before anything is changed."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server(
             (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6()
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while ")[0]  # create_server() adds what we say better
+        reason = (error.strerror or str(error)).partition(" (while ")[0]  # the message below names the address
         raise click.ClickException(
             f"can't listen on {host} port {port}: {reason}; choose another with --host and --port"
         ) from None
@@ -177,7 +177,7 @@ async def _migrate(store: Store, remedy: str) -> None:
 
 @contextlib.contextmanager
 def _shared_counters(workers: int) -> Iterator[None]:
-    """Give several workers a directory for what /metrics answers with, so that each can answer for all."""
+    """Create the directory of counters that several workers share, so that each can answer /metrics for all."""
     if workers == 1:
         yield
         return

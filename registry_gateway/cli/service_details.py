@@ -1,4 +1,4 @@
-"""Everything the registry knows of one service, gone or not: what `services show` answers with."""
+"""All details of one service, registered or gone, for `services show`."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.service import RECENT, diagnose
 
 EVENTS = 20
-"""How many of the last events are shown."""
+"""Number of the last events that are shown."""
 
 TOOLS = 20
-"""How many tools are named to people."""
+"""Most tools that are named in the text output."""
 
 
 class Dossier(msgspec.Struct, kw_only=True):
@@ -43,7 +43,7 @@ class Dossier(msgspec.Struct, kw_only=True):
 
 
 async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
-    """Gather what is known of the service `key`.
+    """Return all details of the service `key`.
 
     Raises:
         NoSuchService: Nothing is: it isn't registered, and there are no events of it.
@@ -83,7 +83,7 @@ async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
 
 
 def print_dossier(dossier: Dossier) -> None:
-    """Print it for people."""
+    """Print the details as text."""
     if dossier.registration is None:
         say(f"{dossier.key} is no longer registered. Last events:")
         say()

@@ -1,4 +1,4 @@
-"""`registry-gateway services`: what is registered, and what an administrator does about it."""
+"""`registry-gateway services`: list, show, approve and remove services."""
 
 import click
 import msgspec

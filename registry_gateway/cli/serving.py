@@ -14,7 +14,7 @@ STARTUP_FAILURE = 3  # uvicorn's own exit code for an application that could not
 
 
 class Workers(Multiprocess):
-    """uvicorn's supervisor, with another SIGHUP: the workers get it and read their files again. None is replaced.
+    """uvicorn's supervisor, which passes SIGHUP to the workers. They reload their files and are not replaced.
 
     Workers hold it back until they can do that.
     """
@@ -25,17 +25,17 @@ class Workers(Multiprocess):
             super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
-        """Start another one for each that has died."""
+        """Replace the workers that have died."""
         with sighup.held_back():
             super().keep_subprocess_alive()
 
     def handle_ttin(self) -> None:
-        """Start one more."""
+        """Start another worker."""
         with sighup.held_back():
             super().handle_ttin()
 
     def handle_hup(self) -> None:
-        """Pass it on."""
+        """Pass the signal to the workers."""
         for worker in self.processes:
             if worker.pid is not None:
                 os.kill(worker.pid, signal.SIGHUP)
@@ -62,7 +62,7 @@ def run(config: uvicorn.Config, listener: socket.socket) -> None:
 
 
 def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
-    """Serve in this process; tell whether it started."""
+    """Serve in this process; return whether the application started."""
 
     def stop(_signal: int, _frame: object) -> None:
         # uvicorn has handlers of its own while it runs, and raises the signal again when it has stopped: a process
@@ -74,5 +74,5 @@ def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
     try:
         server.run(sockets=[listener])
     except SystemExit:
-        return False  # the application did not start, and the log has it
+        return False  # the application did not start; the log has the reason
     return True

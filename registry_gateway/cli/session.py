@@ -1,4 +1,4 @@
-"""How commands open the database: the settings, the store, and the core over it."""
+"""Access of commands to the database: settings, store and core."""
 
 import asyncio
 import getpass
@@ -37,7 +37,7 @@ def configured(database_url: str | None) -> tuple[Configuration, tuple[AnyAdapte
 
 
 def actor() -> Actor:
-    """Return who is at the command line, and on which machine, for the log of events. With sudo: who used it."""
+    """Return the actor of events: the user at the command line (with sudo, the user who ran it) and the machine."""
     try:
         user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (OSError, KeyError):  # a container's user often has no name
@@ -49,7 +49,7 @@ def actor() -> Actor:
 async def opened(
     configuration: Configuration, adapters: Sequence[AnyAdapter], *, reading: bool = False
 ) -> AsyncIterator[Session]:
-    """Give the database of the settings, at whatever migration it is, and close it at the end.
+    """Open the database of the settings, at any migration, and close it at the end.
 
     With `reading`, nothing is written: a copy of a SQLite file that can't be written to is enough.
     """
@@ -76,7 +76,7 @@ def run(database_url: str | None, work: Callable[[Core], Awaitable[T]], *, readi
 
 
 def run_at_any_level(database_url: str | None, work: Callable[[Session], Awaitable[T]], *, reading: bool = False) -> T:
-    """Run `work` on the database, at whatever migration it is.
+    """Run `work` on the database, at any migration.
 
     Raises:
         SettingsError: A setting makes no sense.

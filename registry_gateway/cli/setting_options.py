@@ -26,7 +26,7 @@ class OfSettings(click.Command):
 
 
 class _Choice(click.Choice[str]):
-    """One of several words, with white space around it as other settings may have."""
+    """A choice that ignores surrounding white space, like other settings."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the word."""
@@ -57,7 +57,7 @@ def _option(variable: Variable) -> click.Option:
 
 
 def configure(adapters: tuple[AnyAdapter, ...], given: dict[str, Any]) -> Configuration:
-    """Load the settings; what is wrong with an option is said of the option."""
+    """Load the settings. Errors name the option instead of the setting if the value came from one."""
     try:
         return settings.load(adapters, os.environ, given)
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""`registry-gateway subscriptions`: who depends on a service, which then can't deregister."""
+"""`registry-gateway subscriptions`: the subscribers that depend on a service."""
 
 from collections.abc import Sequence
 
