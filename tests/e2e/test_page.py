@@ -223,7 +223,7 @@ def test_a_lapse_appears_without_a_reload(started: Open) -> None:
 
     page.locator("#latest-list").get_by_role("link", name="Malaria").first.click()
     expect(page.get_by_role("heading", name="Lease expired")).to_be_visible()
-    expect(page.locator("#ended-text")).to_contain_text("with a lease of 3 s. By gateway")
+    expect(page.locator("#ended-text")).to_contain_text("(lease: 3 s). By gateway")
     expect(page.locator("#life strong")).to_have_text(["lease expired", "registered"])
     chap(gateway)
     expect(page.locator("#status")).to_have_text("up")
