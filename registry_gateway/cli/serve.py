@@ -36,8 +36,9 @@ from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 
 WORKER_START_SECONDS = 30
-"""Seconds without a sign of life after which a worker is replaced. A worker that starts on a busy machine takes more than
-uvicorn's own limit of 5 seconds, with which it would be replaced repeatedly.
+"""Seconds without a sign of life after which a worker is replaced.
+
+On a busy machine a start takes longer than uvicorn's own limit of 5 seconds.
 """
 
 BACKLOG = 2048
