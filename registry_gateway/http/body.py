@@ -114,7 +114,7 @@ def parse(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     try:
         str(body, "utf-8")  # msgspec checks only the strings it decodes, but raw parts are passed on too
         decoded = decoder.decode(body)
-        if nested_deeper(body, MAX_PARSED_NESTING):
+        if nested_deeper(bytes(body), MAX_PARSED_NESTING):  # it may be a part that msgspec left raw
             raise RecursionError
         return decoded
     except UnicodeDecodeError as error:

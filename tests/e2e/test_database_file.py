@@ -31,7 +31,7 @@ def test_what_is_acknowledged_is_in_the_file_whatever_happens_to_it(tmp_path: Pa
         assert register(gateway, "first") == 201
         gateway.command("db", "backup", str(backup))
         assert register(gateway, "since") == 201
-        with pytest.raises(AssertionError, match=f"a process has {file} open; stop the gateway"):
+        with pytest.raises(AssertionError, match=f"a process has {file} open; first stop the gateway"):
             gateway.command("db", "restore", str(backup))
 
         file.rename(away)
