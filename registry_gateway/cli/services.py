@@ -144,7 +144,7 @@ Examples:
 @json_option
 @database_url_option
 def remove(key: str, reason: str | None, dialect: str | None, as_json: bool, database_url: str | None) -> None:
-    """Deregister the service KEY, whoever registered it.
+    """Deregister the service KEY of any owner.
 
     Refused while it has active subscriptions. A service that still runs may register again.
     """

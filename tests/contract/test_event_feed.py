@@ -202,7 +202,7 @@ async def test_it_ends_when_the_gateway_stops(open_registry: OpenRegistry) -> No
     assert readers() == 0
 
 
-async def test_the_log_is_not_read_where_nobody_follows_any_longer(
+async def test_the_log_is_not_read_without_followers(
     open_registry: OpenRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_feed, "LINGER_SECONDS", 0.1)
