@@ -183,4 +183,4 @@ async def test_a_proxy_that_is_not_believed_is_told_to_the_log_once(
         client.headers["X-Forwarded-Proto"] = proto
         await register(client)
         await register(client)
-    assert caplog.text.count("name the proxy in REGISTRY_GATEWAY_FORWARDED_ALLOW_IPS") == told
+    assert caplog.text.count("add the proxy to REGISTRY_GATEWAY_FORWARDED_ALLOW_IPS") == told

@@ -303,7 +303,7 @@ def test_gateways_that_are_not_there(ago: float | None, expected: list[str]) -> 
 def test_a_clock_that_was_set() -> None:
     assert installation.of_steps([]) == []
     assert codes(found := installation.of_steps([1.0, 3600.0, -30.0, 5.0])) == ["clock_stepped"]
-    assert "4 time(s) in the last hour: +3600.0 s, -30.0 s, +5.0 s" in found[0].summary
+    assert "4 time(s) within the hour: +3600.0 s, -30.0 s, +5.0 s" in found[0].summary
 
 
 MIB = 1024 * 1024
