@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("database_url", SERVERS, indirect=True)
-async def test_a_connection_that_died_while_idle_costs_nobody_an_answer(
+async def test_a_connection_that_died_while_idle_costs_no_answer(
     database_url: str, postgresql: Callable[[str], str], clock: ManualClock
 ) -> None:
     store = Store(database_url)

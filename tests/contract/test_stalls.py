@@ -98,9 +98,7 @@ async def test_after_a_stall_whatever_comes_first_takes_nobody_for_dead(
     assert (await history(registry)).count("resumed") == 1
 
 
-async def test_absences_add_up_and_a_crash_loop_costs_nobody_its_lease(
-    open_registry: OpenRegistry, clock: ManualClock
-) -> None:
+async def test_absences_add_up_and_a_crash_loop_costs_no_lease(open_registry: OpenRegistry, clock: ManualClock) -> None:
     await populate(open_registry(ENDS), ttl=3)
     for _ in range(10):
         clock.advance(2)  # down
@@ -248,7 +246,7 @@ async def test_gateways_that_come_back_under_load_wait_for_each_other_and_not_in
 @pytest.mark.parametrize("first", ["beat", "expire", "restart"])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("policy", [ENDS, REMEMBERS], ids=["ends", "remembers"])
-async def test_a_clock_that_is_set_costs_nobody_its_lease(
+async def test_a_clock_that_is_set_costs_no_lease(
     open_registry: OpenRegistry, clock: ManualClock, policy: LeasePolicy, step: float, first: str
 ) -> None:
     registry = open_registry(policy)
@@ -415,7 +413,7 @@ def held(database_url: str) -> Held:
     return locked
 
 
-async def test_a_wait_for_a_lock_that_outlasts_the_lease_costs_nobody_it(
+async def test_a_wait_for_a_lock_that_outlasts_the_lease_costs_no_lease(
     open_registry: OpenRegistry, held: Held
 ) -> None:
     registry, reading = open_registry(ENDS, SystemClock()), open_registry(ENDS, SystemClock())

@@ -52,7 +52,7 @@ async def test_the_goodbye_of_the_replaced_is_set_aside_once(
     assert isinstance(await registry.renew(renew()), Unknown)
 
 
-async def test_when_nobody_is_left_it_lapses_within_one_lease(open_registry: OpenRegistry, clock: ManualClock) -> None:
+async def test_without_a_process_it_lapses_within_one_lease(open_registry: OpenRegistry, clock: ManualClock) -> None:
     registry = open_registry(REMEMBERS)
     await registry.start()
     await taken_over(registry, OLD, OLD)

@@ -15,7 +15,7 @@ HELD = 3.5
 
 
 @pytest.mark.parametrize("late_ping", LATE_PINGS, ids=["revive", "refuse"])
-def test_another_process_that_holds_the_lock_for_longer_than_a_lease_costs_nobody_it(
+def test_another_process_that_holds_the_lock_for_longer_than_a_lease_costs_no_lease(
     tmp_path: Path, late_ping: dict[str, str]
 ) -> None:
     with running_gateway(tmp_path, late_ping) as gateway:
