@@ -98,7 +98,7 @@ class Gateway:
         scope["root_path"] = ""
         scope["app"] = self  # makes Starlette's router raise 404 and 405 instead of answering them
         scope["settings"] = self.core.settings
-        scope["received_at"] = self.core.clock.now()
+        scope["clock"] = self.core.clock
         await self._mounts.get(path.partition("/")[2].partition("/")[0], self._own)(scope, receive, send)
 
     async def _tell(self, send: Send, message: Message) -> None:

@@ -70,7 +70,7 @@ async def authenticate(call: Call, accounts: Accounts, scaikey: Verifier | None)
     """
     token = call.bearer()
     if scaikey is not None and token is not None and not token.startswith(LOCAL) and token.count(".") == 2:
-        caller = await scaikey.caller(token, call.received_at)
+        caller = await scaikey.caller(token, call.now())
     else:
         account = await bearer.authenticate(call, accounts)
         caller = Caller(f"account:{account.name}", account.scopes, account.slugs)

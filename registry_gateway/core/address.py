@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ def unmapped(host: str) -> str:
     return host if mapped is None else str(mapped)
 
 
+@lru_cache(maxsize=64)  # the Host of each request, and a gateway has few names
 def is_authority(text: str) -> bool:
     """Tell whether `text` is a host with an optional port, as in a URL. Host names may contain underscores."""
     found = _AUTHORITY.fullmatch(text)

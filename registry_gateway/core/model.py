@@ -49,7 +49,7 @@ GATEWAY = Actor("gateway")
 """The gateway itself, which records lapses and purges."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class Registration(msgspec.Struct, frozen=True):
     """A service, in the terms common to all dialects. Its documents are stored separately.
 
     Attributes:
@@ -80,13 +80,13 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     advertised: bool
     registered_at: float
     updated_at: float
+    lease: Lease
     version_due: float | None = None
     logged_health: str | None = None
     health_logged_at: float | None = None
     client_address: str | None = None
     replaced_client_address: str | None = None
     replaced_at: float | None = None
-    lease: Lease
 
     @property
     def approved(self) -> bool:

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from registry_gateway.core.address import is_authority
+from registry_gateway.core.clock import Clock
 from registry_gateway.core.model import Actor
 from registry_gateway.http.answer import NOSNIFF, Answer, body_answer
 from registry_gateway.http.body import read_body
@@ -51,14 +52,13 @@ class Call:
         scheme, _, token = (self.header(b"authorization") or "").partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
 
-    @property
-    def received_at(self) -> float:
-        """The time of receipt in epoch seconds of this gateway's clock, by which tokens are judged.
+    def now(self) -> float:
+        """Return the time in epoch seconds of this gateway's clock, by which tokens are judged.
 
         Registrations are judged by the registry's clock, which may be another machine's.
         """
-        received_at: float = self.scope["received_at"]
-        return received_at
+        clock: Clock = self.scope["clock"]
+        return clock.now()
 
     def param(self, name: str) -> str:
         """Return a path parameter, percent-decoded."""
@@ -131,7 +131,7 @@ class Call:
     def actor(self, name: str) -> Actor:
         """Return the actor `name` with the client's address and the request id, for events."""
         client = self.scope.get("client")
-        return Actor(name, client[0] if client else None, self.request_id)
+        return Actor(name, client[0] if client else None, request_id(self.scope))
 
     def base_url(self) -> str:
         """Return the base URL of this gateway, without a slash at the end.

@@ -53,7 +53,7 @@ class Mounted:
     def __init__(self, name: str, mount: Mount, requests: Requests) -> None:
         self.name = name
         self.mount = mount
-        self._router = Router(mount.routes, redirect_slashes=False)
+        self._route = Router(mount.routes, redirect_slashes=False).app  # without middleware, which costs a call
         self._fault = mount.fault
         self._requests = requests
         self._notes_status = all(isinstance(route, Route) and methods(route) for route in mount.routes)
@@ -66,7 +66,7 @@ class Mounted:
         try:
             if "\x00" in scope["path"]:
                 raise HTTPException(404)  # no key contains NUL, because PostgreSQL's text cannot
-            await self._router(scope, receive, send)
+            await self._route(scope, receive, send)
         except (BodyCutShort, ClientDisconnect):
             return  # no answer can be sent or counted; the connection counts the request as abandoned
         except Exception as error:

@@ -36,6 +36,10 @@ class _Resource(Route):
     checks the method, for each route that is tried.
     """
 
+    def __init__(self, path: str, endpoint: _Endpoint) -> None:
+        super().__init__(path, endpoint, name=path)
+        self.handle = endpoint.__call__  # type: ignore[method-assign] # Starlette's checks the method, and costs a call
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return `Match.FULL` and the path parameters if the path is this one."""
         found = self.path_regex.fullmatch(scope["path"])  # a `$` would allow a line break at the end
@@ -71,7 +75,7 @@ def resource(path: str, **handlers: Handler) -> Route:
     """
     if "GET" in handlers:
         handlers.setdefault("HEAD", handlers["GET"])
-    return _Resource(path, _Endpoint(handlers), name=path)
+    return _Resource(path, _Endpoint(handlers))
 
 
 def methods(route: Route) -> frozenset[str]:

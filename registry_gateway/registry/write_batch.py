@@ -58,7 +58,7 @@ def _brings_news(command: Renew, held: Registration) -> bool:
         or (command.version is not None and command.version != held.version)
         or (command.reported is not None and command.reported != held.reported)
         or (held.version_due is not None and held.version_due <= held.lease.last_seen)
-        or health_due(held, held.lease.last_seen)
+        or (held.reported != held.logged_health and health_due(held, held.lease.last_seen))
     )
 
 
@@ -87,7 +87,7 @@ def _decide_each(
             decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
             if decision.documents is not None:
                 shelf.take(key, decision.documents.tools)
-            if _has_place(decision.after, policies) and not _has_place(after.get(key), policies):
+            if room.limited and _has_place(decision.after, policies) and not _has_place(after.get(key), policies):
                 room.take(decision.after)
         except RegistryError as error:
             outcomes[i] = error
@@ -160,14 +160,17 @@ class _Room:
                 owned = first_registrations.count(connection, c.dialect, c.owner, lapsed=lapsed)
                 self._left[c.dialect, c.owner] = policy.most_owned - owned
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit for any of the commands."""
+        return bool(self._left)
+
     def take(self, registration: Registration) -> None:
         """Count a new registration.
 
         Raises:
             TooMany: A limit is reached.
         """
-        if not self._left:
-            return
         dialect, owner = registration.dialect, registration.owner
         limits = [limit for limit in {(dialect, None), (dialect, owner)} if limit in self._left]
         for limit in limits:

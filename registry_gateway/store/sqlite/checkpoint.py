@@ -15,9 +15,9 @@ many, heartbeats of 100,000 services, which change a page each, were slowed by 2
 PASSES = 3
 """Attempts to checkpoint beside the writer."""
 
-LARGE_LOG = 32_768
-"""Pages of 4 KiB in the log (128 MiB) from which on the writer is blocked for the rest of it, if a checkpoint beside
-the writer does not complete. Heartbeats wait meanwhile.
+LARGE_LOG = 8_192
+"""Pages of 4 KiB in the log (32 MiB) from which on the writer is blocked for the rest of it. Heartbeats wait meanwhile.
+A heartbeat costs more while the log grows than while it is written again from its beginning.
 """
 
 LOG_PATIENCE_MS = 50
@@ -28,8 +28,8 @@ def checkpoint(connection: Connection) -> None:
     """Checkpoint the write-ahead log, beside the writer if that is possible.
 
     A writer can start the log again from its beginning only when all of it is in the file. Between the commits of a
-    small fleet there is time enough for that. Where commits follow each other without a pause, some of the log is
-    always left, and it grows: then the writer is blocked for the rest.
+    small fleet there is time enough for that. Where commits follow each other without a pause, new pages are always
+    added meanwhile, and the log grows: then the writer is blocked for these.
     """
 
     def pragma(text: str) -> Sequence[Any]:
@@ -38,7 +38,7 @@ def checkpoint(connection: Connection) -> None:
     for _ in range(PASSES):
         [(_busy, pages, worked_in)] = pragma("wal_checkpoint(PASSIVE)")
         if pages == worked_in:
-            return
+            break
     if pages < LARGE_LOG:
         return
     pragma(f"busy_timeout={LOG_PATIENCE_MS}")

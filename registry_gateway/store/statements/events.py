@@ -16,7 +16,7 @@ from registry_gateway.store.tables import EventRow, PresenceRow
 
 def _row(event: Event) -> Row:
     _id, at, kind, *middle, detail, name, version, service_address = msgspec.structs.astuple(event)
-    return (at, kind.value, *middle, msgspec.json.encode(detail).decode(), name, version, service_address)
+    return (at, kind._value_, *middle, msgspec.json.encode(detail).decode(), name, version, service_address)
 
 
 def event_of(row: Any) -> Event:

@@ -94,52 +94,17 @@ _LOCKED = Prepared(
 
 
 def registration_of(row: Sequence[Any]) -> Registration:
-    """Return the registration in a row that starts with `COLUMNS`. Access by name would take ten times as long."""
-    (
-        dialect,
-        key,
-        name,
-        version,
-        address,
-        owner,
-        approved_at,
-        reported,
-        advertised,
-        registered_at,
-        updated_at,
-        version_due,
-        logged_health,
-        health_logged_at,
-        client_address,
-        replaced_client_address,
-        replaced_at,
-        *lease,
-    ) = row
-    return Registration(
-        dialect=dialect,
-        key=key,
-        name=name,
-        version=version,
-        address=address,
-        owner=owner,
-        approved_at=approved_at,
-        reported=reported,
-        advertised=bool(advertised),
-        registered_at=registered_at,
-        updated_at=updated_at,
-        version_due=version_due,
-        logged_health=logged_health,
-        health_logged_at=health_logged_at,
-        client_address=client_address,
-        replaced_client_address=replaced_client_address,
-        replaced_at=replaced_at,
-        lease=Lease(*lease[:5]),
-    )
+    """Return the registration in a row that starts with `COLUMNS`.
+
+    By position, which takes a third of the time that names take, and a tenth of that of access to the row by name.
+    """
+    fields = *row[:8], bool(row[8]), *row[9:11], Lease(*row[17:22]), *row[11:17]
+    return Registration(*fields)
 
 
 def _row(registration: Registration) -> Row:
-    *fields, lease = msgspec.structs.astuple(registration)
-    return (*fields, *msgspec.structs.astuple(lease), lease.expires_at)
+    fields, lease = msgspec.structs.astuple(registration), registration.lease
+    return (*fields[:11], *fields[12:], *msgspec.structs.astuple(lease), lease.expires_at)
 
 
 # --- writing
