@@ -216,6 +216,7 @@ async def test_the_log_is_not_read_without_followers(
     assert len(await events_of(registry.feed.follow(0), 1)) == 1
 
 
+@pytest.mark.slow
 async def test_a_restart_of_the_database_is_outlived() -> None:
     with own_server() as server:
         await asyncio.to_thread(migrated, server.url())

@@ -88,6 +88,7 @@ async def test_what_can_not_be_found_out_is_said_to_be_unknown(registry: Registr
     assert await history(registry, "svc") == ["registered"]
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_killed_makes_no_answer_untrue(clock: ManualClock) -> None:
     with own_server() as server:
         store = Store(server.url())

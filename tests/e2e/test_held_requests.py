@@ -78,7 +78,12 @@ adapter = Adapter(
 AGENT = {"instance_id": "a1", "name": "portal", "version": "1", "host": "web-1"}
 
 
-@pytest.fixture(params=[(), ("--workers", "2")], ids=["one process", "two workers"])
+@pytest.fixture(
+    params=[
+        pytest.param((), id="one process"),
+        pytest.param(("--workers", "2"), id="two workers", marks=pytest.mark.slow),
+    ]
+)
 def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that found the adapter on its path."""
     (tmp_path / "gateway_held.py").write_text(ADAPTER)

@@ -146,6 +146,7 @@ def test_clients_that_leave_are_counted_and_not_logged(gateway: Gateway) -> None
     assert gateway.listed("/v2/services")["count"] == 0
 
 
+@pytest.mark.slow
 def test_requests_that_are_not_finished_do_not_hold_up_a_stop(gateway: Gateway) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(connected(gateway)) for _ in range(50)]

@@ -15,7 +15,7 @@ from registry_gateway.store.statements import events
 from tests.e2e.gateway import CHAP_TTL, Gateway, running_nodes
 from tests.postgresql import SERVERS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 PINGING, UPDATING, SILENT, LEAVING = (
     [f"{kind}-{n}" for n in range(8)] for kind in ("pinging", "updating", "silent", "leaving")

@@ -7,6 +7,8 @@ from tests.e2e.published import KEPT
 from tests.e2e.registrant import Kind, each
 from tests.e2e.trial import STEPS, Trial, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:

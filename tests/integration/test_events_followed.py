@@ -12,6 +12,7 @@ from tests.integration import chap_service
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_it_says_what_was_removed_before_it_could_be_shown(
     start_gateway: GatewayFactory,
     database_url: str,
