@@ -112,6 +112,8 @@ class GroupCommit(Generic[Asked, Answered]):
             else:
                 self._withdrawn = True  # removed from the queue before the next batch
             raise
+        finally:
+            del future  # else its error refers to this frame, and the frame to the error: work for the collector
 
     @property
     def waiting(self) -> int:
@@ -180,20 +182,27 @@ class GroupCommit(Generic[Asked, Answered]):
 
     async def _answer(self, batch: Sequence[_Waiting[Asked, Answered]]) -> None:
         try:
-            answers: Sequence[Answered | RegistryError | Exception] = await self._work([item for item, _, _ in batch])
-        except StoreUnavailable as error:
-            answers = [
-                type(error)(str(error), error.cause) for _ in batch
-            ]  # a copy for each: raising adds to an error's traceback
+            answers = await self._work([item for item, _, _ in batch])
+        except StoreUnavailable as error:  # a copy for each, as raising adds to an error's traceback
+            _settle(batch, [type(error)(str(error), error.cause) for _ in batch])
         except Exception as error:
-            answers = [error] * len(batch)
-        for (_, future, _), answer in zip(batch, answers, strict=True):
-            if future.done():  # cancelled, or answered already
-                continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+            _settle(batch, [error] * len(batch))
+        else:
+            _settle(batch, answers)
+        finally:
+            del batch  # as in `submit`
+
+
+def _settle(
+    batch: Sequence[_Waiting[Asked, Answered]], answers: Sequence[Answered | RegistryError | Exception]
+) -> None:
+    for (_, future, _), answer in zip(batch, answers, strict=True):
+        if future.done():  # cancelled, or answered already
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
 
 
 def _fail(futures: Iterable[asyncio.Future[Answered]], kind: type[StoreUnavailable], message: str) -> None:

@@ -1,7 +1,10 @@
 """Group commit: who shares a commit, and what each of them is told."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
+from copy import copy
 
 import anyio
 import pytest
@@ -343,3 +346,32 @@ async def test_what_was_done_before_a_failure_is_answered_as_done(failure: type[
     assert type(failed) is failure
     assert [type(answer) for answer in behind] == [StoreUnavailable, StoreUnavailable]
     assert table.asked == 4  # a database that fails is not asked for the rest
+
+
+class Bug(Exception):
+    """An error that is not expected."""
+
+
+@pytest.mark.parametrize("failure", [Overloaded("full"), StoreUnavailable("away"), Bug("of ours")])
+async def test_an_error_is_freed_without_the_garbage_collector(failure: Exception) -> None:
+    """Thousands of refusals in a second would keep it busy, and all requests wait for it."""
+    failed: list[weakref.ref[BaseException]] = []
+
+    async def refuse(_items: Sequence[str]) -> Answers:
+        raise copy(failure)
+
+    async def ask() -> None:
+        reads = SharedRead[str, str](lambda item: GroupCommit(refuse).submit(item))
+        try:
+            await reads.submit("a")
+        except type(failure) as error:
+            failed.append(weakref.ref(error))
+
+    gc.disable()
+    try:
+        await asyncio.gather(ask(), ask())
+        await checkpoint()
+        assert len(failed) == 2
+        assert [error() for error in failed] == [None, None]
+    finally:
+        gc.enable()
