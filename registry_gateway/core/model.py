@@ -98,18 +98,25 @@ class Entry(msgspec.Struct, frozen=True):
     """A registration with its documents, and its health at the time of the read.
 
     `document` is the document it registered, `tools_document` the tools it posted separately, if any. The dialect
-    answers with these bytes.
+    answers with these bytes. `judged_at` is the time by which the lease was judged, in epoch seconds of the clock that
+    leases follow: that of the read, in a list that of its first page, and during an outage that of the last presence.
     """
 
     registration: Registration
     document: bytes
     tools_document: bytes | None
     health: Health
+    judged_at: float
 
     @property
     def alive(self) -> bool:
         """Whether the lease was running at the time of the read."""
         return self.health is Health.HEALTHY
+
+    @property
+    def remaining(self) -> float:
+        """Seconds of the lease that were left at `judged_at`; 0 if it was not running."""
+        return self.registration.lease.expires_at - self.judged_at if self.alive else 0.0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,4 +141,4 @@ class Queries:
         policy = self.policies.of(registration.dialect)
         if registration.lease.ended(policy, now):
             return None
-        return Entry(registration, document, tools_document, registration.lease.health(policy, now))
+        return Entry(registration, document, tools_document, registration.lease.health(policy, now), now)

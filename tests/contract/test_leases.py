@@ -51,8 +51,28 @@ async def test_a_heartbeat_writes_nothing_back_but_the_lease(open_registry: Open
     after = await found(registry)
     lease = msgspec.structs.replace(before.registration.lease, heartbeat_at=clock.now(), expires_at=clock.now() + TTL)
     assert after == msgspec.structs.replace(
-        before, registration=msgspec.structs.replace(before.registration, lease=lease)
+        before, registration=msgspec.structs.replace(before.registration, lease=lease), judged_at=clock.now()
     )
+
+
+async def test_a_read_says_what_was_left_of_the_lease(open_registry: OpenRegistry, clock: ManualClock) -> None:
+    registry = open_registry(STAYS)
+    await registry.start()
+    await registry.register(register())
+    for seconds in (0.0, 1.0):
+        clock.advance(seconds)
+        await registry.resume()
+        [listed] = await registry.list(DIALECT)
+        assert listed.judged_at == (await found(registry)).judged_at == clock.now()
+        assert listed.remaining == (await found(registry)).remaining == TTL - seconds
+    clock.advance(TTL - 3)
+    assert (await found(registry)).remaining == TTL - 1  # in an outage, a lease stands still
+    await registry.resume()
+    assert (await found(registry)).remaining == TTL - 1
+    for _ in range(int(TTL)):
+        clock.advance(1)
+        await registry.resume()
+    assert (await found(registry)).remaining == 0.0
 
 
 @pytest.mark.parametrize("swept", [False, True])

@@ -1,5 +1,6 @@
 """Registering, finding and leaving, on each database."""
 
+import msgspec
 import pytest
 
 from registry_gateway.core.commands import Done, Renewed, Unknown
@@ -74,7 +75,7 @@ async def test_create_refuses_a_live_one_and_changes_nothing(open_registry: Open
     clock.advance(1)
     with pytest.raises(AlreadyRegistered):
         await registry.register(register(mode="create", version="2.0", document=b"other"))
-    assert await found(registry) == before
+    assert await found(registry) == msgspec.structs.replace(before, judged_at=clock.now())
     assert await history(registry) == ["registered"]
 
 

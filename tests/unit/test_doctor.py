@@ -76,7 +76,7 @@ class Life:
     def entry(self) -> Entry | None:
         """The registration as it is read, if there is one."""
         found = self.registration
-        return None if found is None else Entry(found, b"{}", None, found.lease.health(self.policy, self.now))
+        return None if found is None else Entry(found, b"{}", None, found.lease.health(self.policy, self.now), self.now)
 
     def _do(self, command: Command) -> None:
         decision = decide(self.registration, command, self.policy, self.now, 0)

@@ -74,7 +74,7 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFinding
         return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, tools_document = known.found
     lease, stands = registration.lease, status(registration, policy, now)
-    entry = Entry(registration, document, tools_document, lease.health(policy, now))
+    entry = Entry(registration, document, tools_document, lease.health(policy, now), now)
     return ServiceDetail(
         dialect=registration.dialect,
         key=registration.key,

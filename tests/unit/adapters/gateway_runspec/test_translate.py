@@ -61,7 +61,7 @@ def entry(key: str, tools_document: bytes | None, *, granted_at: float = 0.0, ho
         updated_at=0.0,
         lease=grant(90.0, granted_at),
     )
-    return Entry(registration, b'{"instance_id":"%s"}' % key.encode(), tools_document, Health.HEALTHY)
+    return Entry(registration, b'{"instance_id":"%s"}' % key.encode(), tools_document, Health.HEALTHY, 0.0)
 
 
 def grouped(newest_first: list[tuple[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
