@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NEEDED = [Requirement(text) for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgresql"])]
+EXTRAS = PROJECT["optional-dependencies"]
+NEEDED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["postgresql"], *EXTRAS["chap-core"])]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
 
 
