@@ -203,7 +203,7 @@ def effective(configuration: Configuration, adapters: Sequence[HasSettings]) -> 
         value = getattr(group, variable.field)
         if variable.secret and value is not None:
             value = MASK
-        elif variable.url:
+        elif variable.url and value is not None:
             value = libpq.masked(value)
         yield variable, value
 

@@ -1,7 +1,7 @@
 """Adapters. An adapter implements one dialect: its routes decode a request, do one core call and encode the answer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -23,6 +23,10 @@ from registry_gateway.settings import Settings
 
 Own = TypeVar("Own", bound=msgspec.Struct)
 """The struct of an adapter's settings."""
+
+
+INSPECT_WITHIN = 15.0
+"""Seconds for `Adapter.inspect`."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,24 @@ class Core:
         self.stopping.set()
         self.feed.end()
 
-    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+    def gauge(
+        self,
+        name: str,
+        description: str,
+        read: Callable[[], float],
+        labels: Mapping[str, str] | None = None,
+        *,
+        highest: bool = False,
+    ) -> None:
         """Add the gauge `registry_gateway_<name>` to /metrics; `read` returns its value. Call this in `mount`.
 
+        With `labels`, call it once for each of their values. The values of the processes of `serve --workers` are
+        added; with `highest` the highest is taken.
+
         Raises:
-            ValueError: There is a gauge of that name already.
+            ValueError: There is a gauge of that name and these labels already.
         """
-        self.registry.metrics.gauge(name, description, read)
+        self.registry.metrics.gauge(name, description, read, labels, highest=highest)
 
 
 @dataclass(frozen=True)
@@ -106,6 +121,9 @@ class Adapter(Generic[Own]):
             each service that is alive. It must be pure and raise nothing. The doctor shows findings with the same
             `code` together, so a code starts with the dialect's name. `doctor URL` reads at most 100 findings of a
             service, codes of up to 64 characters, and texts of up to 8192.
+        inspect: Returns what is probably wrong beside the registry, such as in another program that reads what the
+            adapter writes, given its settings and its live entries. `registry-gateway doctor` waits for it at most
+            `INSPECT_WITHIN` seconds. It changes nothing, and its codes start with the dialect's name.
     """
 
     name: str
@@ -122,3 +140,4 @@ class Adapter(Generic[Own]):
     write_only: Sequence[str] = ()
     importer: Importer[Own] | None = None
     findings: Callable[[Own, Entry], Sequence[Finding]] = lambda _own, _entry: ()
+    inspect: Callable[[Own, Sequence[Entry]], Awaitable[Sequence[Finding]]] | None = None

@@ -1,12 +1,13 @@
 """The installed adapters, and the selection of those that this gateway serves."""
 
+import asyncio
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
-from registry_gateway.adapter.adapter import Adapter
+from registry_gateway.adapter.adapter import INSPECT_WITHIN, Adapter
 from registry_gateway.core.model import Entry
-from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.finding import Finding, warning
 from registry_gateway.doctor.rules.service import OwnFindings
 from registry_gateway.settings import Configuration, SettingsError
 
@@ -65,6 +66,24 @@ def open_to_writes(adapters: Sequence[AnyAdapter], configuration: Configuration)
     """Return the dialects that require no credential for writes, with the name of the setting that would."""
     named = {a.name: a.open_writes(configuration.adapters[a.name]) for a in adapters}
     return {name: setting for name, setting in named.items() if setting is not None}
+
+
+async def inspected(
+    adapters: Sequence[AnyAdapter], configuration: Configuration, alive: Sequence[Entry]
+) -> list[Finding]:
+    """Return what the adapters find beside the registry. `alive` are the live entries of all dialects."""
+    found: list[Finding] = []
+    for adapter in adapters:
+        if adapter.inspect is None:
+            continue
+        own = [entry for entry in alive if entry.registration.dialect == adapter.name]
+        try:
+            async with asyncio.timeout(INSPECT_WITHIN):
+                found += await adapter.inspect(configuration.adapters[adapter.name], own)
+        except TimeoutError:
+            summary = f"The checks of {adapter.name} did not end within {INSPECT_WITHIN:g} s"
+            found.append(warning(f"{adapter.name}_not_checked", summary, "Check the servers in its settings."))
+    return found
 
 
 def own_findings(adapters: Sequence[AnyAdapter], configuration: Configuration) -> OwnFindings:

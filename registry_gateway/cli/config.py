@@ -28,7 +28,7 @@ def config(as_json: bool, database_url: str | None) -> None:
     environ = settings.without_links(os.environ)
     rows = []
     for variable, value in settings.effective(configuration, adapters):
-        if variable.url and database_url is not None:
+        if variable.env == f"{settings.PREFIX}DATABASE_URL" and database_url is not None:
             source = "option"
         else:
             source = "environment" if variable.env in environ else "default"

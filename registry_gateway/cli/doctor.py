@@ -46,9 +46,9 @@ def doctor(context: click.Context, url: str | None, token: str | None, as_json: 
     """Look for common problems, and print their remedies.
 
     Without URL, the command checks the settings of this environment, the database (migration, clock, whether a gateway
-    uses it) and all registrations. With URL, it checks a running gateway over HTTP: whether it is ready, whether
-    scheme, path and clock are as its clients need them, and the findings of its catalogue. In both cases it resolves
-    the hosts of the services on this machine. Nothing is changed.
+    uses it), all registrations, and what the dialects write to other servers. With URL, it checks a running gateway
+    over HTTP: whether it is ready, whether scheme, path and clock are as its clients need them, and the findings of its
+    catalogue. In both cases it resolves the hosts of the services on this machine. Nothing is changed.
     """
     if url is None:
         if token is not None and context.get_parameter_source("token") is click.core.ParameterSource.COMMANDLINE:
@@ -81,6 +81,7 @@ async def _here(database_url: str | None) -> Report:
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))
         found += await local.of_database(store, core.clock)
         alive, diagnoses = await local.of_services(store, core.registry, core.findings)
+        found += await adapter.inspected(speaking, configuration, alive)
     unreachable, unresolved = of_hosts((r.dialect, r.key, r.address) for r in (entry.registration for entry in alive))
     return Report(
         checked=checked,

@@ -118,6 +118,7 @@ class Gauge(NamedTuple):
     name: str
     description: str
     row: Row
+    labels: Mapping[str, str]
 
 
 class Metrics:
@@ -140,15 +141,27 @@ class Metrics:
         """Register the gauge for the length of a queue."""
         self.waiting[name] = self.counters.gauge(length)
 
-    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
-        """Register `read` as the gauge `registry_gateway_<name>` of /metrics. The values of all processes are added.
+    def gauge(
+        self,
+        name: str,
+        description: str,
+        read: Callable[[], float],
+        labels: Mapping[str, str] | None = None,
+        *,
+        highest: bool = False,
+    ) -> None:
+        """Register `read` as the gauge `registry_gateway_<name>` of /metrics.
+
+        The values of all processes are added, or with `highest` the highest is taken. Gauges of one name have different
+        values of the same labels.
 
         Raises:
-            ValueError: There is already a gauge of that name.
+            ValueError: There is already a gauge of that name and these labels.
         """
-        if any(gauge.name == name for gauge in self.gauges):
+        labels = labels or {}
+        if any(gauge.name == name and (gauge.labels == labels or not labels) for gauge in self.gauges):
             raise ValueError(f"there is a gauge {name} already")
-        self.gauges.append(Gauge(name, description, self.counters.gauge(read)))
+        self.gauges.append(Gauge(name, description, self.counters.gauge(read, highest=highest), labels))
 
     def mount(self, name: str, operations: Mapping[tuple[object, str], str]) -> Requests:
         """Return the request counters of a mount; see `Requests`."""

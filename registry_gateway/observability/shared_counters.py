@@ -41,6 +41,7 @@ class SharedCounters:
         self._file = None if own is None else _mapped(own)
         self._rows: dict[int, Row] = {}  # by where they start
         self._gauges: dict[int, Callable[[], float]] = {}
+        self._highest: set[int] = set()
         self._length = 0
         self._published = self.row(1)
 
@@ -64,9 +65,14 @@ class SharedCounters:
         self._rows[start] = row
         return row
 
-    def gauge(self, read: Callable[[], float]) -> Row:
-        """Return a new row of one number, which `read` returns at each scrape."""
+    def gauge(self, read: Callable[[], float], *, highest: bool = False) -> Row:
+        """Return a new row of one number, which `read` returns at each scrape.
+
+        Of several processes the numbers are added, or with `highest` the highest is taken.
+        """
         self._gauges[self._length] = read
+        if highest:
+            self._highest.add(self._length)
         return self.row(1)
 
     def publish(self, now: float) -> None:
@@ -82,14 +88,15 @@ class SharedCounters:
             await asyncio.sleep(INTERVAL)
 
     def read(self, now: float) -> "Reading":
-        """Return the sums of all numbers over all processes at `now` (epoch seconds)."""
+        """Return all numbers at `now` (epoch seconds): the sums over all processes, of some gauges the highest."""
         self.publish(now)
         total = [number for row in self._rows.values() for number in row]
         for sibling in self._siblings():
             ended = sibling[0] < now - RECENT
             for index, number in enumerate(sibling):
-                if not (ended and index in self._gauges):
-                    total[index] += number
+                if ended and index in self._gauges:
+                    continue
+                total[index] = max(total[index], number) if index in self._highest else total[index] + number
         return Reading({id(row): total[start : start + len(row)] for start, row in self._rows.items()})
 
     def _siblings(self) -> list[Sequence[float]]:

@@ -119,10 +119,7 @@ class Collector(Collecting):
         yield from _queues(metrics, reading)
         yield from _database(metrics, reading)
         yield from _clock(metrics, reading)
-        for gauge in metrics.gauges:
-            family = GaugeMetricFamily(_PREFIX + gauge.name, gauge.description)
-            family.add_metric([], reading[gauge.row][0])
-            yield family
+        yield from _gauges(metrics, reading)
 
     def _registrations(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
@@ -218,6 +215,15 @@ def _clock(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     steps = _counter("clock_steps", "How often the clock that leases are judged by was seen to be set.")
     steps.add_metric([], reading[metrics.clock.steps][0])
     yield steps
+
+
+def _gauges(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
+    families: dict[str, GaugeMetricFamily] = {}
+    for gauge in metrics.gauges:
+        if gauge.name not in families:
+            families[gauge.name] = GaugeMetricFamily(_PREFIX + gauge.name, gauge.description, labels=[*gauge.labels])
+        families[gauge.name].add_metric([*gauge.labels.values()], reading[gauge.row][0])
+    yield from families.values()
 
 
 def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:

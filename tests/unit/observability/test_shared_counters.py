@@ -29,13 +29,15 @@ def test_a_gauge_is_looked_at_when_it_is_read() -> None:
 def test_processes_of_one_directory_answer_for_each_other(tmp_path: Path) -> None:
     processes = [SharedCounters(tmp_path / name) for name in ("a", "b", "c")]
     histograms = [Histogram(counters, BOUNDS) for counters in processes]
+    highest = [counters.gauge(lambda of=of: of, highest=True) for of, counters in enumerate(processes, start=1)]  # type: ignore[misc] # as below
     gauges = [counters.gauge(lambda of=of: of) for of, counters in enumerate(processes, start=1)]  # type: ignore[misc] # mypy sees no default in a lambda
     for counters, histogram in zip(processes, histograms, strict=True):
         counters.publish(START)
         histogram.observe(0.5)
         histogram.observe(4.0)
-    for counters, histogram, gauge in zip(processes, histograms, gauges, strict=True):
+    for counters, histogram, gauge, greatest in zip(processes, histograms, gauges, highest, strict=True):
         reading = counters.read(START)
+        assert reading[greatest] == [3]
         assert reading[histogram.row] == [3, 0, 3, 13.5]
         assert reading[gauge] == [6]
 
