@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway_chap import translate
+from gateway_chap import chap_core_findings, chap_core_url, translate
 from gateway_chap.faults import HEADER, KEY, fault
 from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
@@ -17,12 +17,16 @@ from registry_gateway.adapter import (
     PREFIX,
     Adapter,
     Core,
+    Entry,
+    Finding,
     Importer,
     KeyCheck,
     LeasePolicy,
+    Lifespan,
     Mount,
     Seconds,
     Settings,
+    SettingsError,
     secured,
     service_keys,
 )
@@ -77,6 +81,14 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         Literal[422, 401],
         Meta(description="Status for a missing X-Service-Key: 422 as documented, 401 as chap-core from 2.2 on."),
     ] = 422
+    redis_url: Annotated[
+        str | None,
+        Meta(
+            description="chap-core's Redis, redis://:PASSWORD@HOST:PORT/3 (rediss:// with TLS): live CHAP services are "
+            "mirrored there, so that chap-core lists and runs them. Needs the extra chap-core. Unset: not mirrored.",
+            extra={"url": True},
+        ),
+    ] = None
     ping_url: Annotated[
         Literal["absolute", "relative"],
         Meta(description="Form of the ping_url in answers; servicekit can only use an absolute one."),
@@ -86,9 +98,14 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Check the settings.
 
         Raises:
-            SettingsError: Both keys and a file are set.
+            SettingsError: Both keys and a file are set, or the URL of Redis is invalid.
         """
         service_keys.check(KEY, self.registration_key, self.registration_key_file)
+        if self.redis_url is not None:
+            try:
+                chap_core_url.parsed(self.redis_url)
+            except ValueError as error:
+                raise SettingsError(f"{chap_core_url.SETTING}: {error}") from None
 
 
 def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
@@ -110,13 +127,39 @@ def policy(_core: Settings, own: ChapSettings) -> LeasePolicy:
 
 
 def mount(core: Core, own: ChapSettings) -> Mount:
-    """Return the mount of the dialect."""
+    """Return the mount of the dialect.
+
+    Raises:
+        SettingsError: The services can't be mirrored in Redis.
+    """
     keyring = core.keyrings.open(DIALECT, KEY, own.registration_key, own.registration_key_file)
     keys = KeyCheck(HEADER, KEY, keyring)
     chap = Chap(core.registry, keys, ttl=own.ttl_seconds, absolute=own.ping_url == "absolute")
     writes = WRITES if open_writes(own) else secured(WRITES, SERVICE_KEY)
     worded = partial(fault, missing_key_status=own.missing_key_status)
-    return Mount(chap.routes(), worded, (*writes, *READS), DESCRIPTION)
+    mirrored = None if own.redis_url is None else _mirrored(core, own.redis_url)
+    return Mount(chap.routes(), worded, (*writes, *READS), DESCRIPTION, mirrored)
+
+
+def _mirrored(core: Core, url: str) -> Lifespan:
+    """Return the lifespan of the mirror in chap-core's Redis.
+
+    Raises:
+        SettingsError: The client of Redis is not installed, or chap-core would not look in that database.
+    """
+    problem = chap_core_url.problem(url)
+    if problem is not None:
+        raise SettingsError(f"{chap_core_url.SETTING}: {problem}")
+    try:
+        from gateway_chap.mirror import Mirror
+    except ImportError as error:
+        raise SettingsError(f"{chap_core_url.SETTING} needs the package {error.name}: {_INSTALL}") from error
+    mirror = Mirror(core, url)
+    mirror.show(core)
+    return mirror.running
+
+
+_INSTALL = "install registry-gateway[chap-core]"
 
 
 def open_writes(own: ChapSettings) -> str | None:
@@ -144,6 +187,28 @@ def welcome(url: str, own: ChapSettings) -> Sequence[str]:
     )
 
 
+def findings(own: ChapSettings, entry: Entry) -> Sequence[Finding]:
+    """Return what chap-core would not accept of a service, if the services are mirrored for it."""
+    return () if own.redis_url is None else chap_core_findings.of_entry(entry)
+
+
+async def inspect(own: ChapSettings, alive: Sequence[Entry]) -> Sequence[Finding]:
+    """Return the findings about chap-core's Redis, if the services are mirrored there."""
+    if own.redis_url is None:
+        return ()
+    if problem := chap_core_findings.of_url(own.redis_url):
+        return problem
+    try:
+        from gateway_chap.chap_core_redis import Unusable, connected
+    except ImportError as error:
+        return (chap_core_findings.unusable(own.redis_url, f"the package {error.name} is missing; {_INSTALL}"),)
+    try:
+        async with connected(own.redis_url) as redis:
+            return chap_core_findings.of_redis(await redis.stored(), alive)
+    except Unusable as error:
+        return (chap_core_findings.unusable(own.redis_url, str(error)),)
+
+
 adapter = Adapter(
     name=DIALECT,
     segments=frozenset({"v2"}),
@@ -154,5 +219,7 @@ adapter = Adapter(
     open_writes=open_writes,
     warnings=warnings,
     write_only=(REGISTER,),
+    findings=findings,
+    inspect=inspect,
     importer=Importer("/v2/services", HEADER, lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)),
 )

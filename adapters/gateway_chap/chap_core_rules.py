@@ -38,6 +38,15 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     refused: Problem | None = None
     corrected: Sequence[Problem] = ()
 
+    @property
+    def summary(self) -> str | None:
+        """The result in one sentence; None if chap-core accepts the document as it is."""
+        if self.refused is not None:
+            return f"chap-core would not show this: {self.refused.text}"
+        if self.corrected:
+            return f"chap-core is given a corrected copy: {'; '.join(problem.text for problem in self.corrected)}"
+        return None
+
 
 class _Document(msgspec.Struct):
     id: str
@@ -65,8 +74,8 @@ def check(document: bytes) -> Checked:
     corrected: list[Problem] = []
     try:
         info = _info(dict(read.info), corrected)
-        if not _is_text(read.id) or not _is_text(read.url) or info["id"] != msgspec.Raw(msgspec.json.encode(read.id)):
-            raise _Refused("id", "is not the id in `info`, or `url` is not a text")
+        if _value(info, "id") != read.id:
+            raise _Refused("id", "is not the id in `info`")
     except _Refused as refused:
         return Checked(document=None, refused=refused.problem)
     if corrected:
@@ -102,7 +111,7 @@ def _info(info: dict[str, msgspec.Raw], corrected: list[Problem]) -> dict[str, m
             raise _Refused(member, f"is not {expected}")
     metadata = _value(info, "model_metadata")
     if metadata is _ABSENT or metadata is None:
-        corrected.append(Problem("model_metadata", "`model_metadata` is missing and written as {}"))
+        corrected.append(Problem("model_metadata", "`model_metadata` is missing, and written as {}"))
         info["model_metadata"] = msgspec.Raw(b"{}")
     elif not _is_object(metadata):
         raise _Refused("model_metadata", "is not an object")
@@ -124,9 +133,9 @@ def _leave_out(members: dict[str, msgspec.Raw], rules: "_Rules", prefix: str, co
         value = _value(members, member)
         accepts, expected = rules.get(member, _UNKNOWN)
         if value is _UNREADABLE or not accepts(value):
-            instead = "replaced by disease_cases" if member == "target" else "left out"
+            instead = "is written as disease_cases" if member == "target" else "is left out"
             name = f"{prefix}{member}"
-            corrected.append(Problem(name, f"`{name}` is not {expected} and {instead}"))
+            corrected.append(Problem(name, f"`{name}` is not {expected}, and {instead}"))
             del members[member]
 
 
@@ -270,3 +279,6 @@ _METADATA: _Rules = {
     "repository_url": _WEB,
     "documentation_url": _WEB,
 }
+
+REFUSED = (*_REQUIRED, "model_metadata", "info")
+"""The members that a document can be refused for."""

@@ -137,13 +137,16 @@ def service(entry: Entry) -> bytes:
     As in chap-core, a registration counts as a ping, and a ping as an update, so the two times are always present and
     equal.
     """
-    registration, lease = entry.registration, entry.registration.lease
-    heard = _iso(lease.last_seen)
-    times = (
+    return entry.document[:-1] + times(entry.registration)
+
+
+def times(registration: Registration) -> bytes:
+    """Return the end of the service document, from the comma before the times on."""
+    heard = _iso(registration.lease.last_seen)
+    return (
         f',"registered_at":"{_iso(registration.registered_at)}","last_updated":"{heard}",'
-        f'"last_ping_at":"{heard}","expires_at":"{_iso(lease.expires_at)}"}}'
-    )
-    return entry.document[:-1] + times.encode()
+        f'"last_ping_at":"{heard}","expires_at":"{_iso(registration.lease.expires_at)}"}}'
+    ).encode()
 
 
 def services(entries: Sequence[Entry]) -> Iterator[bytes]:

@@ -68,6 +68,18 @@ class ClientEnvironment:
         _run([*pip, "--disable-pip-version-check", *self.requirements])
 
 
+def fetch_wheel(name: str, version: str, python: str) -> Path:
+    """The path of a published wheel in the cache, whatever Python it requires; AssertionError when pip fails."""
+    directory = CACHE / f"{name}-{version}-wheel"
+    with _locked(CACHE / f"{name}-{version}.lock"):
+        if not (found := sorted(directory.glob("*.whl"))):
+            options = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+            pip: list[str | Path] = [sys.executable, "-m", "pip", "download", *options, "--python-version", python]
+            _run([*pip, "--dest", directory, f"{name}=={version}"])
+            found = sorted(directory.glob("*.whl"))
+        return found[0]
+
+
 RUNSPEC_LATEST = ClientEnvironment("runspec-0.8.8", ("runspec==0.8.8",))
 RUNSPEC_EARLY = ClientEnvironment("runspec-0.4.0", ("runspec==0.4.0",))
 RUNSPEC_REGISTRY = ClientEnvironment("runspec-registry", ("runspec-registry==0.1.1",))

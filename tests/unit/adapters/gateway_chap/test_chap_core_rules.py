@@ -101,7 +101,7 @@ def test_metadata_that_are_missing_are_written_as_an_empty_object() -> None:
         checked = check(document(info))
         assert checked.document is not None
         assert json.loads(checked.document)["info"]["model_metadata"] == {}
-        assert [problem.text for problem in checked.corrected] == ["`model_metadata` is missing and written as {}"]
+        assert [problem.text for problem in checked.corrected] == ["`model_metadata` is missing, and written as {}"]
 
 
 def test_an_integer_that_python_does_not_decode_is_left_out() -> None:
@@ -139,4 +139,4 @@ def test_a_value_of_redis_is_judged_with_its_times() -> None:
     del value["expires_at"]
     assert unreadable(json.dumps(value).encode()) == "`expires_at` is missing"
     value = json.loads(document({**INFO, "target": None})) | TIMES
-    assert unreadable(json.dumps(value).encode()) == "`target` is not a text and replaced by disease_cases"
+    assert unreadable(json.dumps(value).encode()) == "`target` is not a text, and is written as disease_cases"
