@@ -46,6 +46,8 @@ class RedisServer:
         """Start it, again or for the first time, and return once it answers. A restart finds it empty."""
         assert PROGRAM is not None
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", ""]
+        if self._child is not None:
+            self._child.close()
         log = self._directory / "redis.log"
         self._child = Child([PROGRAM, *options], log=log, directory=self._directory)
         wait_until(self._answers, "Redis answers", evidence=self._child.log)
@@ -68,8 +70,12 @@ class RedisServer:
 
     def keys(self) -> dict[int, set[str]]:
         """The keys of each database that has any."""
-        found = {number: {key.decode() for key in self.database(number).scan_iter()} for number in range(16)}
-        return {number: keys for number, keys in found.items() if keys}
+        found: dict[int, set[str]] = {}
+        for number in range(16):
+            with self.database(number) as client:
+                if keys := {key.decode() for key in client.scan_iter()}:
+                    found[number] = keys
+        return found
 
     def close(self) -> None:
         """Leave no process behind."""

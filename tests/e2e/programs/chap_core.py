@@ -1,5 +1,7 @@
 """chap-core's own `Orchestrator` on a Redis: each line of input names a method, its answer is a line of JSON.
 
+`accepts` is no method of it: it builds what `get_all` builds of a value.
+
 Run by the Python of `CHAP_CORE` with the directory of its unpacked wheel and the port and password of the Redis. Of
 chap-core only `orchestrator.py` and `schemas.py` are loaded, as they are: the rest needs Python 3.13 and a hundred
 packages. `schemas.py` imports one pattern of another module, which is read from that module's text.
@@ -51,7 +53,10 @@ def main() -> None:
         if method == "register":
             arguments = [schemas.RegistrationRequest(**arguments[0])]
         try:
-            answer = getattr(chap_core, method)(*arguments)
+            if method == "accepts":
+                answer = schemas.ServiceDetail(**json.loads(arguments[0]))
+            else:
+                answer = getattr(chap_core, method)(*arguments)
             found = answer.model_dump(mode="json") if hasattr(answer, "model_dump") else answer
             print(json.dumps({"answer": found}), flush=True)
         except Exception as error:
