@@ -32,6 +32,7 @@ from registry_gateway.core.commands import (
     Renewed,
     Unknown,
 )
+from registry_gateway.core.destinations import Destinations
 from registry_gateway.core.errors import (
     REFUSES,
     AlreadyRegistered,
@@ -58,6 +59,7 @@ from registry_gateway.http import decode_errors, fastapi_errors
 from registry_gateway.http.answer import NOSNIFF, Answer, body_answer, json_answer
 from registry_gateway.http.body import BodyTooLarge, EmptyBody, decode, parse
 from registry_gateway.http.call import Call, request_id
+from registry_gateway.http.checked_transport import CheckedTransport, ForbiddenAddress
 from registry_gateway.http.decode_errors import NO_NUL, SLUG, Invalid, LongText, Text, unprocessable
 from registry_gateway.http.lifespans import Lifespan
 from registry_gateway.http.mount import Mount
@@ -106,9 +108,11 @@ __all__ = [
     "AnyAdapter",
     "BodyTooLarge",
     "Call",
+    "CheckedTransport",
     "Clock",
     "Core",
     "Deregister",
+    "Destinations",
     "Detail",
     "Done",
     "EmptyBody",
@@ -117,6 +121,7 @@ __all__ = [
     "EventKind",
     "Finding",
     "Forbidden",
+    "ForbiddenAddress",
     "Health",
     "Importer",
     "Invalid",
