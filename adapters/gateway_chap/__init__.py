@@ -1,6 +1,7 @@
 """The CHAP dialect: machine-learning services made with servicekit and chapkit, under `/v2/services`."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Literal
 
@@ -10,8 +11,9 @@ from msgspec import Meta
 from gateway_chap import chap_core_findings, chap_core_url, translate
 from gateway_chap.faults import HEADER, KEY, fault
 from gateway_chap.misdirected import REGISTER
-from gateway_chap.openapi import DESCRIPTION, READS, SERVICE_KEY, WRITES
+from gateway_chap.openapi import DESCRIPTION, READS, RUN, SERVICE_KEY, WRITES
 from gateway_chap.routes import Chap
+from gateway_chap.run_proxy import RunProxy
 from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import (
     PREFIX,
@@ -93,6 +95,20 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["absolute", "relative"],
         Meta(description="Form of the ping_url in answers; servicekit can only use an absolute one."),
     ] = "absolute"
+    run_proxy: Annotated[
+        bool,
+        Meta(
+            description="Whether GET and HEAD of /v2/services/{id}/run/{path} are passed on to the service. All "
+            "clients of the gateway can then read from the services. Needs a registration key."
+        ),
+    ] = False
+    run_proxy_own_addresses: Annotated[
+        bool,
+        Meta(
+            description="Whether these requests are also passed on to services at loopback addresses, and at others of "
+            "the gateway's machine."
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -130,15 +146,28 @@ def mount(core: Core, own: ChapSettings) -> Mount:
     """Return the mount of the dialect.
 
     Raises:
-        SettingsError: The services can't be mirrored in Redis.
+        SettingsError: The services can't be mirrored in Redis, or the run proxy is on, and registrations need no key.
     """
     keyring = core.keyrings.open(DIALECT, KEY, own.registration_key, own.registration_key_file)
     keys = KeyCheck(HEADER, KEY, keyring)
-    chap = Chap(core.registry, keys, ttl=own.ttl_seconds, absolute=own.ping_url == "absolute")
+    proxy = _run_proxy(core, own)
+    chap = Chap(core.registry, keys, ttl=own.ttl_seconds, absolute=own.ping_url == "absolute", proxy=proxy)
     writes = WRITES if open_writes(own) else secured(WRITES, SERVICE_KEY)
     worded = partial(fault, missing_key_status=own.missing_key_status)
-    mirrored = None if own.redis_url is None else _mirrored(core, own.redis_url)
-    return Mount(chap.routes(), worded, (*writes, *READS), DESCRIPTION, mirrored)
+    lifespans = [] if own.redis_url is None else [_mirrored(core, own.redis_url)]
+    operations = (*writes, *READS)
+    if proxy is not None:
+        lifespans.append(proxy.opened)
+        operations = (*operations, *RUN)
+    return Mount(chap.routes(), worded, operations, DESCRIPTION, partial(_running, lifespans) if lifespans else None)
+
+
+@asynccontextmanager
+async def _running(lifespans: Sequence[Lifespan]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for lifespan in lifespans:
+            await stack.enter_async_context(lifespan())
+        yield
 
 
 def _mirrored(core: Core, url: str) -> Lifespan:
@@ -160,6 +189,18 @@ def _mirrored(core: Core, url: str) -> Lifespan:
 
 
 _INSTALL = "install registry-gateway[chap-core]"
+
+
+def _run_proxy(core: Core, own: ChapSettings) -> RunProxy | None:
+    if not own.run_proxy:
+        return None
+    closing = open_writes(own)
+    if closing is not None:
+        raise SettingsError(
+            f"{PREFIX}CHAP_RUN_PROXY: any client could register an address and have the gateway connect to it; "
+            f"set {closing}"
+        )
+    return RunProxy(core.stopping, own=own.run_proxy_own_addresses)
 
 
 def open_writes(own: ChapSettings) -> str | None:

@@ -17,6 +17,16 @@ HEADER = "X-Service-Key"
 _SEND_KEY = f"the registry asks for a key; set {KEY} in the service, which sends it as {HEADER}"
 
 
+class RunFailed(Exception):
+    """The run proxy has no answer of a service. The message is for the log; clients get `status` and `detail`."""
+
+    def __init__(self, status: Literal[502, 503, 504], detail: str, reason: str = "") -> None:
+        """`reason` is for the log alone, because it may contain addresses."""
+        super().__init__(f"{detail}: {reason}" if reason else detail)
+        self.status = status
+        self.detail = detail
+
+
 def not_found(key: str) -> NotRegistered:
     """Return the error for an id that no service has. Its text is the document's."""
     return NotRegistered(f"Service {key} not found")
@@ -38,6 +48,9 @@ def fault(error: Exception, scope: Scope, *, missing_key_status: Literal[422, 40
             return json_answer(401, {"detail": problem})
         case NotRegistered():
             return json_answer(404, {"detail": str(error)})
+        case RunFailed():
+            headers = {"Retry-After": "1"} if error.status == 503 else None
+            return json_answer(error.status, {"detail": error.detail}, headers)
         case HTTPException(status_code=404 | 405):
             instead = advice(scope["method"], scope["path"])
             if instead is not None:

@@ -157,3 +157,35 @@ READS = (
     ),
 )
 """The operations that require no key."""
+
+_RUN = Operation(
+    method="GET",
+    path="/v2/services/{id}/run/{path}",
+    name="run",
+    summary="Read from a live service",
+    description="Passes the request on to the service, with its path and query as they were sent, and returns the "
+    "service's answer as it arrives. Redirects are followed on the service's own server. Credentials and cookies are "
+    "not passed on.",
+    parameters=(ID, Parameter("path", "A path of the service. It may contain slashes.", example="health")),
+    responses={
+        200: Response("The service's answer. It may have any other status."),
+        400: Response("The path leads out of the service's URL.", Detail),
+        **_NOT_FOUND,
+        500: fastapi_errors.BROKEN[500],
+        502: Response("The service can't be reached, or its answer can't be passed on.", Detail),
+        503: Response("Too many requests are being passed on, or the database does not answer.", Detail),
+        504: Response("The service did not answer in time.", Detail),
+    },
+)
+
+RUN = (
+    _RUN,
+    replace(
+        _RUN,
+        path="/v2/services/{id}/run",
+        name="run_root",
+        summary="Read the root of a live service",
+        parameters=(ID,),
+    ),
+)
+"""The operations of the run proxy, if it is on."""

@@ -6,10 +6,12 @@ from starlette.routing import Route
 
 from gateway_chap import translate
 from gateway_chap.faults import not_found
+from gateway_chap.run_proxy import RunProxy
 from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import (
     Answer,
     Call,
+    Entry,
     KeyCheck,
     NotRegistered,
     Registry,
@@ -26,15 +28,18 @@ from registry_gateway.adapter import (
 class Chap:
     """The CHAP endpoints over a registry."""
 
-    def __init__(self, registry: Registry, keys: KeyCheck, *, ttl: float, absolute: bool) -> None:
+    def __init__(
+        self, registry: Registry, keys: KeyCheck, *, ttl: float, absolute: bool, proxy: RunProxy | None
+    ) -> None:
         """Serve `registry`. Writes are authenticated by `keys`; leases have `ttl` seconds.
 
-        `absolute` is whether ping URLs are absolute.
+        `absolute` is whether ping URLs are absolute. `proxy` passes requests on to services; None: that is off.
         """
         self._registry = registry
         self._keys = keys
         self._ttl = ttl
         self._absolute = absolute
+        self._proxy = proxy
         self._services = SharedRead(self._list)
 
     def routes(self) -> Sequence[Route]:
@@ -51,7 +56,16 @@ class Chap:
             resource("/v2/services/{id}", GET=self.find, DELETE=self.deregister),
             resource("/v2/services/$register/{id}", DELETE=self.deregister),
             resource("/v2/services//{id}", DELETE=self.deregister),
+            *(() if self._proxy is None else self._run_routes(self._proxy)),
         ]
+
+    def _run_routes(self, proxy: RunProxy) -> Sequence[Route]:
+        async def run(call: Call) -> Answer:
+            """GET /v2/services/{id}/run/{path}: what the service answers; 404, 502, 503 or 504 if it does not."""
+            entry = await self._live(call)
+            return await proxy.answer(call, entry.registration.key, entry.registration.address or "")
+
+        return [resource("/v2/services/{id}/run", GET=run), resource("/v2/services/{id}/run/{path:anything}", GET=run)]
 
     async def heartbeat(self, call: Call) -> Answer:
         """PUT /v2/services/{id}/$ping: 200, or 404 if the service must register again; clients do so after a 404."""
@@ -95,8 +109,11 @@ class Chap:
 
     async def find(self, call: Call) -> Answer:
         """GET /v2/services/{id}: 200 or 404."""
+        return call.answer(Rendered(translate.service(await self._live(call))))
+
+    async def _live(self, call: Call) -> Entry:
         key = call.param("id")
         entry = await self._registry.find(DIALECT, key)
         if entry is None or not entry.alive:
             raise not_found(key)
-        return call.answer(Rendered(translate.service(entry)))
+        return entry

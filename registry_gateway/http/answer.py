@@ -21,6 +21,9 @@ request, or returns False and does nothing. `protocol.Connection` provides it. I
 server's inspection of each header.
 """
 
+BREAK = "registry_gateway.break"
+"""ASGI extension: a function without arguments that closes the connection at once (see `Call.break_off`)."""
+
 _encode = msgspec.json.encode
 
 

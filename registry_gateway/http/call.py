@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope
 from registry_gateway.core.address import is_authority
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.model import Actor
-from registry_gateway.http.answer import NOSNIFF, Answer, body_answer
+from registry_gateway.http.answer import BREAK, NOSNIFF, Answer, body_answer
 from registry_gateway.http.body import read_body
 from registry_gateway.http.rendered import Rendered
 from registry_gateway.settings import PREFIX, Settings
@@ -112,6 +112,13 @@ class Call:
         finally:
             result.cancel()
             gone.cancel()
+
+    async def break_off(self) -> None:
+        """Close the connection in the middle of an answer that can't be completed, so that the client notices it."""
+        close = self.scope.get("extensions", {}).get(BREAK)
+        if close is not None:
+            close()
+            await self.until_gone()
 
     def answer(self, rendered: Rendered) -> Answer:
         """Return 200 with the body and its ETag, or 304 without a body if If-None-Match has that ETag."""

@@ -8,6 +8,8 @@ import httpx
 from registry_gateway.core.destinations import Address, Destinations
 from registry_gateway.http.name_lookup import NameLookup
 
+_LAST_PORT = 65_535
+
 
 class ForbiddenAddress(httpx.RequestError):
     """The host of a URL has no address that is allowed. The message says what the first address is."""
@@ -45,7 +47,9 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         raise failed
 
     async def _allowed(self, request: httpx.Request) -> list[Address]:
-        host = request.url.host
+        host, port = request.url.host, request.url.port
+        if port is not None and port > _LAST_PORT:
+            raise httpx.ConnectError(f"there is no port {port}")
         try:
             async with asyncio.timeout(request.extensions.get("timeout", {}).get("connect")):
                 found = dict.fromkeys(await self._lookup.addresses(host))

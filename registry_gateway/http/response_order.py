@@ -15,7 +15,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from registry_gateway.http.answer import WHOLE
+from registry_gateway.http.answer import BREAK, WHOLE
 
 COPIED_BYTES = 16_384
 """Largest body that is copied behind its head; for larger ones writelines takes less time than the copy."""
@@ -75,7 +75,7 @@ class Answering(HttpToolsProtocol):
         super().connection_made(transport)
         no_request_yet: Any = {}
         self.scope = no_request_yet  # so that the time limits apply to a client that sends nothing, too
-        self._extensions: dict[str, Any] = {WHOLE: self._write_whole}
+        self._extensions: dict[str, Any] = {WHOLE: self._write_whole, BREAK: transport.abort}
         self._being_answered: RequestResponseCycle | None = None  # set only while other requests wait behind it
         self._refusal: bytes | None = None
         self._left = False

@@ -145,6 +145,11 @@ async def test_names_that_can_not_be_looked_up(resolve: Resolve) -> None:
         await get(f"http://{'a' * 64}.example/")
 
 
+async def test_a_port_that_does_not_exist() -> None:
+    with pytest.raises(httpx.ConnectError, match="there is no port 65536"):
+        await get("http://127.0.0.1:65536/")
+
+
 async def test_a_look_up_that_hangs_delays_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_o: answered.wait(20) and [])
