@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway_chap import chap_core_findings, chap_core_url, translate
+from gateway_chap import chap_core_findings, chap_core_import, chap_core_url, translate
 from gateway_chap.faults import HEADER, KEY, fault
 from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, RUN, SERVICE_KEY, WRITES
@@ -29,6 +29,7 @@ from registry_gateway.adapter import (
     Seconds,
     Settings,
     SettingsError,
+    StoreImporter,
     secured,
     service_keys,
 )
@@ -263,4 +264,10 @@ adapter = Adapter(
     findings=findings,
     inspect=inspect,
     importer=Importer("/v2/services", HEADER, lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)),
+    store_importers={
+        "chap-redis": StoreImporter(
+            chap_core_import.check,
+            lambda url, password, own, actor: chap_core_import.listing(url, password, own.ttl_seconds, actor),
+        ),
+    },
 )

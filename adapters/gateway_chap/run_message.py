@@ -1,6 +1,6 @@
 """What passes the run proxy: the target of a request, and the headers of requests and answers. Pure.
 
-Sources: RFC 9110, 7.6 (message forwarding); chap-core's `v2/routers/proxy.py`.
+Sources: RFC 9110, 7.6 (message forwarding); chap_core/rest_api/v2/routers/proxy.py of chap-core 2.5.1.
 """
 
 import re

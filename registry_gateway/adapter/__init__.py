@@ -17,7 +17,7 @@ from registry_gateway.auth import bearer, service_keys
 from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
 from registry_gateway.auth.key_check import KeyCheck, MissingKey, WrongKey
 from registry_gateway.bulk import importing
-from registry_gateway.bulk.importing import Importer
+from registry_gateway.bulk.importing import Importer, StoreImporter
 from registry_gateway.core import web_url
 from registry_gateway.core.address import SplitAddress, split_address
 from registry_gateway.core.clock import Clock
@@ -77,6 +77,7 @@ from registry_gateway.http.operation import (
     Unprocessable,
     secured,
 )
+from registry_gateway.http.remote_server import Unreachable
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.kept_view import KeptView
@@ -162,6 +163,7 @@ __all__ = [
     "Stage",
     "Status",
     "StillSubscribed",
+    "StoreImporter",
     "StoreRefuses",
     "StoreUnavailable",
     "Text",
@@ -170,6 +172,7 @@ __all__ = [
     "Unauthorized",
     "Unknown",
     "Unprocessable",
+    "Unreachable",
     "WrongKey",
     "account_scopes",
     "bearer",

@@ -10,7 +10,7 @@ import msgspec
 from registry_gateway.auth.accounts import Accounts
 from registry_gateway.auth.bearer import Readers
 from registry_gateway.auth.service_keys import Keyrings
-from registry_gateway.bulk.importing import Importer
+from registry_gateway.bulk.importing import Importer, StoreImporter
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Entry
@@ -115,6 +115,8 @@ class Adapter(Generic[Own]):
         write_only: Paths without a GET. `registry-gateway doctor URL` checks that a GET there returns 405, which shows
             that proxies pass these paths on unchanged.
         importer: Imports from other registries that speak the dialect; None if it can't.
+        store_importers: Imports from the stores of other registries, by the names that `import --from` has for them.
+            A name starts with the dialect's.
         findings: Returns what is probably wrong with one of its services, from its settings and the service's entry:
             the registration, both documents as they are stored, and the health at that moment. The catalogue and
             `services show` call it for the service that they show, unless it is gone, and `registry-gateway doctor` for
@@ -139,5 +141,6 @@ class Adapter(Generic[Own]):
     account_scopes: Sequence[str] = ()
     write_only: Sequence[str] = ()
     importer: Importer[Own] | None = None
+    store_importers: Mapping[str, StoreImporter[Own]] = field(default_factory=dict)
     findings: Callable[[Own, Entry], Sequence[Finding]] = lambda _own, _entry: ()
     inspect: Callable[[Own, Sequence[Entry]], Awaitable[Sequence[Finding]]] | None = None

@@ -4,7 +4,7 @@ Services then need no restart when the address they register at is moved to this
 accepted because they are registered here already.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -65,6 +65,20 @@ class Importer(Generic[Own]):
     read: Callable[[bytes, Own, Actor], Listing]
 
 
+@dataclass(frozen=True)
+class StoreImporter(Generic[Own]):
+    """How a dialect imports from the store that another registry keeps its services in.
+
+    Attributes:
+        check: Checks a URL of the store. Raises ValueError, whose message is one line that does not repeat the URL.
+        read: Returns the list, given the URL, a password (None: that of the URL, if any), the dialect's settings, and
+            the actor that the events name. It limits its time. Raises Unreachable and NotAListing, with the reason.
+    """
+
+    check: Callable[[str], None]
+    read: Callable[[str, str | None, Own, Actor], Awaitable[Listing]]
+
+
 class Imported(msgspec.Struct, frozen=True):
     """The outcome for a service: `imported`, `skipped` (it is registered here), or `refused`, with the reason."""
 
@@ -88,7 +102,7 @@ def read_each(entries: Sequence[msgspec.Raw], id_member: str, read: Callable[[by
         try:
             services.append(read(bytes(entry)))
         except REFUSED as error:
-            refused.append((_id(entry, id_member) or f"entry {place}", _flaw(error)))
+            refused.append((_id(entry, id_member) or f"entry {place}", flaw(error)))
     return Listing(services, refused)
 
 
@@ -100,10 +114,11 @@ def _id(entry: msgspec.Raw, member: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _flaw(error: Exception) -> str:
-    flaw = detail(error)
-    where = ".".join(str(step) for step in flaw["loc"][1:])
-    return f"{where}: {flaw['msg']}" if where else str(flaw["msg"])
+def flaw(error: Exception) -> str:
+    """Return what is wrong with an entry, given one of `REFUSED` that its reading raised."""
+    found = detail(error)
+    where = ".".join(str(step) for step in found["loc"][1:])
+    return f"{where}: {found['msg']}" if where else str(found["msg"])
 
 
 def entries(body: bytes, kind: type[T]) -> T:

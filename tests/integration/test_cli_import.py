@@ -153,7 +153,9 @@ def test_https_where_http_is_spoken(sqlite_url: str, source: Source) -> None:
 
 
 def test_what_makes_no_sense(sqlite_url: str, source: Source) -> None:
-    assert "cannot import from 'scaicontrol' (supported: chap, runspec)" in refusal(sqlite_url, source, "scaicontrol")
+    assert "cannot import from 'scaicontrol' (supported: chap, runspec, chap-redis)" in refusal(
+        sqlite_url, source, "scaicontrol"
+    )
     source.url = "ftp://127.0.0.1/x"
     assert "must be a URL" in refusal(sqlite_url, source, "runspec")
 
