@@ -1,6 +1,6 @@
 """`registry-gateway import` from real registries: runspec-registry as published, and another gateway for CHAP.
 
-chap-core's own registry is not on PyPI by itself (it needs Redis), so CHAP is imported from a gateway that speaks it.
+`test_import_chap_core.py` has chap-core's own registry.
 """
 
 import json
