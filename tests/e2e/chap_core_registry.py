@@ -63,7 +63,10 @@ def chap_core_registry(
     port = unused_port() if port is None else port
     of_redis = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "REDIS_PASSWORD": PASSWORD}
     log = directory / "chap-core.log"
-    child = Child([python, PROGRAM, str(port)], log=log, directory=directory, environment={**of_redis, **settings})
+    # -P: beside the program is one whose name is that of chap-core's package.
+    child = Child(
+        [python, "-P", PROGRAM, str(port)], log=log, directory=directory, environment={**of_redis, **settings}
+    )
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
     try:
 
