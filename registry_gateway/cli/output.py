@@ -1,7 +1,6 @@
 """Output of commands: aligned columns and local times as text, or JSON."""
 
 import math
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,13 +8,8 @@ from typing import Any
 import click
 import msgspec
 
+from registry_gateway.core import duration
 from registry_gateway.observability.printable import escaped, printable
-
-UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-"""Units of time with their seconds."""
-
-LONGEST = 10**9
-"""Longest accepted duration in seconds, about thirty years."""
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -64,7 +58,7 @@ def age(seconds: float) -> str:
     """Return a duration in its two largest units, such as `3h 20m`."""
     left = max(0, math.floor(seconds))
     parts: list[str] = []
-    for unit, size in UNITS:
+    for unit, size in duration.UNITS:
         count, left = divmod(left, size)
         if count or parts or unit == "s":
             parts.append(f"{count}{unit}")
@@ -95,13 +89,12 @@ def span(text: str) -> float:
     """Return the seconds of a duration on the command line: `90d`, `24h`, `30m` or `45s`.
 
     Raises:
-        click.BadParameter: It is none, nothing at all, or more than `LONGEST`.
+        click.BadParameter: It is none.
     """
-    match = re.fullmatch(r"([0-9]{1,10})([dhms])", text)
-    seconds = int(match[1]) * dict(UNITS)[match[2]] if match else 0
-    if not 0 < seconds <= LONGEST:
-        raise click.BadParameter(f"{text} is not a duration (such as 90d, 24h, 30m or 45s)")
-    return float(seconds)
+    try:
+        return duration.seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def span_or_zero(text: str) -> float:

@@ -5,7 +5,7 @@ Its parts are read on demand. Starlette's Request works too, but takes more time
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from itertools import count
 from secrets import token_hex
 from typing import TypeVar
@@ -120,13 +120,18 @@ class Call:
             close()
             await self.until_gone()
 
-    def answer(self, rendered: Rendered) -> Answer:
+    def answer(
+        self,
+        rendered: Rendered,
+        media_type: bytes = b"application/json",
+        more_headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Return 200 with the body and its ETag, or 304 without a body if If-None-Match has that ETag."""
         known = self.header(b"if-none-match")
-        headers = {"ETag": rendered.etag}
+        headers = {"ETag": rendered.etag, **(more_headers or {})}
         if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
             return Answer(304, headers=headers)
-        answer = body_answer(rendered, headers=headers)
+        answer = body_answer(rendered, media_type, headers)
         answer.headers.append(NOSNIFF)
         return answer
 

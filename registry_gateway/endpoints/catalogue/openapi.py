@@ -1,10 +1,16 @@
 """OpenAPI descriptions of the catalogue's endpoints."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from registry_gateway.endpoints.catalogue.csv_lines import MEDIA_TYPE
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
-from registry_gateway.endpoints.catalogue.wire import EventList, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.catalogue.wire import EventList, LogPage, ServiceDetail, ServiceList, Stats
 from registry_gateway.endpoints.read_openapi import BAD_PARAMETER, SERVICE, answers, guarded
 from registry_gateway.http import problem_details
 from registry_gateway.http.operation import (
+    ETAG,
     IF_NONE_MATCH,
     Operation,
     Parameter,
@@ -13,6 +19,12 @@ from registry_gateway.http.operation import (
 from registry_gateway.http.query import parameters
 
 _LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browsers send it.", "header", EventId)
+
+
+def _csv(responses: Mapping[int, Response]) -> Mapping[int, Response]:
+    headers = {**ETAG, "Content-Disposition": "A file name for the answer."}
+    return {**responses, 200: replace(responses[200], media=MEDIA_TYPE, headers=headers)}
+
 
 _OPERATIONS = (
     Operation(
@@ -67,6 +79,26 @@ _OPERATIONS = (
                 "The database is unavailable, or the process has its maximum of watchers or of different filters."
             ),
         },
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/log",
+        name="log",
+        summary="List the events of all services",
+        description="Newest first. An event must match all filters. The events of accounts are left out; those of the "
+        "gateway itself (`resumed`) have an empty dialect.",
+        parameters=(*parameters(LogQuery), IF_NONE_MATCH),
+        responses=answers("A page.", LogPage),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/log.csv",
+        name="log_csv",
+        summary="List the events of all services as CSV",
+        description="The same page as that of `/catalog/v1/log`. The header `Link` has the URL of the next page "
+        '(`rel="next"`), if there is one.',
+        parameters=(*parameters(LogQuery), IF_NONE_MATCH),
+        responses=_csv(answers("A page, with a header line.", str)),
     ),
     Operation(
         method="GET",

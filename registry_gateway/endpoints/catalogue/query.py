@@ -43,7 +43,8 @@ Order = Literal[
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=16_384)]
 EventId = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-_CURSOR = "Position to continue from: `next` of the page before."
+CURSOR = "Position to continue from: `next` of the page before."
+"""Description of the parameter `cursor`."""
 
 
 class Services(Filters, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ class Services(Filters, frozen=True, kw_only=True):
         tuple[Member, ...], Meta(description="Members to return, separated by commas. Default: all.")
     ] = ()
     limit: Annotated[Limit, Meta(description="Most services on a page.")] = 100
-    cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
+    cursor: Annotated[Cursor | None, Meta(description=CURSOR)] = None
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
 
     order: Annotated[Literal["newest", "oldest"], Meta(description="Which events come first.")] = "newest"
     limit: Annotated[Limit, Meta(description="Most events on a page.")] = 100
-    cursor: Annotated[Cursor | None, Meta(description=_CURSOR)] = None
+    cursor: Annotated[Cursor | None, Meta(description=CURSOR)] = None
 
 
 class Watching(Filters, frozen=True, kw_only=True):

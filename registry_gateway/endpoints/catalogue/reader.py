@@ -15,13 +15,14 @@ from registry_gateway.core.status import REGISTERED
 from registry_gateway.doctor.rules.service import RECENT, OwnFindings
 from registry_gateway.endpoints.catalogue import cursor, render
 from registry_gateway.endpoints.catalogue.changes import Changes
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services
-from registry_gateway.endpoints.catalogue.wire import EventList, Service, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.catalogue.wire import EventList, LogPage, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue as present
-from registry_gateway.store.statements import events, past
+from registry_gateway.store.statements import events, log_search, past
 from registry_gateway.store.statements import tools as tool_names
 from registry_gateway.store.statements.search import Page, Wanted
 
@@ -158,6 +159,22 @@ class Reader:
                 text = "Events that follow the cursor are not kept any longer; start without one"
                 raise Refused(410, "Not in the log", text, parameter="cursor", first=first)
             return EventList(next=cursor.encode(query.order, None if last is None else (last,)), events=found)
+
+        return await self._queries.search(work)
+
+    async def happened(self, query: LogQuery) -> LogPage:
+        """Return a page of the events of all services.
+
+        Raises:
+            Refused: 400: the cursor or a time is not valid.
+        """
+        page = Page(order="id", descending=True, limit=query.limit, after=cursor.decode("log", "id", query.cursor))
+
+        def work(connection: Connection, _now: float) -> LogPage:
+            wanted = query.wanted(self._queries.now(connection))
+            found, last, searched_since = log_search.search(connection, wanted, page)
+            following = cursor.encode("log", None if last is None else (last,))
+            return LogPage(next=following, searched_since=searched_since, events=found)
 
         return await self._queries.search(work)
 

@@ -10,7 +10,7 @@ from registry_gateway.core.registration_events import lapse
 from registry_gateway.core.status import Status, status
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.service import OwnFindings, diagnose
-from registry_gateway.endpoints.catalogue.wire import Ending, Service, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.catalogue.wire import Ending, LogPage, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.representations import lease_view, spliced
 from registry_gateway.store.statements import catalogue as found
 from registry_gateway.store.statements.past import Past
@@ -57,6 +57,14 @@ def listed(page: ServiceList) -> Iterator[bytes]:
     yield msgspec.json.encode(msgspec.structs.replace(page, services=[]))[:-2]
     for number, service in enumerate(services):
         yield b"," + msgspec.json.encode(service) if number else msgspec.json.encode(service)
+    yield b"]}"
+
+
+def log_page(page: LogPage) -> Iterator[bytes]:
+    """Yield a page of the log as JSON in parts."""
+    yield msgspec.json.encode(msgspec.structs.replace(page, events=[]))[:-2]
+    for number, event in enumerate(page.events):
+        yield b"," + msgspec.json.encode(event) if number else msgspec.json.encode(event)
     yield b"]}"
 
 

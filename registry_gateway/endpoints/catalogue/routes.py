@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
+from registry_gateway.endpoints.catalogue.csv_lines import csv_lines
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
-from registry_gateway.endpoints.catalogue.render import listed
+from registry_gateway.endpoints.catalogue.render import listed, log_page
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
@@ -32,6 +35,7 @@ class Catalogue:
         self._reader = reader
         self._watch = watch
         self._lists = SharedRead(self._render_list)
+        self._logs = SharedRead(self._render_log)
         self._stats = SharedRead(self._render_stats)
 
     def routes(self) -> Sequence[Route]:
@@ -40,6 +44,8 @@ class Catalogue:
             resource("/catalog/v1/services", GET=self.services),
             resource("/catalog/v1/stats", GET=self.stats),
             resource("/catalog/v1/events", GET=self.watch),
+            resource("/catalog/v1/log", GET=self.log),
+            resource("/catalog/v1/log.csv", GET=self.log_csv),
             resource("/catalog/v1/services/{dialect}/{key:anything}/events", GET=self.events),
             resource("/catalog/v1/services/{dialect}/{key:anything}", GET=self.service),
         ]
@@ -59,6 +65,19 @@ class Catalogue:
         query = await self._query(call, Watching)
         allowed = partial(self._readers.authorize, call) if self._readers.protected else None
         return Stream(call, self._watch, query.wanted(), _resumed(call, query), allowed)
+
+    async def log(self, call: Call) -> Answer:
+        """GET /catalog/v1/log: a page of the events of all services."""
+        rendered, _ = await self._logs.submit((await self._query(call, LogQuery), False))
+        return call.answer(rendered)
+
+    async def log_csv(self, call: Call) -> Answer:
+        """GET /catalog/v1/log.csv: the same as CSV."""
+        rendered, following = await self._logs.submit((await self._query(call, LogQuery), True))
+        headers = {"Content-Disposition": 'attachment; filename="log.csv"'}
+        if following is not None:
+            headers["Link"] = f'<?{_with_cursor(call, following)}>; rel="next"'
+        return call.answer(rendered, b"text/csv; charset=utf-8", headers)
 
     async def service(self, call: Call) -> Answer:
         """GET /catalog/v1/services/{dialect}/{key}: all details of a service, or 404."""
@@ -86,6 +105,11 @@ class Catalogue:
     async def _render_list(self, query: Services) -> Rendered:
         return await render(listed(await self._reader.services(query)))
 
+    async def _render_log(self, asked: tuple[LogQuery, bool]) -> tuple[Rendered, str | None]:
+        query, as_csv = asked
+        page = await self._reader.happened(query)
+        return await render(csv_lines(page.events) if as_csv else log_page(page)), page.next
+
     async def _render_stats(self, _nothing: None) -> Rendered:
         return Rendered(msgspec.json.encode(await self._reader.stats()))
 
@@ -100,6 +124,12 @@ def _resumed(call: Call, query: Watching) -> int | None:
     except msgspec.ValidationError:
         raise bad_parameter("Last-Event-ID", "It is not the `id` of a message of this stream") from None
     return number
+
+
+def _with_cursor(call: Call, following: str) -> str:
+    """Return the query string of a request with another cursor."""
+    given = parse_qsl(call.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return urlencode([*((name, value) for name, value in given if name != "cursor"), ("cursor", following)])
 
 
 def _never_was(dialect: str, key: str) -> Refused:

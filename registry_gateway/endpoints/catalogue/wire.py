@@ -92,6 +92,17 @@ class EventList(msgspec.Struct, frozen=True, kw_only=True):
     events: list[Event]
 
 
+class LogPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of events of all services, newest first; `next` is the cursor of the next page, null on the last.
+
+    `searched_since` is the time of the oldest event in which the text `q` was searched, if there are older ones.
+    """
+
+    next: str | None
+    searched_since: float | None
+    events: list[Event]
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Data of a `change`: an event, and its service in the present state; null if gone or no longer matching."""
 
