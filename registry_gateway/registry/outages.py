@@ -49,6 +49,7 @@ class Outages:
         self._clock = clock
         self._skew = Skew(metrics.clock)
         self._limit = TRANSACTION_WITHIN
+        self._failed = False
 
     async def start(self) -> None:
         """Sign as a starting gateway: all of the time since the last sign counts as an absence, however short."""
@@ -75,6 +76,7 @@ class Outages:
     async def _sign(self, absence: float, work: Callable[[Connection, float], T], *, first: bool = False) -> T:
         statement = presence.resume if first else presence.sign
         readings: list[Reading] = []
+        cause: presence.Cause = "database" if self._failed else "gateway"
 
         def transaction(connection: Connection) -> tuple[T, Sign | None]:
             readings.clear()  # the transaction is repeated if it lost a race
@@ -85,7 +87,7 @@ class Outages:
                 readings.append(Reading(now, wall, asked_at, self._clock.monotonic()))
                 return self._skew.step(readings[-1])
 
-            sign = statement(connection, lease_clock.given(connection, self._clock), absence, stepped)
+            sign = statement(connection, lease_clock.given(connection, self._clock), absence, stepped, cause)
             answer = work(connection, lease_clock.read(connection, self._clock) if sign is None else sign.now)
             if sign is not None:
                 events.record(connection, sign.events)  # last, as all events
@@ -94,10 +96,12 @@ class Outages:
         try:
             answer, sign = await self._store.write(transaction, self._limit)
         except StoreUnavailable:
+            self._failed = True
             if readings:  # without a reading the database hangs; a longer limit would delay the reconnect
                 self._limit = min(2 * self._limit, LONG_TRANSACTION_WITHIN)
             raise
         self._limit = TRANSACTION_WITHIN
+        self._failed = False
         for reading in readings:
             self._skew.note(reading)
         for event in () if sign is None else sign.events:

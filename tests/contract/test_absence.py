@@ -63,7 +63,7 @@ async def test_an_absence_is_told_in_the_log_of_events(open_registry: OpenRegist
     await registry.resume()
     resumed = (await registry.events())[-1]
     assert resumed.kind.value == "resumed"
-    assert resumed.detail == {"absent_since": left_at, "leases": 1}
+    assert resumed.detail == {"absent_since": left_at, "leases": 1, "cause": "gateway"}
     assert resumed.reason == "no gateway for 1000.0 s: 1 live lease(s) extended"
 
 

@@ -13,6 +13,7 @@ from registry_gateway.endpoints.catalogue.watch import Watch
 from registry_gateway.endpoints.catalogue.watcher_limit import Seats
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault
+from registry_gateway.registry.overviews import Overviews
 
 SEGMENT = "catalog"
 """The first path segment."""
@@ -22,8 +23,9 @@ def mount(core: Core) -> Mount:
     """Return the mount."""
     own = core.settings
     reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
+    overviews = Overviews(core.registry.queries, core.clock)
     seats = Seats(own.watchers_per_address)
     core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: seats.taken)
-    routes = Catalogue(core, reader, Watch(reader, core.feed, seats)).routes()
+    routes = Catalogue(core, reader, Watch(reader, core.feed, seats), overviews).routes()
     description = "The services of all dialects: present, past, and changes."
     return Mount(routes, fault, operations(protected=core.readers.protected), description)

@@ -6,7 +6,14 @@ from dataclasses import replace
 from registry_gateway.endpoints.catalogue.csv_lines import MEDIA_TYPE
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
-from registry_gateway.endpoints.catalogue.wire import EventList, LogPage, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.catalogue.wire import (
+    EventList,
+    LogPage,
+    OverviewBody,
+    ServiceDetail,
+    ServiceList,
+    Stats,
+)
 from registry_gateway.endpoints.read_openapi import BAD_PARAMETER, SERVICE, answers, guarded
 from registry_gateway.http import problem_details
 from registry_gateway.http.operation import (
@@ -99,6 +106,16 @@ _OPERATIONS = (
         '(`rel="next"`), if there is one.',
         parameters=(*parameters(LogQuery), IF_NONE_MATCH),
         responses=_csv(answers("A page, with a header line.", str)),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/overview",
+        name="overview",
+        summary="Get the state of the registry and its last day",
+        description="Counts, a series of live services and of lapses, mass lapses, emptied dialects and absences. "
+        "Computed at most once a minute, for all readers of a process.",
+        parameters=(IF_NONE_MATCH,),
+        responses=answers("The overview.", OverviewBody),
     ),
     Operation(
         method="GET",

@@ -6,11 +6,21 @@ import msgspec
 
 from registry_gateway.core.lease import Health, LeasePolicy, Policies
 from registry_gateway.core.model import Entry, Event, Registration
+from registry_gateway.core.overview import Overview
 from registry_gateway.core.registration_events import lapse
 from registry_gateway.core.status import Status, status
 from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.overview import of_overview
 from registry_gateway.doctor.rules.service import OwnFindings, diagnose
-from registry_gateway.endpoints.catalogue.wire import Ending, LogPage, Service, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.catalogue.wire import (
+    Ending,
+    LogPage,
+    OverviewBody,
+    Service,
+    ServiceDetail,
+    ServiceList,
+    Stats,
+)
 from registry_gateway.http.representations import lease_view, spliced
 from registry_gateway.store.statements import catalogue as found
 from registry_gateway.store.statements.past import Past
@@ -66,6 +76,11 @@ def log_page(page: LogPage) -> Iterator[bytes]:
     for number, event in enumerate(page.events):
         yield b"," + msgspec.json.encode(event) if number else msgspec.json.encode(event)
     yield b"]}"
+
+
+def overview_body(overview: Overview) -> OverviewBody:
+    """Return an overview with the findings about it."""
+    return OverviewBody(**msgspec.structs.asdict(overview), findings=of_overview(overview))
 
 
 def picked(service: Service, members: Sequence[str]) -> Service:

@@ -13,7 +13,7 @@ from registry_gateway.endpoints.catalogue.csv_lines import csv_lines
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
-from registry_gateway.endpoints.catalogue.render import listed, log_page
+from registry_gateway.endpoints.catalogue.render import listed, log_page, overview_body
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
@@ -21,6 +21,7 @@ from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.http.query import Nothing, decode
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.http.routing import resource
+from registry_gateway.registry.overviews import Overviews
 from registry_gateway.registry.shared_read import SharedRead
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -29,10 +30,11 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 class Catalogue:
     """The catalogue's endpoints."""
 
-    def __init__(self, core: Core, reader: Reader, watch: Watch) -> None:
+    def __init__(self, core: Core, reader: Reader, watch: Watch, overviews: Overviews) -> None:
         self._readers = core.readers
         self._findings = core.findings
         self._reader = reader
+        self._overviews = overviews
         self._watch = watch
         self._lists = SharedRead(self._render_list)
         self._logs = SharedRead(self._render_log)
@@ -43,6 +45,7 @@ class Catalogue:
         return [
             resource("/catalog/v1/services", GET=self.services),
             resource("/catalog/v1/stats", GET=self.stats),
+            resource("/catalog/v1/overview", GET=self.overview),
             resource("/catalog/v1/events", GET=self.watch),
             resource("/catalog/v1/log", GET=self.log),
             resource("/catalog/v1/log.csv", GET=self.log_csv),
@@ -59,6 +62,11 @@ class Catalogue:
         """GET /catalog/v1/stats: statistics of the registry."""
         await self._query(call, Nothing)
         return call.answer(await self._stats.submit(None))
+
+    async def overview(self, call: Call) -> Answer:
+        """GET /catalog/v1/overview: the state of the registry and its last day, at most a minute old."""
+        await self._query(call, Nothing)
+        return call.answer(Rendered(msgspec.json.encode(overview_body(await self._overviews.get()))))
 
     async def watch(self, call: Call) -> Answer:
         """GET /catalog/v1/events: the services, then each change, until the client disconnects."""

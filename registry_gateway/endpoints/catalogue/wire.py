@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from registry_gateway.core.lease import Health
 from registry_gateway.core.model import Event, Subscription, Version
+from registry_gateway.core.overview import Overview
 from registry_gateway.core.status import Status
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.http.representations import LeaseView
@@ -101,6 +102,12 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
     searched_since: float | None
     events: list[Event]
+
+
+class OverviewBody(Overview, frozen=True, kw_only=True):
+    """The state of the registry and its last day."""
+
+    findings: Annotated[list[Finding], Meta(description="What the doctor reports of it, errors first.")]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

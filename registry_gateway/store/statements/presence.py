@@ -5,7 +5,7 @@ count. See docs/decisions/0004-absence-of-the-gateway.md.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -53,6 +53,9 @@ class Sign(NamedTuple):
     events: tuple[Event, ...] = ()
 
 
+Cause = Literal["gateway", "database"]
+"""Why no gateway was present: none ran, or one ran and could not write."""
+
 Stepped = Callable[[float], float]
 """Returns for a time the seconds by which the clock was set since the previous call in this process; 0 if it was not.
 """
@@ -93,9 +96,15 @@ _HELD = Prepared(_LAST, postgresql=select(_ROW.c.present_at, moment()))
 _SIGN = update(PresenceRow).values(present_at=bindparam("signed", type_=Double))
 
 
-def resume(connection: Connection, now: float | None, absence: float = ABSENCE, stepped: Stepped = _never_set) -> Sign:
+def resume(
+    connection: Connection,
+    now: float | None,
+    absence: float = ABSENCE,
+    stepped: Stepped = _never_set,
+    cause: Cause = "gateway",
+) -> Sign:
     """Do what `sign` does, also on a database without any sign."""
-    signed = sign(connection, now, absence, stepped)
+    signed = sign(connection, now, absence, stepped, cause)
     if signed is None:
         signed = Sign(seen(connection, now)[0])
         stepped(signed.now)
@@ -104,13 +113,18 @@ def resume(connection: Connection, now: float | None, absence: float = ABSENCE, 
 
 
 def sign(
-    connection: Connection, now: float | None, absence: float = ABSENCE, stepped: Stepped = _never_set
+    connection: Connection,
+    now: float | None,
+    absence: float = ABSENCE,
+    stepped: Stepped = _never_set,
+    cause: Cause = "gateway",
 ) -> Sign | None:
     """Sign presence now, after making up for an absence. Returns None if there was never a sign.
 
     An absence is more than `absence` seconds without a sign. Its length is added to the leases that were running at the
     last sign, up to a full term from now. A clock that was set forward has the same effect. A sign in the future shows
-    that the clock was set back: then each lease is limited to a full term from now.
+    that the clock was set back: then each lease is limited to a full term from now. `cause` is recorded as that of an
+    absence.
 
     The row of presence stays locked until the transaction ends. It is always locked before any registration.
     """
@@ -124,7 +138,7 @@ def sign(
     if at - present_at > absence:
         extended = _extend(connection, present_at, at)
         if at - present_at > ABSENCE:
-            events = (_after_absence(present_at, at, step, extended),)
+            events = (_after_absence(present_at, at, step, extended, cause),)
     elif at - present_at < -SET_BACK:
         events = (_after_setting_back(present_at, at, _move_back(connection, present_at, at)),)
     connection.execute(_SIGN, {"signed": at})
@@ -171,11 +185,12 @@ def _lock_in_order(connection: Connection, *which: ColumnElement[bool]) -> None:
     sql_of(connection).lock(connection, select(R.key).where(*which).order_by(R.dialect, R.key))
 
 
-def _after_absence(present_at: float, now: float, stepped: float, extended: int) -> Event:
-    absence = f"no gateway for {now - present_at:.1f} s"
-    cause = absence if stepped <= 0 else f"the clock was set forward by {stepped:.1f} s"
-    reason = f"{cause}: {extended} live lease(s) extended"
-    return _resumed(now, reason, {"absent_since": present_at, "leases": extended}, stepped)
+def _after_absence(present_at: float, now: float, stepped: float, extended: int, cause: Cause) -> Event:
+    away = "no gateway" if cause == "gateway" else "the database could not be written"
+    absence = f"{away} for {now - present_at:.1f} s"
+    happened = absence if stepped <= 0 else f"the clock was set forward by {stepped:.1f} s"
+    reason = f"{happened}: {extended} live lease(s) extended"
+    return _resumed(now, reason, {"absent_since": present_at, "leases": extended, "cause": cause}, stepped)
 
 
 def _after_setting_back(present_at: float, now: float, moved: int) -> Event:
