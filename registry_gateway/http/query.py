@@ -78,7 +78,7 @@ def _parameter(name: str, kind: Any, *metas: Meta) -> Parameter:
 
 def _choices(kind: Any) -> Sequence[str]:
     """Return the allowed values of a type, or of the elements of a list; empty if there is no such restriction."""
-    one = get_args(kind)[0] if get_origin(kind) is tuple else kind
+    one = get_args(kind)[0] if get_origin(kind) in (tuple, Union, UnionType) else kind
     if isinstance(one, EnumType):
         return list(map(str, one.__members__.values()))
     return get_args(one) if get_origin(one) is Literal else ()

@@ -35,7 +35,7 @@ from registry_gateway.registry.queries import Queries
 from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.registry.snapshot import Moment, Snapshot
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import events, lapses, lease_clock, tools
+from registry_gateway.store.statements import events, gone, lapses, lease_clock, tools
 from registry_gateway.store.statements import subscriptions as subscription_rows
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.versions import history
@@ -254,7 +254,7 @@ class Registry:
         """Remove registrations whose retention is over; return how many.
 
         Also removes events older than `events_before` (epoch seconds) and the oldest beyond `most_events`, never the
-        newest.
+        newest. The last states of services whose end is no longer in the log go with it.
         """
         purged = await self._sweep(lapses.purge)
         if events_before is not None:
@@ -263,6 +263,8 @@ class Registry:
         if most_events is not None:
             while await self._store.write(lambda c: events.prune_beyond(c, most_events, CHUNK)) == CHUNK:
                 pass
+        while await self._store.write(lambda c: gone.prune(c, events_before or 0.0, CHUNK)) == CHUNK:
+            pass
         return purged
 
     async def checkpoint(self) -> None:

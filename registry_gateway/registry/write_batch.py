@@ -11,7 +11,7 @@ from registry_gateway.core.errors import RegistryError, TooMany
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Event, Registration, Version
 from registry_gateway.core.transitions import Documents, decide, health_due
-from registry_gateway.store.statements import events, first_registrations, registrations, subscriptions, tools
+from registry_gateway.store.statements import events, first_registrations, gone, registrations, subscriptions, tools
 from registry_gateway.store.statements.versions import histories
 
 
@@ -103,7 +103,9 @@ def _decide_each(
         happened += decision.events
         if decision.documents is not None:
             documents[key] = _merged(documents.get(key), decision.documents)
-    registrations.remove(connection, before.keys() & ended)
+    left = {key for key in before.keys() & ended if after[key] is None}
+    gone.leave(connection, left, now)
+    registrations.remove(connection, (before.keys() & ended) - left)
     kept = {key: registration for key, registration in before.items() if key not in ended}
     histories = {key: versions[key] for key in recorded if after[key] is not None}
     registrations.save(connection, kept, after, documents, histories)

@@ -112,6 +112,35 @@ class SubscriptionRow(Table):
     updated_at: Mapped[float]
 
 
+class GoneRow(Table):
+    """The last state of a registration that was removed, for reading. `ended_at` is the time of its end.
+
+    It has no owner and no approval: a service that registers again begins anew. The documents come last, so that a list
+    on SQLite does not read them.
+    """
+
+    __tablename__ = "gone"
+    __table_args__ = (Index(None, "dialect", "ended_at"),)
+
+    dialect: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    version: Mapped[str]
+    address: Mapped[str | None]
+    reported: Mapped[str | None]
+    registered_at: Mapped[float]
+    updated_at: Mapped[float]
+    ttl: Mapped[float]
+    granted_at: Mapped[float]
+    heartbeat_at: Mapped[float | None]
+    expires_at: Mapped[float]
+    ended_at: Mapped[float]
+    tools: Mapped[str | None]
+    versions: Mapped[str]
+    document: Mapped[bytes]
+    tools_document: Mapped[bytes | None]
+
+
 class EventRow(Table):
     """The append-only event log. Events outlive their registrations."""
 

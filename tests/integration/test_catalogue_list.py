@@ -53,6 +53,7 @@ async def test_services_of_all_dialects_in_one_list(start_gateway: GatewayFactor
             "expires_at": START + 90,
             "ttl": 90,
             "tools": ["rotate", "restart"],
+            "ended": None,
         }
 
 

@@ -138,7 +138,7 @@ async def test_an_address_that_cannot_be_one_is_accepted_and_said(
         assert finding["summary"] == "Its address is 'not a url', which has no host"
 
 
-async def test_one_that_is_gone_is_told_of_by_the_log(
+async def test_one_that_is_gone_is_shown_as_it_was(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     async with start_gateway(database_url, chap_service.REFUSE_LATE) as client:
@@ -158,7 +158,9 @@ async def test_one_that_is_gone_is_told_of_by_the_log(
         assert swept["ended"] == unswept["ended"]
         left = {"name": "Better model", "version": "1.2.0", "address": chap_service.URL, "status": "gone"}
         assert {name: swept[name] for name in left} == left
-        assert (swept["lease"], swept["document"], swept["versions"]) == (None, None, [])
+        assert swept == {**unswept, "approved_at": None, "health": "gone"}
+        assert (swept["lease"]["alive"], swept["document"]["info"]["display_name"]) == (False, "Better model")
+        assert [version["version"] for version in swept["versions"]] == ["1.0.0", "1.2.0"]
         await chap_service.register(client)
         assert (await shown(client, "chap", "my-model"))["status"] == "up"
 

@@ -30,7 +30,10 @@ pytestmark = pytest.mark.anyio
 
 CHECKOUT = Path(migrate.SCRIPTS).parent
 ACTOR = Actor("account:alice", "192.0.2.1", "req_1")
-POLICIES = {"test": LeasePolicy(late_renewal="revive", retention=1000, keeps_deregistered=True)}
+POLICIES = {
+    "test": LeasePolicy(late_renewal="revive", retention=1000, keeps_deregistered=True),
+    "brief": LeasePolicy(late_renewal="refuse", retention=0),
+}
 VERSIONS = "alembic_version"
 
 
@@ -73,6 +76,11 @@ async def fill(store: Store, clock: ManualClock) -> Registry:
     await registry.renew(Renew("test", "alive", ACTOR, owner="alice", version="1.1", reported="degraded"))
     await registry.deregister(Deregister(dialect="test", key="left", actor=ACTOR, owner="alice", reason="moving"))
     await registry.subscribe("test", "alive", "bob", ACTOR)
+    brief = Register(
+        dialect="brief", key="gone", name="Gone", version="1", ttl=5, document=b"{}", mode="replace", actor=ACTOR
+    )
+    await registry.register(brief)
+    await registry.deregister(Deregister(dialect="brief", key="gone", actor=ACTOR))
     clock.advance(10)
     await registry.expire()
     await Accounts(store, clock).create("alice", ["registry:manage"], ["alive"])

@@ -35,8 +35,8 @@ OLD_STATUSES = {"active", "inactive", "deregistered", "alive", "dead"}
 """What is no status of a service."""
 
 WORDS = """
-registration, lease, TTL, heartbeat, renew, expire, lapse, mass lapse, deregister, revoke, address, client address,
-service address, tool, dialect, adapter, key, account, owner, approval, absence, judging time, presence
+registration, lease, TTL, heartbeat, renew, expire, lapse, mass lapse, last state, deregister, revoke, address,
+client address, service address, tool, dialect, adapter, key, account, owner, approval, absence, judging time, presence
 """
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {

@@ -24,6 +24,7 @@ _PLACES: dict[str, "msgspec.json.Decoder[Any]"] = {
         "status": (_Rank, _Text, _Text),
         "registered_at": (float, _Text, _Text),
         "last_seen": (float, _Text, _Text),
+        "ended_at": (float, _Text, _Text),
         "id": (_Id,),
     }.items()
 }

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from registry_gateway.core.status import Status
 from registry_gateway.endpoints.service_filters import Filters
+from registry_gateway.http.problem_details import bad_parameter
 
 Member = Literal[
     "dialect",
@@ -23,6 +25,7 @@ Member = Literal[
     "expires_at",
     "ttl",
     "tools",
+    "ended",
     "since",
 ]
 """The members of a service in a list."""
@@ -38,6 +41,8 @@ Order = Literal[
     "-registered_at",
     "last_seen",
     "-last_seen",
+    "ended_at",
+    "-ended_at",
 ]
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
@@ -57,12 +62,31 @@ class Services(Filters, frozen=True, kw_only=True):
             "with an offset, or epoch seconds. Not together with `status` and `tool`."
         ),
     ] = UNSET
-    sort: Annotated[Order, Meta(description="Order; `-` reverses it. `key` sorts by dialect and key.")] = "key"
+    sort: Annotated[
+        Order | UnsetType,
+        Meta(
+            description="Order; `-` reverses it. `key` sorts by dialect and key, `ended_at` services that are gone by "
+            "their end. Default: `key`, or `-ended_at` with `status=gone`."
+        ),
+    ] = UNSET
     fields: Annotated[
         tuple[Member, ...], Meta(description="Members to return, separated by commas. Default: all.")
     ] = ()
     limit: Annotated[Limit, Meta(description="Most services on a page.")] = 100
     cursor: Annotated[Cursor | None, Meta(description=CURSOR)] = None
+
+    def order(self) -> Order:
+        """Return the order of the list.
+
+        Raises:
+            Refused: 400: `sort` needs another `status`.
+        """
+        only_gone = set(self.status) == {Status.GONE}
+        if self.sort is UNSET:
+            return "-ended_at" if only_gone else "key"
+        if self.sort.endswith("ended_at") and not only_gone:
+            raise bad_parameter("sort", "Only services that are gone have an end: together with `status=gone`")
+        return self.sort
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from registry_gateway.core.model import Registration
-from registry_gateway.core.status import REGISTERED
+from registry_gateway.core.status import REGISTERED, Status, status
 from registry_gateway.doctor.rules.service import RECENT, OwnFindings
 from registry_gateway.endpoints.catalogue import cursor, render
 from registry_gateway.endpoints.catalogue.changes import Changes
@@ -22,7 +22,7 @@ from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue as present
-from registry_gateway.store.statements import events, log_search, past
+from registry_gateway.store.statements import events, gone, log_search, past
 from registry_gateway.store.statements import tools as tool_names
 from registry_gateway.store.statements.search import Page, Wanted
 
@@ -84,8 +84,9 @@ class Reader:
         """
         if isinstance(query.at, datetime):
             return await self._past(query, query.at.timestamp())
-        kind, order, wanted = query.sort, query.sort.removeprefix("-"), query.wanted()
-        page = _page(query, order, cursor.decode(kind, order, query.cursor))
+        kind, wanted = query.order(), query.wanted()
+        order = kind.removeprefix("-")
+        page = _page(query, kind, cursor.decode(kind, order, query.cursor))
 
         def work(connection: Connection, now: float) -> ServiceList:
             found, last = present.search(connection, wanted, page, self._policies, now)
@@ -99,13 +100,19 @@ class Reader:
         self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True
     ) -> list[Service]:
         names = tool_names.of(connection, [(r.dialect, r.key) for r in found] if tools else [])
-        return [render.service(r, names.get((r.dialect, r.key), ()), self._policies, now) for r in found]
+        left = [(r.dialect, r.key) for r in found if status(r, self._policies.of(r.dialect), now) is Status.GONE]
+        names |= gone.tools(connection, left) if tools else {}
+        ends = events.ends(connection, left)
+        return [
+            render.service(r, names.get((r.dialect, r.key), ()), ends.get((r.dialect, r.key)), self._policies, now)
+            for r in found
+        ]
 
     async def _past(self, query: Services, at: float) -> ServiceList:
-        kind, order = f"at:{query.sort}", query.sort.removeprefix("-")
+        sort, wanted = query.order(), query.wanted()
+        kind, order = f"at:{sort}", sort.removeprefix("-")
         _check_sort(query, order)
-        wanted = query.wanted()
-        page = _page(query, order, cursor.decode(kind, order, query.cursor))
+        page = _page(query, sort, cursor.decode(kind, order, query.cursor))
 
         def work(connection: Connection, now: float) -> ServiceList:
             self._check_past(at, self._queries.now(connection))
@@ -198,16 +205,18 @@ class Reader:
         return await read(self._changes, batch)
 
     def _changes(self, connection: Connection, now: float, batch: Batch) -> Changes:
-        found = present.registered(connection, {(e.dialect, e.key) for e in batch.events})
+        keys = {(e.dialect, e.key) for e in batch.events}
+        found = present.registered(connection, keys)
+        found |= {key: left.found[0] for key, left in gone.find(connection, keys - found.keys()).items()}
         services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
         return Changes(batch.after, batch.events, services)
 
     async def stats(self) -> Stats:
         """Return the statistics of the registry."""
-        counts, happenings = await self._queries.read(
-            lambda c, now: (present.counts(c, self._policies, now), present.happenings(c, now - HOUR))
+        counts, left, happenings = await self._queries.read(
+            lambda c, now: (present.counts(c, self._policies, now), gone.count(c), present.happenings(c, now - HOUR))
         )
-        return render.stats(counts, happenings, list(self._policies.known))
+        return render.stats(counts, left, happenings, list(self._policies.known))
 
 
 def _before_the_log(since: float) -> Refused:
@@ -228,8 +237,8 @@ def _check_sort(query: Services, order: str) -> None:
         raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
 
 
-def _page(query: Services, order: str, after: cursor.Place | None) -> Page:
-    return Page(order=order, descending=query.sort.startswith("-"), limit=query.limit, after=after)
+def _page(query: Services, sort: str, after: cursor.Place | None) -> Page:
+    return Page(order=sort.removeprefix("-"), descending=sort.startswith("-"), limit=query.limit, after=after)
 
 
 def _list(query: Services, services: list[Service], total: int, following: str | None) -> ServiceList:

@@ -1,6 +1,6 @@
 """Conversion of the core's objects to the catalogue's bodies. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,16 +28,19 @@ from registry_gateway.store.statements.past import Past
 _NULL = msgspec.Raw(b"null")
 
 
-def service(registration: Registration, tools: Sequence[str], policies: Policies, now: float) -> Service:
-    """Return a registration as an element of a list."""
+def service(
+    registration: Registration, tools: Sequence[str], end: Event | None, policies: Policies, now: float
+) -> Service:
+    """Return a registration as an element of a list. `end` is its last recorded end."""
     policy, lease = policies.of(registration.dialect), registration.lease
+    stands = status(registration, policy, now)
     return Service(
         dialect=registration.dialect,
         key=registration.key,
         name=registration.name,
         version=registration.version,
         address=registration.address,
-        status=status(registration, policy, now),
+        status=stands,
         health=lease.health(policy, now),
         reported=registration.reported,
         registered_at=registration.registered_at,
@@ -46,6 +49,7 @@ def service(registration: Registration, tools: Sequence[str], policies: Policies
         expires_at=lease.expires_at,
         ttl=lease.ttl,
         tools=list(tools),
+        ended=_ended(registration, end, now) if stands is Status.GONE else None,
     )
 
 
@@ -151,12 +155,19 @@ def _ending(event: Event) -> Ending:
     return Ending(at=event.at, kind=event.kind.value, actor=event.actor, reason=event.reason)
 
 
-def stats(counts: Sequence[found.Count], happenings: dict[str, int], dialects: Sequence[str]) -> Stats:
-    """Return the statistics, with zeros for all statuses and for all of `dialects`."""
+def stats(
+    counts: Sequence[found.Count], left: Mapping[str, int], happenings: dict[str, int], dialects: Sequence[str]
+) -> Stats:
+    """Return the statistics, with zeros for all statuses and for all of `dialects`.
+
+    `left` is the number of services of each dialect that are gone and of which there is only the last state.
+    """
     zeros = {status.value: 0 for status in Status}
     by_dialect = {dialect: dict(zeros) for dialect in dialects}
     for count in counts:
         by_dialect.setdefault(count.dialect, dict(zeros))[count.status.value] = count.services
+    for dialect, number in left.items():
+        by_dialect.setdefault(dialect, dict(zeros))[Status.GONE.value] += number
     there = [count for count in counts if count.status is not Status.GONE]
     return Stats(
         services=sum(count.services for count in there),

@@ -13,11 +13,21 @@ from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.http.representations import LeaseView
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a service that is down or gone: its time, kind, actor and reason."""
+
+    at: float
+    kind: str
+    actor: str
+    reason: str | None
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """A service in a list, with the members that were requested.
 
-    A list of present services has all members but `since`. A list of past services (`at`) has `dialect` to `address`
-    and `since`: the time of that registration, null if it is before the first event in the log.
+    A list of present services has all members but `since`; `ended` is null unless the service is gone. A list of past
+    services (`at`) has `dialect` to `address` and `since`: the time of that registration, null if it is before the
+    first event in the log.
     """
 
     dialect: str | UnsetType = UNSET
@@ -36,6 +46,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Annotated[float | UnsetType, Meta(description="The end of its lease.")] = UNSET
     ttl: Annotated[float | UnsetType, Meta(description="Length of its lease without a heartbeat.")] = UNSET
     tools: Annotated[list[str] | UnsetType, Meta(description="Names of its tools.")] = UNSET
+    ended: Annotated[Ending | UnsetType | None, Meta(description="How it ended, if it is gone.")] = UNSET
     since: float | UnsetType | None = UNSET
 
 
@@ -47,21 +58,12 @@ class ServiceList(msgspec.Struct, frozen=True, kw_only=True):
     services: list[Service]
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a service that is down or gone: its time, kind, actor and reason."""
-
-    at: float
-    kind: str
-    actor: str
-    reason: str | None
-
-
 class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
     """All details of a service.
 
-    A service that is gone and not kept is shown with its last state in the log of events: name, version, address, and
-    how it ended. `document` and `tools_document` are what its dialect stores: JSON unchanged, other text as a string.
-    `tools_document` is null if no tools were posted separately.
+    A service that is gone is shown with its last state, and how it ended; if that is not kept, with what the log of
+    events has: name, version, address, and how it ended. `document` and `tools_document` are what its dialect stores:
+    JSON unchanged, other text as a string. `tools_document` is null if no tools were posted separately.
     """
 
     dialect: str

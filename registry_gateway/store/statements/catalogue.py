@@ -1,7 +1,7 @@
 """The catalogue's statements on the present: searches by status and content, in pages, and counts."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -18,19 +18,21 @@ from sqlalchemy import (
     true,
     tuple_,
     type_coerce,
+    union_all,
 )
+from sqlalchemy.orm import aliased
 
 from registry_gateway.core.lease import KEEP, REVOKED, LeasePolicy, Policies
-from registry_gateway.core.model import Event, EventKind, Registration, Subscription, Version
+from registry_gateway.core.model import Event, Registration, Subscription, Version
 from registry_gateway.core.status import REGISTERED, UNWELL, Status, silences
 from registry_gateway.store.statements import events as log
-from registry_gateway.store.statements import registrations, subscriptions, tools
+from registry_gateway.store.statements import gone, registrations, subscriptions, tools
 from registry_gateway.store.statements.events import event_of
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.statements.search import Column, Page, Searched, Wanted, both, matching, paged
 from registry_gateway.store.statements.versions import history
-from registry_gateway.store.tables import DocumentRow, EventRow, RegistrationRow
+from registry_gateway.store.tables import DocumentRow, EventRow, GoneRow, RegistrationRow
 
 R = RegistrationRow
 E = EventRow
@@ -39,15 +41,15 @@ D = DocumentRow
 RANKS = {status: rank for rank, status in enumerate(Status)}
 """The sort order of statuses, and their numbers in statements."""
 
-LAST_SEEN = case((R.heartbeat_at > R.granted_at, R.heartbeat_at), else_=R.granted_at)
-"""`Lease.last_seen` as SQL."""
-
-_SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
-
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known about a service. `found` is None if it is no longer registered; `last` is then its last event.
-    `ended` is the last recorded lapse or deregistration, in any case. `recent` are its last events, oldest first.
+    """Everything known about a service.
+
+    Attributes:
+        found: Its registration, or its last state with a revoked lease if it is gone; None if neither is known.
+        last: Its last event if `found` is None.
+        ended: Its last recorded lapse or deregistration, in any case.
+        recent: Its last events, oldest first.
     """
 
     found: Found | None
@@ -61,17 +63,20 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 # --- status as SQL
 
+Row = type[RegistrationRow]
+"""The rows that a condition is about: the registrations, or an alias of rows with their columns."""
 
-def _rank_under(policy: LeasePolicy, now: float) -> ColumnElement[int]:
+
+def _rank_under(row: Row, policy: LeasePolicy, now: float) -> ColumnElement[int]:
     """Return the rank of `status.status(row, policy, now)`; it must match that function."""
-    alive = _alive(now)
+    alive = _alive(row, now)
     first, *later = silences(policy)
-    steps = [(R.expires_at <= now - after, _rank(found)) for after, found in reversed(later)]
+    steps = [(row.expires_at <= now - after, _rank(found)) for after, found in reversed(later)]
     return case(
-        (R.stage == REVOKED, _rank(Status.GONE)),
-        *([(~_kept(policy, now), _rank(Status.GONE))] if policy.lapse_frees_key else []),
-        (R.approved_at.is_(None), _rank(Status.PENDING)),
-        (and_(alive, R.reported.in_(UNWELL)), _rank(Status.DEGRADED)),
+        (row.stage == REVOKED, _rank(Status.GONE)),
+        *([(~_kept(row, policy, now), _rank(Status.GONE))] if policy.lapse_frees_key else []),
+        (row.approved_at.is_(None), _rank(Status.PENDING)),
+        (and_(alive, row.reported.in_(UNWELL)), _rank(Status.DEGRADED)),
         (alive, _rank(Status.UP)),
         *steps,
         else_=_rank(first[1]),
@@ -82,66 +87,105 @@ def _rank(status: Status) -> ColumnElement[int]:
     return literal(RANKS[status], SmallInteger)
 
 
-def _alive(now: float) -> ColumnElement[bool]:
-    return and_(R.stage == 0, R.expires_at > literal(now, Double))
+def _alive(row: Row, now: float) -> ColumnElement[bool]:
+    return and_(row.stage == 0, row.expires_at > literal(now, Double))
 
 
-def _kept(policy: LeasePolicy, now: float) -> ColumnElement[bool]:
+def _kept(row: Row, policy: LeasePolicy, now: float) -> ColumnElement[bool]:
     """Return `not lease.ended(policy, now)` under a policy whose lapse frees the key."""
     if policy.ends_at_lapse:
-        return _alive(now)
+        return _alive(row, now)
     if policy.retention is None:
         return true()
-    return or_(_alive(now), R.expires_at > literal(now - policy.retention, Double))
+    return or_(_alive(row, now), row.expires_at > literal(now - policy.retention, Double))
 
 
-def rank(policies: Policies, now: float) -> ColumnElement[int]:
+def rank(policies: Policies, now: float, row: Row = R) -> ColumnElement[int]:
     """Return the rank of a row's status at `now`, by the policy of its dialect."""
-    ranked = [(R.dialect == dialect, _rank_under(policy, now)) for dialect, policy in policies.known.items()]
-    other = _rank_under(KEEP, now)
+    ranked = [(row.dialect == dialect, _rank_under(row, policy, now)) for dialect, policy in policies.known.items()]
+    other = _rank_under(row, KEEP, now)
     return case(*ranked, else_=other) if ranked else other
 
 
 def _registered(policies: Policies, now: float) -> ColumnElement[bool]:
     """Return whether a row is not gone: the most frequent condition, answered from an index."""
     freeing = {dialect: policy for dialect, policy in policies.known.items() if policy.lapse_frees_key}
-    kept = (or_(R.dialect != dialect, _kept(policy, now)) for dialect, policy in freeing.items())
+    kept = (or_(R.dialect != dialect, _kept(R, policy, now)) for dialect, policy in freeing.items())
     return and_(R.stage != REVOKED, *kept)
 
 
-def _conditions(wanted: Wanted, policies: Policies, now: float) -> list[ColumnElement[bool]]:
-    conditions = matching(_SEARCHED, wanted)
-    if set(wanted.statuses) == set(REGISTERED):
-        conditions.append(_registered(policies, now))
-    elif wanted.statuses:
-        conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
-    if wanted.tool is not None:
-        having = select(D.dialect, D.key).where(tools.having(wanted.tool))
-        conditions.append(tuple_(R.dialect, R.key).in_(having))  # the name is looked up first, not checked per service
-    return conditions
+def _last_seen(row: Row) -> ColumnElement[float]:
+    """Return `Lease.last_seen` as SQL."""
+    return case((row.heartbeat_at > row.granted_at, row.heartbeat_at), else_=row.granted_at)
 
 
 # --- lists
 
 
-def _place(order: str, policies: Policies, now: float) -> list[Column]:
+class _Source(NamedTuple):
+    """The rows of a list, the condition on them, and the column with the time of their end; None without gone ones."""
+
+    row: Row
+    condition: ColumnElement[bool]
+    ended_at: Column | None
+
+
+def _source(wanted: Wanted, policies: Policies, now: float) -> _Source:
+    """Return the rows that match. Services that are gone are looked for only if they are wanted."""
+    if Status.GONE not in wanted.statuses:
+        conditions = matching(_searched(R), wanted)
+        if set(wanted.statuses) == set(REGISTERED):
+            conditions.append(_registered(policies, now))
+        elif wanted.statuses:
+            conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
+        if wanted.tool is not None:
+            conditions.append(_having(wanted.tool))
+        return _Source(R, both(conditions), None)
+    registered, left = select(*COLUMNS, R.expires_at.label("ended_at")), gone.registrations(GoneRow.ended_at)
+    if wanted.tool is not None:
+        registered, left = registered.where(_having(wanted.tool)), left.where(tools.having(wanted.tool, GoneRow.tools))
+    all_of_them = union_all(registered, left).subquery("services")
+    row = aliased(R, all_of_them)
+    ranks = [RANKS[status] for status in wanted.statuses]
+    conditions = [*matching(_searched(row), wanted), rank(policies, now, row).in_(ranks)]
+    return _Source(row, both(conditions), all_of_them.c.ended_at)
+
+
+def _having(tool: str) -> ColumnElement[bool]:
+    having = select(D.dialect, D.key).where(tools.having(tool))
+    return tuple_(R.dialect, R.key).in_(having)  # the name is looked up first, not checked per service
+
+
+def _searched(row: Row) -> Searched:
+    return Searched(row.dialect, row.key, row.name, row.version, row.address)
+
+
+def _place(order: str, source: _Source, policies: Policies, now: float) -> list[Column]:
     """Return the sort columns of a list. The order by key is by dialect and key, as in the table."""
+    row = source.row
     first: dict[str, list[Column]] = {
         "key": [],
-        "name": [R.name],
-        "status": [rank(policies, now)],
-        "registered_at": [R.registered_at],
-        "last_seen": [type_coerce(LAST_SEEN, Double)],
+        "name": [row.name],
+        "status": [rank(policies, now, row)],
+        "registered_at": [row.registered_at],
+        "last_seen": [type_coerce(_last_seen(row), Double)],
+        "ended_at": [] if source.ended_at is None else [type_coerce(source.ended_at, Double)],
     }
-    return [*first[order], R.dialect, R.key]
+    return [*first[order], row.dialect, row.key]
 
 
 def search(
     connection: Connection, wanted: Wanted, page: Page, policies: Policies, now: float
 ) -> tuple[list[Registration], tuple[str | float, ...] | None]:
-    """Return a page of the registrations that match, and the place of the last one if another page follows."""
-    place = _place(page.order, policies, now)
-    statement = select(*COLUMNS, *place[:-2]).where(both(_conditions(wanted, policies, now)))
+    """Return a page of the services that match, and the place of the last one if another page follows.
+
+    Services that are gone, if they are wanted, are registrations with a revoked lease. Only then can the order be that
+    by `ended_at`.
+    """
+    source = _source(wanted, policies, now)
+    place = _place(page.order, source, policies, now)
+    columns = [getattr(source.row, column.name) for column in COLUMNS]
+    statement = select(*columns, *place[:-2]).where(source.condition)
     rows = connection.execute(paged(statement, place, page)).all()
     found = [registration_of(row) for row in rows[: page.limit]]
     if len(rows) <= page.limit:
@@ -151,8 +195,9 @@ def search(
 
 
 def count(connection: Connection, wanted: Wanted, policies: Policies, now: float) -> int:
-    """Return the number of registrations that match, on all pages."""
-    statement = select(func.count()).select_from(R).where(both(_conditions(wanted, policies, now)))
+    """Return the number of services that match, on all pages."""
+    source = _source(wanted, policies, now)
+    statement = select(func.count()).select_from(source.row).where(source.condition)
     return connection.execute(statement).scalar_one()
 
 
@@ -174,21 +219,22 @@ def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Regis
 def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
     """Return what is known about a service, registered or not, with up to `recent` of its events."""
     found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
+    left = None if found is not None else gone.find(connection, [(dialect, key)]).get((dialect, key))
+    if left is not None:
+        found = left.found
     return Known(
         found=found,
-        versions=history(connection, dialect, key),
+        versions=history(connection, dialect, key) if left is None else left.versions,
         subscriptions=subscriptions.read(connection, dialect, key),
-        tools=tools.of(connection, [(dialect, key)]).get((dialect, key), []),
+        tools=tools.of(connection, [(dialect, key)]).get((dialect, key), []) if left is None else left.tools,
         last=_last(connection, dialect, key) if found is None else None,
-        ended=_last(connection, dialect, key, EventKind.EXPIRED, EventKind.DEREGISTERED),
+        ended=log.ends(connection, [(dialect, key)]).get((dialect, key)),
         recent=log.read(connection, dialect=dialect, key=key, limit=recent),
     )
 
 
-def _last(connection: Connection, dialect: str, key: str, *kinds: EventKind) -> Event | None:
+def _last(connection: Connection, dialect: str, key: str) -> Event | None:
     statement = select(*E.__table__.c).where(E.dialect == dialect, E.key == key)
-    if kinds:
-        statement = statement.where(E.kind.in_(kinds))
     row = connection.execute(statement.order_by(E.id.desc()).limit(1)).one_or_none()
     return None if row is None else event_of(row)
 
@@ -223,7 +269,7 @@ class Count(msgspec.Struct, frozen=True):
 def counts(connection: Connection, policies: Policies, now: float) -> list[Count]:
     """Return the number of services by dialect and status; zeros are left out."""
     ranked = rank(policies, now).label("rank")
-    inner = select(R.dialect, ranked, type_coerce(LAST_SEEN, Double).label("last_seen")).subquery()
+    inner = select(R.dialect, ranked, type_coerce(_last_seen(R), Double).label("last_seen")).subquery()
     seen: Any = inner.c.last_seen
     statement = select(inner.c.dialect, inner.c.rank, func.count(), func.min(seen), func.max(seen))
     rows = connection.execute(statement.group_by(inner.c.dialect, inner.c.rank))

@@ -1,15 +1,16 @@
 """Statements on the event log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select
 
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Event, EventKind
 from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements import lease_clock
+from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values
 from registry_gateway.store.statements.prepared import Prepared, Row, inserting
 from registry_gateway.store.tables import EventRow, PresenceRow
 
@@ -83,6 +84,25 @@ def follow(
     if not first - 1 <= after <= last:
         raise NotInLog(after, first, last)
     return found
+
+
+def ends(connection: Connection, keys: Collection[Key]) -> dict[Key, Event]:
+    """Return the last recorded lapse or deregistration of each of the services under `keys`, if there is one."""
+    if not keys:
+        return {}
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
+    ids = [row[0] for row in _ENDS.run(connection, values) if row[0] is not None]
+    rows = connection.execute(select(*EventRow.__table__.c).where(EventRow.id.in_(ids)))
+    return {(row.dialect, row.key): event_of(row) for row in rows}
+
+
+def _last_end(batch: Batch) -> Select[Any]:
+    end = select(EventRow.id).where(EventRow.dialect == batch.c.dialect, EventRow.key == batch.c.key, _ENDING)
+    return select(end.order_by(EventRow.id.desc()).limit(1).scalar_subquery()).select_from(batch)
+
+
+_ENDING = or_(EventRow.kind == EventKind.EXPIRED.value, EventRow.kind == EventKind.DEREGISTERED.value)
+_ENDS = Prepared(_last_end(SQLITE), postgresql=_last_end(POSTGRESQL))
 
 
 def since(connection: Connection, at: float, limit: int) -> list[Event]:

@@ -5,16 +5,17 @@ locked.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
     Integer,
+    Select,
     Text,
     and_,
     bindparam,
-    delete,
     func,
     select,
     tuple_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from registry_gateway.core.lease import REVOKED, LeasePolicy, Stage
 from registry_gateway.core.model import GATEWAY, Event, EventKind, Registration
 from registry_gateway.core.registration_events import happened, lapse
+from registry_gateway.store.statements import gone
 from registry_gateway.store.statements.events import record
 from registry_gateway.store.statements.registrations import COLUMNS, registration_of
 from registry_gateway.store.tables import RegistrationRow
@@ -33,36 +35,35 @@ R = RegistrationRow
 
 def _due(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that a row is among `limit` unlocked rows of a dialect that fulfil `conditions`."""
-    due = (
-        select(R.dialect, R.key)
-        .where(R.dialect == bindparam("of", type_=Text), *conditions)
-        .limit(bindparam("limit", type_=Integer))
-        .with_for_update(skip_locked=True)
-        .cte("due")  # run once; PostgreSQL may repeat a plain subquery and lock more rows than the limit
-    )
+    # A CTE is run once; PostgreSQL may repeat a plain subquery and lock more rows than the limit.
+    due = _locked(*conditions).with_only_columns(R.dialect, R.key).cte("due")
     return tuple_(R.dialect, R.key).in_(select(due))
+
+
+def _locked(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement that locks `limit` unlocked rows of a dialect that fulfil `conditions`."""
+    of_dialect = select(*COLUMNS).where(R.dialect == bindparam("of", type_=Text), *conditions)
+    return of_dialect.limit(bindparam("limit", type_=Integer)).with_for_update(skip_locked=True)
 
 
 _NOW = bindparam("now", type_=Double)
 _SILENT = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first uses the index, the second is decisive
-_AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
-
 _REARM = (
     update(R)
     .where(_due(R.stage == 0, R.sweep_at <= _NOW, R.expires_at > _NOW))
     .values(sweep_at=R.expires_at)
     .returning(R.stage)
 )
-_END = delete(R).where(_AT_STAGE).returning(*COLUMNS)
+_LOCKED = _locked(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
+_AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
 _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
-_PURGE = delete(R).where(_due(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)).returning(*COLUMNS)
+_ENDED_LONG_AGO = _locked(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)
 
 # The coalesce keeps the planner from scanning all live rows of a dialect by this column.
 _ENDED = and_(func.coalesce(R.dialect, "") == bindparam("of", type_=Text), R.stage > 0)
 _LAPSED = select(R.expires_at, R.key).where(_ENDED).order_by(R.expires_at.desc(), R.key.desc()).limit(1)
 _PLACE = tuple_(R.expires_at, R.key) <= tuple_(bindparam("end", type_=Double), bindparam("last", type_=Text))
-_BEYOND = select(R.dialect, R.key).where(_ENDED, _PLACE).with_for_update(skip_locked=True).cte("beyond")
-_REMOVE_LAPSED = delete(R).where(tuple_(R.dialect, R.key).in_(select(_BEYOND))).returning(*COLUMNS)
+_BEYOND = select(*COLUMNS).where(_ENDED, _PLACE).with_for_update(skip_locked=True)
 
 
 def expire(
@@ -99,10 +100,20 @@ def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: floa
     events: list[Event] = []
     for index, stage in enumerate(policy.stages, start=1):
         values = {"of": dialect, "limit": limit - len(events), "now": now - stage.after, "at_stage": index - 1}
-        statement = _END if policy.ends_at_lapse else _STEP
-        rows = connection.execute(statement, values if policy.ends_at_lapse else values | {"next_stage": index})
-        events += [_silence(index, stage, registration, now) for registration in map(registration_of, rows)]
+        if policy.ends_at_lapse:
+            registrations = _removed(connection, _LOCKED, values)
+        else:
+            rows = connection.execute(_STEP, values | {"next_stage": index})
+            registrations = [registration_of(row) for row in rows]
+        events += [_silence(index, stage, registration, now) for registration in registrations]
     return events
+
+
+def _removed(connection: Connection, locking: Select[Any], values: Mapping[str, Any]) -> list[Registration]:
+    """Remove the registrations that `locking` locks, and return them. Their last states are kept."""
+    found = [registration_of(row) for row in connection.execute(locking, values)]
+    gone.leave(connection, [(r.dialect, r.key) for r in found], None)
+    return found
 
 
 def _beyond(connection: Connection, dialect: str, most: int, now: float) -> list[Event]:
@@ -110,9 +121,9 @@ def _beyond(connection: Connection, dialect: str, most: int, now: float) -> list
     newest = connection.execute(_LAPSED.offset(most), {"of": dialect}).first()
     if newest is None:
         return []
-    rows = connection.execute(_REMOVE_LAPSED, {"of": dialect, "end": newest[0], "last": newest[1]})
+    removed = _removed(connection, _BEYOND, {"of": dialect, "end": newest[0], "last": newest[1]})
     reason = f"only the {most} lapsed last are kept"
-    return [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
+    return [happened(EventKind.PURGED, registration, GATEWAY, now, reason) for registration in removed]
 
 
 def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
@@ -135,7 +146,7 @@ def purge(
         ended = [REVOKED, *range(1, len(policy.stages) + 1)]
         values = {"of": dialect, "limit": limit - len(events), "now": now - policy.retention, "ended": ended}
         reason = f"kept for {policy.retention:g} s after it ended"
-        rows = connection.execute(_PURGE, values)
-        events += [happened(EventKind.PURGED, registration_of(row), GATEWAY, now, reason) for row in rows]
+        removed = _removed(connection, _ENDED_LONG_AGO, values)
+        events += [happened(EventKind.PURGED, registration, GATEWAY, now, reason) for registration in removed]
     record(connection, events)
     return events, len(events) >= limit

@@ -137,7 +137,7 @@ def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tu
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
-    """Remove registrations with everything that refers to them."""
+    """Remove registrations with everything that refers to them. `gone.leave` does it for services that are gone."""
     _REMOVE.run(connection, keys)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.tables import DocumentRow
@@ -19,9 +20,9 @@ def names(column: str | None) -> list[str]:
     return list(dict.fromkeys(filter(None, column.split("\n")))) if column else []
 
 
-def having(name: str) -> ColumnElement[bool]:
-    """Return the condition that a document's registration has a tool of exactly this name."""
-    return func.replace(DocumentRow.tools, f"\n{name}\n", "") != DocumentRow.tools
+def having(name: str, column: InstrumentedAttribute[str | None] = DocumentRow.tools) -> ColumnElement[bool]:
+    """Return the condition that a column of names has exactly this name."""
+    return func.replace(column, f"\n{name}\n", "") != column
 
 
 def of(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:

@@ -1,0 +1,177 @@
+"""Statements on the last states of services that are gone. They are for reading, and hold nothing: no key, owner,
+approval, subscription or place in a limit.
+
+The row of a service that registers again stays until its next end or the end of the retention, so that a registration
+need not look for it; each read leaves out keys that are registered.
+"""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Delete,
+    Double,
+    Insert,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import aliased
+
+from registry_gateway.core.lease import REVOKED
+from registry_gateway.core.model import Version
+from registry_gateway.store.statements import events
+from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values
+from registry_gateway.store.statements.prepared import Prepared
+from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of, remove
+from registry_gateway.store.statements.search import Column
+from registry_gateway.store.statements.tools import names
+from registry_gateway.store.statements.versions import parsed
+from registry_gateway.store.tables import DocumentRow, GoneRow, RegistrationRow
+
+G = GoneRow
+R = RegistrationRow
+D = DocumentRow
+
+MOST = 10_000
+"""Maximum number of last states kept per dialect: those that ended last. It bounds the disk that removed services take.
+"""
+
+
+# --- writing
+
+
+def _remembering(batch: Batch) -> Insert:
+    """Return the statement that copies the registrations of a batch, with their documents."""
+    ended_at: BindParameter[Any] = bindparam("ended_at", type_=Double)
+    end = func.coalesce(ended_at, R.expires_at)
+    values: dict[str, Any] = {c.name: getattr(R, c.name) for c in G.__table__.c if hasattr(R, c.name)}
+    values |= {c.name: getattr(D, c.name) for c in G.__table__.c if not hasattr(R, c.name) and hasattr(D, c.name)}
+    values |= {"ended_at": end, "expires_at": case((R.expires_at > end, end), else_=R.expires_at)}
+    copied = (
+        select(*(values[c.name].label(c.name) for c in G.__table__.c))
+        .join(D, and_(D.dialect == R.dialect, D.key == R.key))
+        .join(batch, and_(R.dialect == batch.c.dialect, R.key == batch.c.key))
+    )
+    return insert(G).inline().from_select([c.name for c in G.__table__.c], copied)
+
+
+def _forgetting(batch: Batch) -> Delete:
+    return delete(G).where(tuple_(G.dialect, G.key).in_(select(batch.c.dialect, batch.c.key)))
+
+
+_REMEMBER = Prepared(_remembering(SQLITE), postgresql=_remembering(POSTGRESQL))
+_FORGET = Prepared(_forgetting(SQLITE), postgresql=_forgetting(POSTGRESQL))
+
+
+def leave(connection: Connection, keys: Collection[Key], ended_at: float | None) -> None:
+    """Remove registrations, which the transaction has locked, and keep their last states.
+
+    `ended_at` is the time of their end in epoch seconds; None: the end of their leases.
+    """
+    if not keys:
+        return
+    values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
+    _FORGET.run(connection, values)
+    _REMEMBER.run(connection, values | {"ended_at": ended_at})
+    remove(connection, keys)
+
+
+def prune(connection: Connection, before: float, limit: int) -> int:
+    """Delete up to `limit` last states of services that ended before `before` (epoch seconds) or before the first event
+    of a log that is not complete, and those beyond `MOST`; return how many.
+    """
+    began = events.began(connection)
+    if began is not None and began[0] > 1:
+        before = max(before, began[1])
+    removed = 0
+    for (dialect,) in connection.execute(select(G.dialect).distinct()).all():
+        newest = select(G.ended_at).where(G.dialect == dialect).order_by(G.ended_at.desc()).offset(MOST - 1).limit(1)
+        oldest_kept = connection.execute(newest).scalar()
+        bound = before if oldest_kept is None else max(before, oldest_kept)
+        old = (
+            select(G.dialect, G.key)
+            .where(G.dialect == dialect, G.ended_at < bound)
+            .limit(limit - removed)
+            .with_for_update(skip_locked=True)
+            .cte("old")
+        )
+        statement = delete(G).where(tuple_(G.dialect, G.key).in_(select(old))).returning(G.key)
+        removed += len(connection.execute(statement).all())
+    return removed
+
+
+# --- reading
+
+
+class LastState(NamedTuple):
+    """The last state of a service: as it was registered, the names of its tools, and its versions, oldest first."""
+
+    found: Found
+    tools: list[str]
+    versions: list[Version]
+
+
+def _left(row: Any = G) -> ColumnElement[bool]:
+    """Return whether a service has not registered again."""
+    again = aliased(R)
+    return ~select(again.key).where(again.dialect == row.dialect, again.key == row.key).exists()
+
+
+_NOTHING: dict[str, ColumnElement[Any]] = {"advertised": false(), "stage": literal(REVOKED, Integer)}
+"""The columns of a registration that a last state lacks, and that are not null."""
+
+
+def registrations(*more: Column) -> Select[Any]:
+    """Return the last states as registrations whose lease is revoked: `COLUMNS`, then `more`."""
+    columns = [
+        (getattr(G, c.name) if hasattr(G, c.name) else _NOTHING.get(c.name, null())).label(c.name) for c in COLUMNS
+    ]
+    return select(*columns, *more).where(_left())
+
+
+def find(connection: Connection, keys: Collection[Key]) -> dict[Key, LastState]:
+    """Return the last states of the services under `keys`; those that are registered or unknown are left out."""
+    states: dict[Key, LastState] = {}
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    for dialect, of_it in by_dialect.items():
+        more = (G.document, G.tools_document, G.tools, G.versions)
+        statement = registrations(*more).where(G.dialect == dialect, G.key.in_(of_it))
+        for row in connection.execute(statement):
+            found = registration_of(row), row.document, row.tools_document
+            states[dialect, row.key] = LastState(found, names(row.tools), parsed(row.versions))
+    return states
+
+
+def tools(connection: Connection, keys: Collection[Key]) -> dict[Key, list[str]]:
+    """Return the tool names in the last states under `keys`; services without tools are left out."""
+    found: dict[Key, list[str]] = {}
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    for dialect, of_it in by_dialect.items():
+        conditions = G.dialect == dialect, G.key.in_(of_it), G.tools.is_not(None)
+        rows = connection.execute(select(G.key, G.tools).where(*conditions))
+        found |= {(dialect, key): names(column) for key, column in rows}
+    return found
+
+
+def count(connection: Connection) -> dict[str, int]:
+    """Return the number of last states by dialect."""
+    rows = connection.execute(select(G.dialect, func.count()).where(_left()).group_by(G.dialect))
+    return {row[0]: row[1] for row in rows}
