@@ -89,7 +89,7 @@ async def test_a_statement_sees_the_status_that_the_function_sees(database_url: 
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("order", ["key", "name", "status", "registered_at", "last_seen"])
+@pytest.mark.parametrize("order", ["key", "name", "status", "urgency", "registered_at", "last_seen"])
 async def test_pages_make_up_the_whole_list_in_its_order(database_url: str, order: str, descending: bool) -> None:
     store = Store(database_url)
     await store.write(_fill)
@@ -104,6 +104,7 @@ async def test_pages_make_up_the_whole_list_in_its_order(database_url: str, orde
         "key": lambda _r: 0,
         "name": lambda r: r.name,
         "status": lambda r: catalogue.RANKS[status(r, POLICIES.of(r.dialect), NOW)],
+        "urgency": lambda r: catalogue.URGENCY[status(r, POLICIES.of(r.dialect), NOW)],
         "registered_at": lambda r: r.registered_at,
         "last_seen": lambda r: r.lease.last_seen,
     }

@@ -8,13 +8,13 @@ from registry_gateway.core.model import Actor
 from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import SERVICES, keys, listed
-from tests.integration.scaicontrol_account import service
+from tests.integration.scaicontrol_account import Service, service
 
 pytestmark = pytest.mark.anyio
 
 
-async def fill(client: httpx.AsyncClient) -> None:
-    """Two services of each dialect."""
+async def fill(client: httpx.AsyncClient) -> Service:
+    """Two services of each dialect; the account of those of ScaiControl."""
     await chap_service.register(client, id="malaria", display_name="Malaria model", version="2.0.0")
     await chap_service.register(client, id="dengue", display_name="Dengue model")
     await runspec_agent.register(client, "web/1", host="web-1.example.org")
@@ -26,6 +26,7 @@ async def fill(client: httpx.AsyncClient) -> None:
         "scaiflow", base_url="https://flow.example.org:8443/api", capabilities=["flows", {"name": "x"}]
     )
     await billing.register("invoices", base_url="https://invoices.example.org", capabilities={"flows": {}})
+    return billing
 
 
 ALL = ["dengue", "malaria", "web/1", "web/10", "invoices", "scaiflow"]
@@ -85,7 +86,19 @@ async def test_services_of_all_dialects_in_one_list(start_gateway: GatewayFactor
         ({"q": "%_"}, ["web/10"]),
         ({"q": "example.org"}, ["web/1", "web/10", "invoices", "scaiflow"]),
         ({"q": ""}, ALL),
+        ({"q": "ROTAT"}, ["web/1"]),
+        ({"q": "restart\nrotate"}, []),
         ({"q": "model", "dialect": "chap", "version": "1.0.0"}, ["dengue"]),
+        ({"match": "contains"}, ALL),
+        ({"match": "contains", "name": "PORT"}, ["web/1", "web/10"]),
+        ({"match": "contains", "name": "%_"}, ["web/10"]),
+        ({"match": "contains", "version": "2.0"}, ["malaria"]),
+        ({"match": "contains", "host": "-1"}, ["web/1", "web/10"]),
+        ({"match": "contains", "host": "Flow.example"}, ["scaiflow"]),
+        ({"match": "contains", "tool": "ROT"}, ["web/1"]),
+        ({"match": "contains", "tool": "t"}, ["web/1", "web/10"]),
+        ({"match": "contains", "tool": "restart\nrotate"}, []),
+        ({"match": "exact", "tool": "rot"}, []),
     ],
 )
 async def test_filters_add_up(
@@ -134,7 +147,9 @@ async def test_a_page_goes_on_where_the_last_one_ended_whatever_comes_and_goes(
             await runspec_agent.register(client, first[-1])
 
 
-@pytest.mark.parametrize("sort", ["name", "-name", "registered_at", "-last_seen", "status", "-status"])
+@pytest.mark.parametrize(
+    "sort", ["name", "-name", "registered_at", "-last_seen", "status", "-status", "urgency", "-urgency"]
+)
 async def test_walking_all_pages_finds_everybody_once(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock, sort: str
 ) -> None:
@@ -160,6 +175,8 @@ async def test_walking_all_pages_finds_everybody_once(
             "-last_seen": by_key[::-1],
             "status": by_key,
             "-status": by_key[::-1],
+            "urgency": by_key,
+            "-urgency": by_key[::-1],
         }
         assert found == expected[sort]
 
@@ -221,6 +238,39 @@ async def test_the_status_of_services_of_each_dialect(
         await client.delete("/instances/a1")
         assert (await statuses())["a1"] == "gone"
         assert await keys(client, status="gone") == ["a1"]
+
+
+async def test_urgency_puts_first_what_needs_attention(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url) as client:
+        await chap_service.register(client)
+        clock.advance(60)
+        billing = await fill(client)
+        await billing.heartbeat("scaiflow", status="unhealthy")
+        expected = ["my-model", "scaiflow", "invoices", "dengue", "malaria", "web/1", "web/10"]
+        assert await keys(client, sort="urgency") == expected
+        assert await keys(client, sort="-urgency") == expected[::-1]
+        page = await listed(client, sort="urgency", limit=2)
+        assert await keys(client, sort="urgency", cursor=page["next"]) == expected[2:]
+
+
+async def test_figures_of_what_matches(start_gateway: GatewayFactory, database_url: str) -> None:
+    async with start_gateway(database_url) as client:
+        await fill(client)
+        for query, expected in (
+            ({"tool": "restart"}, {"runspec": 2}),
+            ({"tool": "start", "match": "contains"}, {"runspec": 2}),
+            ({"q": "rotate"}, {"runspec": 1}),
+            ({"name": "dengue", "match": "contains"}, {"chap": 1}),
+            ({"q": "none of them"}, {}),
+        ):
+            stats = (await client.get("/catalog/v1/stats", params=query)).json()
+            assert {dialect: n for dialect, of in stats["by_dialect"].items() if (n := sum(of.values()))} == expected
+            assert stats["services"] == sum(expected.values())
+            assert stats["events_last_hour"]["registered"] == 6
+        refused = await client.get("/catalog/v1/stats?status=up")
+        assert (refused.status_code, refused.json()["parameter"]) == (400, "status")
 
 
 async def test_the_registry_in_figures(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:

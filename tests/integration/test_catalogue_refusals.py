@@ -79,7 +79,7 @@ async def test_a_parameter_that_makes_no_sense_is_named(
     ("path", "query", "words"),
     [
         (SERVICES, "status=UP", "pending, up, degraded, down, gone"),
-        (SERVICES, "sort=nam", "key, -key, name, -name, status, -status, registered_at, -registered_at, last_seen, "),
+        (SERVICES, "sort=nam", "key, -key, name, -name, status, -status, urgency, "),
         (SERVICES, "fields=key,password", "dialect, key, name, version, "),
         (f"{SERVICES}/runspec/a1/events", "order=random", "newest, oldest"),
     ],

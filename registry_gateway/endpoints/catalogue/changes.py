@@ -4,7 +4,7 @@ Each event is rendered once, and each filter evaluated once, for any number of w
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -123,7 +123,8 @@ class _Filters:
         self._wanted = wanted
         self._text = None if wanted.text is None else wanted.text.lower()
         host = None if wanted.host is None else re.escape(wanted.host.lower())
-        self._host = None if host is None else re.compile(rf"(.*://)?{host}([:/].*)?", re.DOTALL)
+        pattern = rf".*{host}.*" if wanted.contains else rf"(.*://)?{host}([:/].*)?"
+        self._host = None if host is None else re.compile(pattern, re.DOTALL)
 
     def concern(self, change: _Change) -> bool:
         """Return whether a watcher is sent a change: its service matched before it, after it, or matches now.
@@ -137,8 +138,8 @@ class _Filters:
         if seen.unknown:
             return True
         return (
-            (wanted.name is None or wanted.name in seen.names)
-            and (wanted.version is None or wanted.version in seen.versions)
+            self._one_of(wanted.name, seen.names)
+            and self._one_of(wanted.version, seen.versions)
             and any(map(self._at_host, seen.addresses))
             and self._with_text(change.event.key, *seen.names, *seen.addresses)
         )
@@ -149,12 +150,18 @@ class _Filters:
         return (
             service is not None
             and (not wanted.statuses or service.status in wanted.statuses)
-            and (wanted.tool is None or wanted.tool in (service.tools or ()))
-            and (wanted.name is None or wanted.name == service.name)
-            and (wanted.version is None or wanted.version == service.version)
+            and self._one_of(wanted.tool, service.tools or ())
+            and self._one_of(wanted.name, (service.name,))
+            and self._one_of(wanted.version, (service.version,))
             and self._at_host(service.address)
             and self._with_text(service.key, service.name, service.address)
         )
+
+    def _one_of(self, value: str | None, values: Collection[Any]) -> bool:
+        """Return whether one of `values` is `value`, or contains it; None is no condition."""
+        if value is None or value in values:
+            return True
+        return self._wanted.contains and any(value.lower() in (one or "").lower() for one in values)
 
     def _at_host(self, address: Any) -> bool:
         return self._host is None or (address is not None and self._host.fullmatch(address.lower()) is not None)

@@ -22,6 +22,7 @@ _PLACES: dict[str, "msgspec.json.Decoder[Any]"] = {
         "key": (_Text, _Text),
         "name": (_Text, _Text, _Text),
         "status": (_Rank, _Text, _Text),
+        "urgency": (_Rank, _Text, _Text),
         "registered_at": (float, _Text, _Text),
         "last_seen": (float, _Text, _Text),
         "ended_at": (float, _Text, _Text),

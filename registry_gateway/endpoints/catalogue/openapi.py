@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from registry_gateway.endpoints.catalogue.csv_lines import MEDIA_TYPE
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
-from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
+from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.wire import (
     EventList,
     LogPage,
@@ -122,7 +122,9 @@ _OPERATIONS = (
         path="/catalog/v1/stats",
         name="stats",
         summary="Get statistics of the registry",
-        parameters=(IF_NONE_MATCH,),
+        description="With filters, numbers of services and the times of heartbeats are those of the services that "
+        "match. `events_last_hour` is always of all services.",
+        parameters=(*parameters(Counted), IF_NONE_MATCH),
         responses=answers("The statistics.", Stats),
     ),
 )

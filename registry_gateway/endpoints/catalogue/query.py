@@ -7,8 +7,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from registry_gateway.core.status import Status
-from registry_gateway.endpoints.service_filters import Filters
+from registry_gateway.endpoints.service_filters import Filters, Matching
 from registry_gateway.http.problem_details import bad_parameter
+from registry_gateway.store.statements.search import Wanted
 
 Member = Literal[
     "dialect",
@@ -37,6 +38,8 @@ Order = Literal[
     "-name",
     "status",
     "-status",
+    "urgency",
+    "-urgency",
     "registered_at",
     "-registered_at",
     "last_seen",
@@ -65,8 +68,9 @@ class Services(Filters, frozen=True, kw_only=True):
     sort: Annotated[
         Order | UnsetType,
         Meta(
-            description="Order; `-` reverses it. `key` sorts by dialect and key, `ended_at` services that are gone by "
-            "their end. Default: `key`, or `-ended_at` with `status=gone`."
+            description="Order; `-` reverses it. `key` sorts by dialect and key, `urgency` by status: down, degraded, "
+            "pending, up, gone; `ended_at` sorts services that are gone by their end. Default: `key`, or `-ended_at` "
+            "with `status=gone`."
         ),
     ] = UNSET
     fields: Annotated[
@@ -87,6 +91,18 @@ class Services(Filters, frozen=True, kw_only=True):
         if self.sort.endswith("ended_at") and not only_gone:
             raise bad_parameter("sort", "Only services that are gone have an end: together with `status=gone`")
         return self.sort
+
+    def wanted(self) -> Wanted:
+        """Return the filters as the store's search takes them. `q` may also be in the name of a tool."""
+        return msgspec.structs.replace(super().wanted(), text_in_tools=True)
+
+
+class Counted(Matching, frozen=True, kw_only=True):
+    """The parameters of `GET /catalog/v1/stats`."""
+
+    def wanted(self) -> Wanted:
+        """Return the filters as the store's search takes them. `q` may also be in the name of a tool."""
+        return msgspec.structs.replace(super().wanted(), text_in_tools=True)
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from registry_gateway.doctor.rules.service import RECENT, OwnFindings
 from registry_gateway.endpoints.catalogue import cursor, render
 from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
-from registry_gateway.endpoints.catalogue.query import Events, Services
+from registry_gateway.endpoints.catalogue.query import Counted, Events, Services
 from registry_gateway.endpoints.catalogue.wire import EventList, LogPage, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.registry.event_batch import Batch
@@ -211,11 +211,15 @@ class Reader:
         services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
         return Changes(batch.after, batch.events, services)
 
-    async def stats(self) -> Stats:
-        """Return the statistics of the registry."""
-        counts, left, happenings = await self._queries.read(
-            lambda c, now: (present.counts(c, self._policies, now), gone.count(c), present.happenings(c, now - HOUR))
-        )
+    async def stats(self, query: Counted) -> Stats:
+        """Return the statistics of the registry. With filters it is a search; without them it is never refused."""
+        wanted = query.wanted()
+
+        def work(connection: Connection, now: float) -> tuple[list[present.Count], dict[str, int], dict[str, int]]:
+            counts = present.counts(connection, self._policies, now, wanted)
+            return counts, gone.count(connection, wanted), present.happenings(connection, now - HOUR)
+
+        counts, left, happenings = await (self._queries.read if query == Counted() else self._queries.search)(work)
         return render.stats(counts, left, happenings, list(self._policies.known))
 
 

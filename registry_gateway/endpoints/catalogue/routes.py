@@ -11,7 +11,7 @@ from starlette.routing import Route
 from registry_gateway.adapter import Core
 from registry_gateway.endpoints.catalogue.csv_lines import csv_lines
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
-from registry_gateway.endpoints.catalogue.query import EventId, Events, Services, Watching
+from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.render import listed, log_page, overview_body
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
@@ -60,8 +60,8 @@ class Catalogue:
 
     async def stats(self, call: Call) -> Answer:
         """GET /catalog/v1/stats: statistics of the registry."""
-        await self._query(call, Nothing)
-        return call.answer(await self._stats.submit(None))
+        query = await self._query(call, Counted)
+        return call.answer(await self._stats.submit(query))
 
     async def overview(self, call: Call) -> Answer:
         """GET /catalog/v1/overview: the state of the registry and its last day, at most a minute old."""
@@ -118,8 +118,8 @@ class Catalogue:
         page = await self._reader.happened(query)
         return await render(csv_lines(page.events) if as_csv else log_page(page)), page.next
 
-    async def _render_stats(self, _nothing: None) -> Rendered:
-        return Rendered(msgspec.json.encode(await self._reader.stats()))
+    async def _render_stats(self, query: Counted) -> Rendered:
+        return Rendered(msgspec.json.encode(await self._reader.stats(query)))
 
 
 def _resumed(call: Call, query: Watching) -> int | None:

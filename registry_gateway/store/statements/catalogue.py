@@ -1,6 +1,6 @@
 """The catalogue's statements on the present: searches by status and content, in pages, and counts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,9 +30,11 @@ from registry_gateway.store.statements import gone, registrations, subscriptions
 from registry_gateway.store.statements.events import event_of
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of
-from registry_gateway.store.statements.search import Column, Page, Searched, Wanted, both, matching, paged
+from registry_gateway.store.statements.search import EVERYTHING, Column, Page, Searched, Wanted, both, matching, paged
 from registry_gateway.store.statements.versions import history
 from registry_gateway.store.tables import DocumentRow, EventRow, GoneRow, RegistrationRow
+
+Ranks = Mapping[Status, int]
 
 R = RegistrationRow
 E = EventRow
@@ -40,6 +42,11 @@ D = DocumentRow
 
 RANKS = {status: rank for rank, status in enumerate(Status)}
 """The sort order of statuses, and their numbers in statements."""
+
+URGENCY = {
+    status: rank for rank, status in enumerate((Status.DOWN, Status.DEGRADED, Status.PENDING, Status.UP, Status.GONE))
+}
+"""The sort order of statuses by what needs attention first."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,24 +74,21 @@ Row = type[RegistrationRow]
 """The rows that a condition is about: the registrations, or an alias of rows with their columns."""
 
 
-def _rank_under(row: Row, policy: LeasePolicy, now: float) -> ColumnElement[int]:
+def _rank_under(row: Row, policy: LeasePolicy, now: float, ranks: Ranks) -> ColumnElement[int]:
     """Return the rank of `status.status(row, policy, now)`; it must match that function."""
     alive = _alive(row, now)
+    numbers = {status: literal(rank, SmallInteger) for status, rank in ranks.items()}
     first, *later = silences(policy)
-    steps = [(row.expires_at <= now - after, _rank(found)) for after, found in reversed(later)]
+    steps = [(row.expires_at <= now - after, numbers[found]) for after, found in reversed(later)]
     return case(
-        (row.stage == REVOKED, _rank(Status.GONE)),
-        *([(~_kept(row, policy, now), _rank(Status.GONE))] if policy.lapse_frees_key else []),
-        (row.approved_at.is_(None), _rank(Status.PENDING)),
-        (and_(alive, row.reported.in_(UNWELL)), _rank(Status.DEGRADED)),
-        (alive, _rank(Status.UP)),
+        (row.stage == REVOKED, numbers[Status.GONE]),
+        *([(~_kept(row, policy, now), numbers[Status.GONE])] if policy.lapse_frees_key else []),
+        (row.approved_at.is_(None), numbers[Status.PENDING]),
+        (and_(alive, row.reported.in_(UNWELL)), numbers[Status.DEGRADED]),
+        (alive, numbers[Status.UP]),
         *steps,
-        else_=_rank(first[1]),
+        else_=numbers[first[1]],
     )
-
-
-def _rank(status: Status) -> ColumnElement[int]:
-    return literal(RANKS[status], SmallInteger)
 
 
 def _alive(row: Row, now: float) -> ColumnElement[bool]:
@@ -100,10 +104,11 @@ def _kept(row: Row, policy: LeasePolicy, now: float) -> ColumnElement[bool]:
     return or_(_alive(row, now), row.expires_at > literal(now - policy.retention, Double))
 
 
-def rank(policies: Policies, now: float, row: Row = R) -> ColumnElement[int]:
+def rank(policies: Policies, now: float, row: Row = R, ranks: Ranks = RANKS) -> ColumnElement[int]:
     """Return the rank of a row's status at `now`, by the policy of its dialect."""
-    ranked = [(row.dialect == dialect, _rank_under(row, policy, now)) for dialect, policy in policies.known.items()]
-    other = _rank_under(row, KEEP, now)
+    known = policies.known.items()
+    ranked = [(row.dialect == dialect, _rank_under(row, policy, now, ranks)) for dialect, policy in known]
+    other = _rank_under(row, KEEP, now, ranks)
     return case(*ranked, else_=other) if ranked else other
 
 
@@ -119,6 +124,18 @@ def _last_seen(row: Row) -> ColumnElement[float]:
     return case((row.heartbeat_at > row.granted_at, row.heartbeat_at), else_=row.granted_at)
 
 
+def _content(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the conditions on registrations, except that on the status."""
+    text, tool = tools.having_text(wanted), tools.having_tool(wanted)
+    conditions = matching(_SEARCHED, wanted, None if text is None else _having(text))
+    return conditions if tool is None else [*conditions, _having(tool)]
+
+
+def _having(of_document: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a registration's document matches: looked up first, not checked for each service."""
+    return tuple_(R.dialect, R.key).in_(select(D.dialect, D.key).where(of_document))
+
+
 # --- lists
 
 
@@ -132,32 +149,22 @@ class _Source(NamedTuple):
 
 def _source(wanted: Wanted, policies: Policies, now: float) -> _Source:
     """Return the rows that match. Services that are gone are looked for only if they are wanted."""
+    conditions = _content(wanted)
     if Status.GONE not in wanted.statuses:
-        conditions = matching(_searched(R), wanted)
         if set(wanted.statuses) == set(REGISTERED):
             conditions.append(_registered(policies, now))
         elif wanted.statuses:
             conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
-        if wanted.tool is not None:
-            conditions.append(_having(wanted.tool))
         return _Source(R, both(conditions), None)
-    registered, left = select(*COLUMNS, R.expires_at.label("ended_at")), gone.registrations(GoneRow.ended_at)
-    if wanted.tool is not None:
-        registered, left = registered.where(_having(wanted.tool)), left.where(tools.having(wanted.tool, GoneRow.tools))
+    registered = select(*COLUMNS, R.expires_at.label("ended_at")).where(both(conditions))
+    left = gone.registrations(GoneRow.ended_at).where(both(gone.content(wanted)))
     all_of_them = union_all(registered, left).subquery("services")
     row = aliased(R, all_of_them)
     ranks = [RANKS[status] for status in wanted.statuses]
-    conditions = [*matching(_searched(row), wanted), rank(policies, now, row).in_(ranks)]
-    return _Source(row, both(conditions), all_of_them.c.ended_at)
+    return _Source(row, rank(policies, now, row).in_(ranks), all_of_them.c.ended_at)
 
 
-def _having(tool: str) -> ColumnElement[bool]:
-    having = select(D.dialect, D.key).where(tools.having(tool))
-    return tuple_(R.dialect, R.key).in_(having)  # the name is looked up first, not checked per service
-
-
-def _searched(row: Row) -> Searched:
-    return Searched(row.dialect, row.key, row.name, row.version, row.address)
+_SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
 
 
 def _place(order: str, source: _Source, policies: Policies, now: float) -> list[Column]:
@@ -167,6 +174,7 @@ def _place(order: str, source: _Source, policies: Policies, now: float) -> list[
         "key": [],
         "name": [row.name],
         "status": [rank(policies, now, row)],
+        "urgency": [rank(policies, now, row, URGENCY)],
         "registered_at": [row.registered_at],
         "last_seen": [type_coerce(_last_seen(row), Double)],
         "ended_at": [] if source.ended_at is None else [type_coerce(source.ended_at, Double)],
@@ -266,10 +274,11 @@ class Count(msgspec.Struct, frozen=True):
     newest: float
 
 
-def counts(connection: Connection, policies: Policies, now: float) -> list[Count]:
-    """Return the number of services by dialect and status; zeros are left out."""
+def counts(connection: Connection, policies: Policies, now: float, wanted: Wanted = EVERYTHING) -> list[Count]:
+    """Return the number of services that match by dialect and status; zeros are left out."""
     ranked = rank(policies, now).label("rank")
-    inner = select(R.dialect, ranked, type_coerce(_last_seen(R), Double).label("last_seen")).subquery()
+    columns = select(R.dialect, ranked, type_coerce(_last_seen(R), Double).label("last_seen"))
+    inner = columns.where(both(_content(wanted))).subquery()
     seen: Any = inner.c.last_seen
     statement = select(inner.c.dialect, inner.c.rank, func.count(), func.min(seen), func.max(seen))
     rows = connection.execute(statement.group_by(inner.c.dialect, inner.c.rank))

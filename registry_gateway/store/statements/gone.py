@@ -37,8 +37,8 @@ from registry_gateway.store.statements import events
 from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values
 from registry_gateway.store.statements.prepared import Prepared
 from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of, remove
-from registry_gateway.store.statements.search import Column
-from registry_gateway.store.statements.tools import names
+from registry_gateway.store.statements.search import EVERYTHING, Column, Searched, Wanted, matching
+from registry_gateway.store.statements.tools import having_text, having_tool, names
 from registry_gateway.store.statements.versions import parsed
 from registry_gateway.store.tables import DocumentRow, GoneRow, RegistrationRow
 
@@ -171,7 +171,18 @@ def tools(connection: Connection, keys: Collection[Key]) -> dict[Key, list[str]]
     return found
 
 
-def count(connection: Connection) -> dict[str, int]:
-    """Return the number of last states by dialect."""
-    rows = connection.execute(select(G.dialect, func.count()).where(_left()).group_by(G.dialect))
+def content(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the conditions of a search on last states, except that on the status."""
+    conditions = matching(_SEARCHED, wanted, having_text(wanted, G.tools))
+    tool = having_tool(wanted, G.tools)
+    return conditions if tool is None else [*conditions, tool]
+
+
+_SEARCHED = Searched(G.dialect, G.key, G.name, G.version, G.address)
+
+
+def count(connection: Connection, wanted: Wanted = EVERYTHING) -> dict[str, int]:
+    """Return the number of last states that match by dialect."""
+    conditions = [_left(), *content(wanted)]
+    rows = connection.execute(select(G.dialect, func.count()).where(*conditions).group_by(G.dialect))
     return {row[0]: row[1] for row in rows}

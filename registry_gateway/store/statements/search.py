@@ -21,7 +21,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         name, version: Exact values.
         host: The host of the address, whatever its scheme, port and path.
         tool: The exact name of one of the tools.
+        contains: `name`, `version`, `host` and `tool` are parts of the values, ignoring case; `host` is then a part of
+            the address.
         text: Part of the key, the name or the address, ignoring case.
+        text_in_tools: `text` may also be part of the name of a tool.
     """
 
     dialects: tuple[str, ...] = ()
@@ -30,7 +33,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     host: str | None = None
     tool: str | None = None
+    contains: bool = False
     text: str | None = None
+    text_in_tools: bool = False
+
+
+EVERYTHING = Wanted()
+"""All services, those that are gone included."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,21 +61,31 @@ class Searched(NamedTuple):
     address: Column
 
 
-def matching(searched: Searched, wanted: Wanted) -> list[ColumnElement[bool]]:
-    """Return the conditions of `wanted` on these columns, except status and tool."""
+def matching(
+    searched: Searched, wanted: Wanted, having_text: ColumnElement[bool] | None = None
+) -> list[ColumnElement[bool]]:
+    """Return the conditions of `wanted` on these columns, except status and tool.
+
+    `having_text` is a condition under which a row matches `wanted.text` as well.
+    """
     conditions: list[ColumnElement[bool]] = []
     if wanted.dialects:
         conditions.append(searched.dialect.in_(wanted.dialects))
-    if wanted.name is not None:
-        conditions.append(searched.name == wanted.name)
-    if wanted.version is not None:
-        conditions.append(searched.version == wanted.version)
+    for column, value in ((searched.name, wanted.name), (searched.version, wanted.version)):
+        if value is not None:
+            conditions.append(containing(column, value) if wanted.contains else column == value)
     if wanted.host is not None:
-        conditions.append(_at_host(searched.address, wanted.host))
+        address = searched.address
+        conditions.append(containing(address, wanted.host) if wanted.contains else _at_host(address, wanted.host))
     if wanted.text is not None:
-        looked_at = (searched.key, searched.name, searched.address)
-        conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in looked_at)))
+        found = [containing(column, wanted.text) for column in (searched.key, searched.name, searched.address)]
+        conditions.append(or_(*found, *([] if having_text is None else [having_text])))
     return conditions
+
+
+def containing(column: Column, part: str) -> ColumnElement[bool]:
+    """Return the condition that a text contains `part`; upper and lower case are alike (SQLite: in ASCII)."""
+    return column.icontains(part, autoescape=True)
 
 
 def _at_host(address: Column, host: str) -> ColumnElement[bool]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.search import Wanted, containing
 from registry_gateway.store.tables import DocumentRow
 
 
@@ -23,6 +24,27 @@ def names(column: str | None) -> list[str]:
 def having(name: str, column: InstrumentedAttribute[str | None] = DocumentRow.tools) -> ColumnElement[bool]:
     """Return the condition that a column of names has exactly this name."""
     return func.replace(column, f"\n{name}\n", "") != column
+
+
+def having_part(part: str, column: InstrumentedAttribute[str | None] = DocumentRow.tools) -> ColumnElement[bool]:
+    """Return the condition that a column of names has a name with `part` in it, ignoring case."""
+    return false() if "\n" in part else containing(column, part)
+
+
+def having_text(
+    wanted: Wanted, column: InstrumentedAttribute[str | None] = DocumentRow.tools
+) -> ColumnElement[bool] | None:
+    """Return the condition that a column of names has the text of a search; None if it is not looked for in names."""
+    return having_part(wanted.text, column) if wanted.text is not None and wanted.text_in_tools else None
+
+
+def having_tool(
+    wanted: Wanted, column: InstrumentedAttribute[str | None] = DocumentRow.tools
+) -> ColumnElement[bool] | None:
+    """Return the condition that a column of names has the tool of a search; None if any will do."""
+    if wanted.tool is None:
+        return None
+    return (having_part if wanted.contains else having)(wanted.tool, column)
 
 
 def of(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
