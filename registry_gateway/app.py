@@ -230,7 +230,8 @@ def open_core(
     protected = own.protect_catalog or any(a.closed_reads(configuration.adapters[a.name]) for a in adapters)
     readers = Readers(accounts, protected=protected)
     findings = adapters_module.own_findings(adapters, configuration)
-    return Core(registry, accounts, readers, Keyrings(), own, clock, findings), store
+    commands = adapters_module.own_tool_commands(adapters, configuration)
+    return Core(registry, accounts, readers, Keyrings(), own, clock, findings, commands), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:

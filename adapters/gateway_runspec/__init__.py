@@ -1,5 +1,6 @@
 """The runspec dialect: runspec agents and their tools, under `/instances` and `/tools`."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from registry_gateway.adapter import (
     KeyCheck,
     LeasePolicy,
     Mount,
+    Registration,
     Seconds,
     Settings,
     SettingsError,
@@ -116,6 +118,14 @@ def welcome(url: str, own: RunspecSettings) -> Sequence[str]:
     )
 
 
+def tool_command(own: RunspecSettings, url: str, registration: Registration, tool: str) -> str | None:
+    """Return the command that runs a tool on an agent's host by SSH (runspec 0.8: `runspec jump`)."""
+    if registration.address is None:
+        return None
+    words = ["runspec", "jump", tool, "--host", registration.address, "--registry", url]
+    return shlex.join([*words, *(["--registry-key", "YOUR-KEY"] if own.protect_reads else [])])
+
+
 adapter = Adapter(
     name=DIALECT,
     segments=frozenset({"instances", "tools", "hosts", "export"}),
@@ -123,6 +133,7 @@ adapter = Adapter(
     policy=policy,
     mount=mount,
     welcome=welcome,
+    tool_command=tool_command,
     open_writes=open_writes,
     closed_reads=lambda own: own.protect_reads,
     importer=Importer(

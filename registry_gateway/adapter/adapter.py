@@ -13,7 +13,7 @@ from registry_gateway.auth.service_keys import Keyrings
 from registry_gateway.bulk.importing import Importer, StoreImporter
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.lease import LeasePolicy
-from registry_gateway.core.model import Entry
+from registry_gateway.core.model import Entry, Registration
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.service import OwnFindings
 from registry_gateway.http.mount import Mount
@@ -23,6 +23,11 @@ from registry_gateway.settings import Settings
 
 Own = TypeVar("Own", bound=msgspec.Struct)
 """The struct of an adapter's settings."""
+
+ToolCommand = Callable[[str, Registration, str], str | None]
+"""Returns the command line that runs a tool, given the gateway's URL, the registration that has the tool, and its name;
+None if the registration's dialect has no such command. Pure.
+"""
 
 
 INSPECT_WITHIN = 15.0
@@ -41,6 +46,7 @@ class Core:
         settings: The gateway's own settings.
         clock: The source of the time.
         findings: Returns the findings of the dialect of an entry (`Adapter.findings`).
+        tool_command: Returns the command line that runs a tool (`Adapter.tool_command`).
         stopping: Set when the gateway begins to stop, while requests are still being answered. A request that waits
             must return then: after SIGTERM it has `FINISH_WITHIN` seconds until it is cancelled. Waits of `feed` end by
             themselves; in other waits, also wait for `stopping.wait()`.
@@ -53,6 +59,7 @@ class Core:
     settings: Settings
     clock: Clock
     findings: OwnFindings
+    tool_command: ToolCommand = lambda _url, _registration, _tool: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -126,6 +133,9 @@ class Adapter(Generic[Own]):
         inspect: Returns what is probably wrong beside the registry, such as in another program that reads what the
             adapter writes, given its settings and its live entries. `registry-gateway doctor` waits for it at most
             `INSPECT_WITHIN` seconds. It changes nothing, and its codes start with the dialect's name.
+        tool_command: Returns the command line with which a person runs a tool of one of its services, given its
+            settings, the gateway's URL, the registration and the tool's name; None if there is none. The catalogue and
+            the page show it. It must be pure, quote for a shell what a service sent, and contain no secret.
     """
 
     name: str
@@ -144,3 +154,4 @@ class Adapter(Generic[Own]):
     store_importers: Mapping[str, StoreImporter[Own]] = field(default_factory=dict)
     findings: Callable[[Own, Entry], Sequence[Finding]] = lambda _own, _entry: ()
     inspect: Callable[[Own, Sequence[Entry]], Awaitable[Sequence[Finding]]] | None = None
+    tool_command: Callable[[Own, str, Registration, str], str | None] = lambda _own, _url, _registration, _tool: None

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
-from registry_gateway.adapter.adapter import INSPECT_WITHIN, Adapter
-from registry_gateway.core.model import Entry
+from registry_gateway.adapter.adapter import INSPECT_WITHIN, Adapter, ToolCommand
+from registry_gateway.core.model import Entry, Registration
 from registry_gateway.doctor.rules.finding import Finding, warning
 from registry_gateway.doctor.rules.service import OwnFindings
 from registry_gateway.settings import Configuration, SettingsError
@@ -95,3 +95,18 @@ def own_findings(adapters: Sequence[AnyAdapter], configuration: Configuration) -
         return () if adapter is None else adapter.findings(configuration.adapters[adapter.name], entry)
 
     return findings
+
+
+def own_tool_commands(adapters: Sequence[AnyAdapter], configuration: Configuration) -> ToolCommand:
+    """Return a function that asks the adapter of a registration for the command line that runs a tool."""
+    by_name = {adapter.name: adapter for adapter in adapters}
+
+    def command(url: str, registration: Registration, tool: str) -> str | None:
+        adapter = by_name.get(registration.dialect)
+        return (
+            None
+            if adapter is None
+            else adapter.tool_command(configuration.adapters[adapter.name], url, registration, tool)
+        )
+
+    return command

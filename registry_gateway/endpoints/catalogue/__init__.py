@@ -9,6 +9,7 @@ from registry_gateway.adapter import Core
 from registry_gateway.endpoints.catalogue.openapi import operations
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.routes import Catalogue
+from registry_gateway.endpoints.catalogue.tools import ToolReader
 from registry_gateway.endpoints.catalogue.watch import Watch
 from registry_gateway.endpoints.catalogue.watcher_limit import Seats
 from registry_gateway.http.mount import Mount
@@ -26,6 +27,7 @@ def mount(core: Core) -> Mount:
     overviews = Overviews(core.registry.queries, core.clock)
     seats = Seats(own.watchers_per_address)
     core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: seats.taken)
-    routes = Catalogue(core, reader, Watch(reader, core.feed, seats), overviews).routes()
+    catalogue = Catalogue(core, reader, ToolReader(core.registry), Watch(reader, core.feed, seats), overviews)
+    routes = catalogue.routes()
     description = "The services of all dialects: present, past, and changes."
     return Mount(routes, fault, operations(protected=core.readers.protected), description)

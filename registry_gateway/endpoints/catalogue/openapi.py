@@ -6,6 +6,7 @@ from dataclasses import replace
 from registry_gateway.endpoints.catalogue.csv_lines import MEDIA_TYPE
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
+from registry_gateway.endpoints.catalogue.tool_wire import OneTool, ToolDetail, ToolList, Tools
 from registry_gateway.endpoints.catalogue.wire import (
     EventList,
     LogPage,
@@ -116,6 +117,24 @@ _OPERATIONS = (
         "Computed at most once a minute, for all readers of a process.",
         parameters=(IF_NONE_MATCH,),
         responses=answers("The overview.", OverviewBody),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/tools",
+        name="tools",
+        summary="List the tools of all services",
+        description="Each tool of the registered services once, with the number of services that have it.",
+        parameters=(*parameters(Tools), IF_NONE_MATCH),
+        responses=answers("A page.", ToolList),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/tools/{name}",
+        name="tool",
+        summary="List the services that have a tool",
+        description="With what each service says of the tool, and with the command line that runs it there.",
+        parameters=(Parameter("name", "Name of the tool.", example="rotate"), *parameters(OneTool), IF_NONE_MATCH),
+        responses=answers("The tool.", ToolDetail, p404="No registered service has such a tool."),
     ),
     Operation(
         method="GET",

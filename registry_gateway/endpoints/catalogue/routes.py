@@ -14,6 +14,8 @@ from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.render import listed, log_page, overview_body
+from registry_gateway.endpoints.catalogue.tool_wire import OneTool, Tools
+from registry_gateway.endpoints.catalogue.tools import ToolReader
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
@@ -30,15 +32,18 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 class Catalogue:
     """The catalogue's endpoints."""
 
-    def __init__(self, core: Core, reader: Reader, watch: Watch, overviews: Overviews) -> None:
+    def __init__(self, core: Core, reader: Reader, tools: ToolReader, watch: Watch, overviews: Overviews) -> None:
         self._readers = core.readers
         self._findings = core.findings
+        self._tool_command = core.tool_command
         self._reader = reader
         self._overviews = overviews
+        self._tool_reader = tools
         self._watch = watch
         self._lists = SharedRead(self._render_list)
         self._logs = SharedRead(self._render_log)
         self._stats = SharedRead(self._render_stats)
+        self._tools = SharedRead(self._render_tools)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""
@@ -49,6 +54,8 @@ class Catalogue:
             resource("/catalog/v1/events", GET=self.watch),
             resource("/catalog/v1/log", GET=self.log),
             resource("/catalog/v1/log.csv", GET=self.log_csv),
+            resource("/catalog/v1/tools", GET=self.tools),
+            resource("/catalog/v1/tools/{name:anything}", GET=self.tool),
             resource("/catalog/v1/services/{dialect}/{key:anything}/events", GET=self.events),
             resource("/catalog/v1/services/{dialect}/{key:anything}", GET=self.service),
         ]
@@ -87,6 +94,20 @@ class Catalogue:
             headers["Link"] = f'<?{_with_cursor(call, following)}>; rel="next"'
         return call.answer(rendered, b"text/csv; charset=utf-8", headers)
 
+    async def tools(self, call: Call) -> Answer:
+        """GET /catalog/v1/tools: a page of the tools of all services."""
+        query = await self._query(call, Tools)
+        return call.answer(await self._tools.submit(query))
+
+    async def tool(self, call: Call) -> Answer:
+        """GET /catalog/v1/tools/{name}: the services that have a tool, or 404."""
+        query = await self._query(call, OneTool)
+        name, command = call.param("name"), partial(self._tool_command, call.base_url())
+        found = await self._tool_reader.tool(name, query, command)
+        if found is None:
+            raise Refused(404, "Not Found", f"No registered service has a tool {name}")
+        return call.answer(Rendered(msgspec.json.encode(found)))
+
     async def service(self, call: Call) -> Answer:
         """GET /catalog/v1/services/{dialect}/{key}: all details of a service, or 404."""
         await self._query(call, Nothing)
@@ -117,6 +138,9 @@ class Catalogue:
         query, as_csv = asked
         page = await self._reader.happened(query)
         return await render(csv_lines(page.events) if as_csv else log_page(page)), page.next
+
+    async def _render_tools(self, query: Tools) -> Rendered:
+        return Rendered(msgspec.json.encode(await self._tool_reader.tools(query)))
 
     async def _render_stats(self, query: Counted) -> Rendered:
         return Rendered(msgspec.json.encode(await self._reader.stats(query)))

@@ -1,0 +1,81 @@
+"""The queries and the bodies of the catalogue's endpoints for tools."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.core.status import Status
+from registry_gateway.endpoints.catalogue.query import Limit
+from registry_gateway.http.decode_errors import Text
+from registry_gateway.http.query import Word
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of `GET /catalog/v1/tools`."""
+
+    dialect: Annotated[tuple[Word, ...], Meta(description="In one of these dialects, separated by commas.")] = ()
+    q: Annotated[
+        Text | None, Meta(description="With this in the name of the tool; upper and lower case are alike.")
+    ] = None
+    after: Annotated[Word | None, Meta(description="With a name after this one: `next` of the page before.")] = None
+    limit: Annotated[Limit, Meta(description="Most tools on a page.")] = 100
+
+
+class OneTool(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of `GET /catalog/v1/tools/{name}`."""
+
+    limit: Annotated[Limit, Meta(description="Most services that are returned.")] = 100
+
+
+class ToolHost(msgspec.Struct, frozen=True, kw_only=True):
+    """A service that has a tool."""
+
+    dialect: str
+    key: str
+    name: str
+    address: str | None
+    status: Status
+
+
+class ToolOnHost(ToolHost, frozen=True, kw_only=True):
+    """A service that has a tool, with what it says of the tool."""
+
+    description: str | None
+    extensions: Annotated[
+        dict[str, msgspec.Raw],
+        Meta(description="The members of the tool that start with `x-`, such as `x-command` of a runspec agent."),
+    ]
+    command: Annotated[
+        str | None, Meta(description="The command line that runs the tool there, if its dialect has one.")
+    ]
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool in the list. `services` are registered with it, `up` of them are up or degraded.
+
+    `description` and `extensions` are those of the first of `hosts`, which are at most five services, live ones first.
+    """
+
+    name: str
+    services: int
+    up: int
+    description: str | None
+    extensions: dict[str, msgspec.Raw]
+    hosts: list[ToolHost]
+
+
+class ToolList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of tools by name. `total` counts all pages; `next` is the `after` of the next page, null on the last."""
+
+    total: int
+    next: str | None
+    tools: list[Tool]
+
+
+class ToolDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool with the services that have it, live ones first. `total` counts them, also those beyond the limit."""
+
+    name: str
+    total: int
+    hosts: list[ToolOnHost]
