@@ -53,7 +53,8 @@ async def test_nothing_inline_nothing_from_elsewhere_no_frame(
         assert policy["default-src"] == "'none'"
         assert policy["frame-ancestors"] == "'none'"
         assert policy["require-trusted-types-for"] == "'script'"
-        assert {policy[name] for name in ("script-src", "style-src", "connect-src", "img-src")} == {"'self'"}
+        assert {policy[name] for name in ("script-src", "style-src", "connect-src")} == {"'self'"}
+        assert policy["img-src"] == "'self' data:"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-cache"

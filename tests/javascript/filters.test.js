@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { open, script } from "./place.js";
 
-const { filtering, filters, parameters } = await script("filters");
+const { asked, askedStats, askedStream, filtering, filters, parameters } = await script("filters");
 
 test("the filters are those of the address", () => {
   open("/", "?q=mal&status=up,down&status=gone&tool=rotate&sort=-name&other=1");
@@ -17,7 +17,7 @@ test("the filters are those of the address", () => {
 test("as parameters they say nothing that goes without saying", () => {
   open("/");
   assert.equal(`${parameters(filters())}`, "");
-  open("/", "?dialect=chap&dialect=runspec&name=a%20b&sort=key&q=");
+  open("/", "?dialect=chap&dialect=runspec&name=a%20b&sort=urgency&q=");
   assert.equal(`${parameters(filters())}`, "name=a+b&dialect=chap%2Crunspec");
 });
 
@@ -26,4 +26,15 @@ test("an order filters nothing out", () => {
   assert.equal(filtering(), false);
   open("/", "?host=web");
   assert.equal(filtering(), true);
+});
+
+test("the catalogue is asked for parts, unless whole values are wanted", () => {
+  open("/", "?tool=rot&status=up&dialect=chap");
+  assert.equal(`${asked()}`, "tool=rot&status=up&dialect=chap&match=contains&sort=urgency");
+  assert.equal(`${askedStats()}`, "tool=rot&match=contains");
+  open("/", "?tool=rot&match=exact&q=x");
+  assert.equal(`${asked()}`, "q=x&tool=rot&match=exact&sort=urgency");
+  assert.equal(`${askedStream()}`, "tool=rot&match=exact");
+  open("/", "?q=x");
+  assert.equal(`${asked()}`, "q=x&sort=urgency");
 });

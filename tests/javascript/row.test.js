@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { script } from "./place.js";
 
-const { complaint, identity } = await script("row");
+const { identity, reason, toolsShown } = await script("row");
+const { shortTime } = await script("text");
 
 test("services of one key in two dialects are two", () => {
   const [one, other] = ["chap", "runspec"].map((dialect) => identity({ dialect, key: "a", version: "1" }));
@@ -10,9 +11,17 @@ test("services of one key in two dialects are two", () => {
   assert.equal(one, identity({ dialect: "chap", key: "a" }));
 });
 
-test("a status needs another word where its dialect or the service has one", () => {
-  assert.equal(complaint({ status: "up", health: "healthy", reported: null }), null);
-  assert.equal(complaint({ status: "up", health: "healthy", reported: "degraded" }), "says degraded");
-  assert.equal(complaint({ status: "down", health: "unreachable", reported: "healthy" }), "unreachable");
-  assert.equal(complaint({ status: "degraded", health: "degraded", reported: null }), null);
+test("a status has its reason where there is more to say", () => {
+  assert.equal(reason({ status: "up", health: "healthy", reported: null, expires_at: 9 }), null);
+  assert.equal(reason({ status: "up", health: "healthy", reported: "degraded", expires_at: 9 }), "says degraded");
+  const at = Date.now() / 1000 - 60;
+  assert.equal(reason({ status: "down", health: "unreachable", reported: "healthy", expires_at: at }), `expired ${shortTime(at)}`);
+  const gone = { status: "gone", health: "gone", reported: null, ended: { kind: "deregistered", at } };
+  assert.equal(reason(gone), `deregistered ${shortTime(at)}`);
+});
+
+test("the tool that was searched for is shown first", () => {
+  const names = ["restart", "rotate", "disk-usage"];
+  assert.deepEqual(toolsShown(names, ["", ""]).map(({ name, hit }) => [name, hit]), [["restart", false], ["rotate", false]]);
+  assert.deepEqual(toolsShown(names, ["DISK"]).map(({ name, hit }) => [name, hit]), [["disk-usage", true], ["restart", false]]);
 });

@@ -21,14 +21,20 @@ from registry_gateway.http.routing import resource
 from registry_gateway.http.static_files import HTML, StaticFiles, for_browsers
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'",
     "Cache-Control": "no-cache",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""No inline scripts or styles, no other origins, no framing. Scripts can't make markup of text (trusted types)."""
+"""No inline scripts or styles, no other origins, no framing. Scripts can't make markup of text (trusted types).
+
+Images in `data:` URLs are for the icon with the number of services that are down.
+"""
+
+PAGES = (("Services", "/"),)
+"""The pages in the header: title and path."""
 
 Welcome = Callable[[str], Sequence[Sequence[str]]]
 """Returns for the gateway's URL, for each dialect, its name and URL, and then the commands that register a service."""
@@ -81,7 +87,10 @@ class Page:
             if f"{name}.js" in self._files.names
             else ""
         )
-        common = {"root": root, "version": escape(__version__), "page": name, "title": title, "script": script}
+        style = f'<link rel="stylesheet" href="{root}/page/{name}.css">\n' if f"{name}.css" in self._files.names else ""
+        common = {"root": root, "version": escape(__version__), "page": name, "title": title}
+        common |= {"style": style, "script": script}
+        common["pages"] = "\n".join(_link(root, *page, current=page[0] == title) for page in PAGES)
         main = _template(name).substitute(values, **common)
         return Rendered(_template("shell").substitute(common, main=main).encode())
 
@@ -100,6 +109,13 @@ def _dialect(lines: Sequence[str]) -> str:
         f'<pre tabindex="0" role="group" aria-label="Commands for {escape(name)}">'
         f"<code>{escape(commands)}</code></pre>\n</section>\n"
     )
+
+
+CURRENT = ' aria-current="page"'
+
+
+def _link(root: str, title: str, path: str, *, current: bool) -> str:
+    return f'<a href="{root}{path}"{CURRENT if current else ""}>{title}</a>'
 
 
 def _page(call: Call, shell: Rendered) -> Answer:

@@ -3,32 +3,57 @@
 import { make } from "./text.js";
 
 const form = document.getElementById("filters");
-const STATUSES = ["up", "degraded", "down", "pending", "gone"];
+const STATUSES = ["down", "degraded", "pending", "up", "gone"];
 const TEXTS = ["q", "tool", "name", "version", "host"];
 const LISTS = ["status", "dialect"];
+const PARTS = ["tool", "name", "version", "host"]; // of which a part is enough, unless `match` is exact
+const FIRST = "urgency"; // the order without `sort`
 const PAUSE = 150; // after a letter was typed
 
-/** The filters of this page's address: {q, status: [], …, sort}. */
+/** The filters of this page's address: {q, status: [], …, match, sort}. */
 export function filters() {
   const given = new URLSearchParams(location.search);
-  const found = { sort: given.get("sort") || "key" };
+  const found = { sort: given.get("sort") || FIRST, match: given.get("match") === "exact" ? "exact" : "" };
   for (const name of TEXTS) found[name] = given.get(name) ?? "";
   for (const name of LISTS) found[name] = given.getAll(name).flatMap((value) => value.split(",")).filter(Boolean);
   return found;
 }
 
-/** They as query parameters, without those that say nothing. */
-export function parameters({ sort, ...chosen }) {
+/** The filters as parameters of this page's address, without those that say nothing. */
+export function parameters({ sort, match, ...chosen }) {
   const query = new URLSearchParams();
   for (const name of TEXTS) if (chosen[name]) query.set(name, chosen[name]);
   for (const name of LISTS) if (chosen[name].length) query.set(name, chosen[name].join(","));
-  if (sort && sort !== "key") query.set("sort", sort);
+  if (match) query.set("match", match);
+  if (sort && sort !== FIRST) query.set("sort", sort);
+  return query;
+}
+
+/** The filters as parameters of the catalogue. */
+export function asked(chosen = filters()) {
+  const query = parameters({ ...chosen, match: "", sort: "" });
+  if (PARTS.some((name) => chosen[name])) query.set("match", chosen.match || "contains");
+  query.set("sort", chosen.sort);
+  return query;
+}
+
+/** The same for the statistics, which count each status and dialect. */
+export function askedStats(chosen = filters()) {
+  const query = asked({ ...chosen, status: [], dialect: [] });
+  query.delete("sort");
+  return query;
+}
+
+/** The same for the stream of changes, which does not search tools. */
+export function askedStream(chosen = filters()) {
+  const query = asked({ ...chosen, q: "" });
+  query.delete("sort");
   return query;
 }
 
 /** Tell whether anything is filtered out. */
 export function filtering(chosen = filters()) {
-  return parameters({ ...chosen, sort: "key" }).size > 0;
+  return parameters({ ...chosen, match: "", sort: "" }).size > 0;
 }
 
 /** Put other filters into the address bar; `replace` makes no step to go back to. */
@@ -50,7 +75,7 @@ function show() {
   }
   if (TEXTS.slice(1).some((name) => chosen[name])) document.getElementById("more").open = true;
   for (const box of form.querySelectorAll("input[type=checkbox]")) {
-    box.checked = chosen[box.name].includes(box.value);
+    box.checked = box.name === "match" ? chosen.match === "exact" : chosen[box.name].includes(box.value);
   }
   for (const button of document.querySelectorAll("button[data-sort]")) {
     const sorted = chosen.sort.replace("-", "") === button.dataset.sort;
@@ -61,7 +86,7 @@ function show() {
   document.getElementById("clear").hidden = !filtering(chosen);
 }
 
-/** Offer the statuses, and the dialects there are, with how many services have each. */
+/** Offer the statuses and dialects, each with the number of services that it would show with the other filters. */
 export function count(stats) {
   const chosen = filters();
   const dialects = Object.keys(stats.by_dialect);
@@ -110,6 +135,10 @@ export function follow(changed) {
   form.addEventListener("input", (event) => {
     const { name, type } = event.target;
     clearTimeout(timer);
+    if (name === "match") {
+      choose({ match: event.target.checked ? "exact" : "" });
+      return;
+    }
     if (type === "checkbox") {
       choose({ [name]: [...form.querySelectorAll(`input[name=${name}]:checked`)].map((box) => box.value) });
       return;
@@ -144,7 +173,8 @@ export function follow(changed) {
   show();
 }
 
-/** Show everything. */
+/** Remove all filters. The order stays. */
 export function clear() {
-  go({ ...Object.fromEntries([...TEXTS.map((name) => [name, ""]), ...LISTS.map((name) => [name, []])]), sort: filters().sort });
+  const none = [...TEXTS.map((name) => [name, ""]), ...LISTS.map((name) => [name, []])];
+  go({ ...Object.fromEntries(none), match: "", sort: filters().sort });
 }

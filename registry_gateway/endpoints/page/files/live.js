@@ -84,7 +84,7 @@ export class Live {
       if (!(error instanceof Problem)) throw error;
       if (error.status >= 400 && error.status < 500) {
         this.stop();
-        this.show("refused");
+        this.show(error.status === 401 || error.status === 403 ? "locked" : "refused");
         this.refused(error);
         return "refused";
       }
@@ -175,7 +175,8 @@ export class Live {
       live: "Live",
       polling: `Updated every ${POLLING / 1000} s`,
       disconnected: `Disconnected since ${clockTime(this.since ?? now())}; the view is from that time`,
-      refused: "Stopped",
+      refused: "Not updated: the request was refused",
+      locked: "Not updated: a token is needed",
     };
     this.state = state;
     const text = this.unready && state !== "disconnected" ? `${words[state]}. Not ready: ${this.unready}` : words[state];

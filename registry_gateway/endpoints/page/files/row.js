@@ -1,19 +1,27 @@
 // A service as a row of the list.
 
-import { servicePath, root } from "./gateway.js";
-import { address, badge, make, ticking } from "./text.js";
+import { root, servicePath } from "./gateway.js";
+import { address, badge, leaseBar, make, shortTime, ticking } from "./text.js";
 
 const TOOLS = 2; // names shown in a row
 
 export const identity = (service) => JSON.stringify([service.dialect, service.key]);
 
-/** Why a service is as it is, where one word more helps: its own complaint, or its dialect's word for the silence. */
-export function complaint(service) {
-  if (service.health !== "healthy" && service.health !== service.status) return service.health;
-  if (service.health === "healthy" && service.reported && service.reported !== "healthy") {
-    return `says ${service.reported}`;
-  }
+/** Why a service has its status, in one or two words; null where the status says it all. */
+export function reason(service) {
+  if (service.ended) return `${service.ended.kind} ${shortTime(service.ended.at)}`;
+  if (service.health !== "healthy" && service.expires_at) return `expired ${shortTime(service.expires_at)}`;
+  if (service.health === "healthy" && service.reported && service.reported !== "healthy") return `says ${service.reported}`;
   return null;
+}
+
+/** The tools to show of a service: first those that were searched for, marked as a hit. */
+export function toolsShown(tools, wanted) {
+  const hits = wanted.filter(Boolean).map((word) => word.toLowerCase());
+  const hit = (name) => hits.some((word) => name.toLowerCase().includes(word));
+  const found = tools.filter(hit);
+  const others = tools.filter((name) => !hit(name));
+  return [...found.map((name) => ({ name, hit: true })), ...others.map((name) => ({ name, hit: false }))].slice(0, TOOLS);
 }
 
 export class Row {
@@ -21,53 +29,62 @@ export class Row {
     this.element = make("tr", { role: "row" });
   }
 
-  /** Show the service as it is now; whoever stands on its link keeps standing there. */
-  update(service) {
-    const { last_seen: seen, expires_at: _end, ...rest } = { ...this.service, ...service };
+  /** Show the service as it is now. `wanted` are the words that are searched for in tools. The focus stays. */
+  update(service, wanted = []) {
+    const { last_seen: seen, expires_at: end, ...rest } = { ...this.service, ...service };
     this.service = { ...this.service, ...service };
-    const shown = JSON.stringify(rest);
+    const shown = JSON.stringify([rest, wanted]);
     if (shown === this.shown) {
       this.seen.at = seen;
+      if (this.bar) this.bar.at = end;
       return;
     }
     this.shown = shown;
     const focused = this.element.contains(document.activeElement);
-    this.seen = ticking(seen);
-    this.element.replaceChildren(...cells(this.service, this.seen));
+    this.seen = ticking(service.ended?.at ?? seen);
+    this.bar = rest.status === "gone" || rest.health !== "healthy" ? null : leaseBar(end, rest.ttl, rest.status);
+    this.element.replaceChildren(...this.cells(wanted));
     if (focused) this.element.querySelector("a")?.focus();
+  }
+
+  cells(wanted) {
+    const { service } = this;
+    const path = servicePath(service.dialect, service.key);
+    const name = service.name || service.key;
+    const linked = path === null ? name : make("a", { href: root + path }, name);
+    const why = reason(service);
+    return [
+      cell("status", why, badge(service.status), why && make("span", { className: "why" }, why)),
+      make(
+        "th",
+        { className: "name", scope: "row", role: "rowheader", title: name },
+        linked,
+        make("span", { className: "narrow" }, narrow(service)),
+      ),
+      cell("key", service.key, service.key),
+      cell("dialect", null, service.dialect),
+      cell("version", service.version, service.version ?? ""),
+      cell("address", service.address, address(service.address)),
+      cell("tools", null, ...tools(service.tools ?? [], wanted)),
+      cell("seen", null, this.seen, this.bar ?? make("span", { className: "bar none" })),
+    ];
   }
 }
 
-function cells(service, seen) {
-  const path = servicePath(service.dialect, service.key);
-  const name = service.name || service.key;
-  const linked = path === null ? name : make("a", { href: root + path }, name);
-  const why = complaint(service);
-  const tools = service.tools ?? [];
-  const more = tools.length > TOOLS ? make("span", { className: "more" }, ` +${tools.length - TOOLS}`) : null;
-  return [
-    cell("status", badge(service.status), why && make("span", { className: "why" }, why)),
-    make(
-      "th",
-      { className: "name", scope: "row", role: "rowheader" },
-      linked,
-      name === service.key ? null : make("span", { className: "key" }, service.key),
-      make("span", { className: "narrow" }, narrow(service)),
-    ),
-    cell("dialect", service.dialect),
-    cell("version", service.version ?? ""),
-    cell("address", address(service.address)),
-    cell("tools", tools.slice(0, TOOLS).join(", "), more),
-    cell("seen", seen),
-  ];
+function tools(names, wanted) {
+  const shown = toolsShown(names, wanted);
+  const tags = shown.map(({ name, hit }) => make("span", { className: hit ? "tool hit" : "tool", title: name }, name));
+  const rest = names.length - shown.length;
+  return rest > 0 ? [...tags, make("span", { className: "more", title: names.join(", ") }, `+${rest}`)] : tags;
 }
 
-/** Roles are told, too: laid out as on a narrow screen, a table is none to screen readers otherwise. */
-function cell(className, ...children) {
-  return make("td", { className, role: "cell" }, ...children);
+/** Roles are given, too: as a grid on a narrow screen, a table would not be one for screen readers. */
+function cell(className, title, ...children) {
+  return make("td", title ? { className, role: "cell", title } : { className, role: "cell" }, ...children);
 }
 
 /** What a narrow screen has no columns for. */
 function narrow(service) {
-  return [service.dialect, service.version, service.address].filter(Boolean).join(" · ");
+  const parts = [service.dialect, service.version, service.address];
+  return [...(service.name && service.name !== service.key ? [service.key] : []), ...parts].filter(Boolean).join(" · ");
 }

@@ -1,42 +1,39 @@
 // The list of services.
 
-import { clear, count, filtering, filters, follow, parameters } from "./filters.js";
-import { now, reader, root, servicePath } from "./gateway.js";
+import { attend } from "./attention.js";
+import { offerValues } from "./completion.js";
+import { asked as listed, askedStats, askedStream, clear, count, filtering, filters, follow } from "./filters.js";
+import { now, reader, root } from "./gateway.js";
+import { showLatest } from "./latest.js";
 import { Live } from "./live.js";
 import { announce, notify } from "./notice.js";
 import { identity, Row } from "./row.js";
-import { clockTime, happened, make, plural, tick } from "./text.js";
+import { make, tick } from "./text.js";
 import { askForToken, forgetRefused, offerToken } from "./token.js";
 
 const STEP = 500; // services that are shown at first, and with each "Show more"
 const MOST = 1000; // services on one page of the catalogue
-const KEPT = 30; // changes that are remembered
 const LIGHT = "dialect,key,status,health,reported,last_seen,expires_at";
-const GRAVE = new Set(["expired", "degraded", "unreachable", "deregistered"]);
 
 const table = document.getElementById("services");
 const body = table.tBodies[0];
 const further = document.getElementById("further");
 const shownCount = document.getElementById("count");
-const gone = document.getElementById("gone");
+const nothingFound = document.getElementById("nothing");
 const readers = [];
 const readStats = reader();
+const readMatching = reader();
 let rows = new Map();
 let wanted = STEP;
 let asked = false; // whether the reader waits for the answer
 
-const live = new Live({ query, look, changed, refused, trouble });
-
-function query() {
-  const given = parameters({ ...filters(), sort: "key" });
-  return given.size ? `?${given}` : "";
-}
+const live = new Live({ query: () => `?${askedStream()}`, look, changed: showLatest, refused, trouble });
 
 /** Fetch what is shown, or more, page by page. */
 async function pages(fields, signal) {
   const services = [];
   for (let page = 0, cursor = null; ; page += 1) {
-    const given = parameters(filters());
+    const given = listed();
     given.set("limit", `${Math.min(wanted - services.length, MOST)}`);
     if (fields) given.set("fields", fields);
     if (cursor) given.set("cursor", cursor);
@@ -53,19 +50,26 @@ async function look(light, signal) {
     const found = await pages(LIGHT, signal);
     const shown = [...rows.keys()];
     if (found.services.length === shown.length && found.services.every((one, index) => identity(one) === shown[index])) {
-      found.services.forEach((one) => rows.get(identity(one)).update(one));
+      found.services.forEach((one) => rows.get(identity(one)).update(one, searched()));
       tick(now(), body);
       return;
     }
   }
+  const query = askedStats();
   const [found, stats] = await Promise.all([pages(null, signal), readStats("/catalog/v1/stats", signal)]);
-  show(found, stats);
+  show(found, stats, query.size ? await readMatching(`/catalog/v1/stats?${query}`, signal) : stats);
 }
 
-function show({ total, services }, stats) {
+function searched() {
+  const { tool, q } = filters();
+  return [tool, q];
+}
+
+function show({ total, services }, stats, matching) {
   place(services);
   tick(now(), body);
-  count(stats);
+  count(matching);
+  attend(stats.by_status.down);
   const nothing = total === 0 && !filtering();
   document.getElementById("first").hidden = !nothing;
   document.getElementById("filters").hidden = nothing && stats.by_status.gone === 0;
@@ -73,7 +77,7 @@ function show({ total, services }, stats) {
   further.hidden = services.length >= total;
   further.textContent = `Show ${Math.min(STEP, total - services.length).toLocaleString()} more`;
   shownCount.textContent = nothing ? "" : counted(total, services.length, stats);
-  lookBack(total === 0 ? filters().q : "", Object.keys(stats.by_dialect));
+  sayNothing(total === 0 && !nothing);
   if (asked) announce(shownCount.textContent);
   asked = false;
 }
@@ -83,7 +87,7 @@ function place(services) {
   const known = rows;
   rows = new Map(services.map((service) => [identity(service), known.get(identity(service)) ?? new Row()]));
   for (const [id, row] of known) if (!rows.has(id)) row.element.remove();
-  services.forEach((service) => rows.get(identity(service)).update(service));
+  services.forEach((service) => rows.get(identity(service)).update(service, searched()));
   const focused = /** @type {HTMLElement} */ (document.activeElement);
   let next = body.firstChild;
   for (const { element } of rows.values()) {
@@ -102,46 +106,14 @@ function counted(total, shown, stats) {
   return total.toLocaleString() + of + (all === 1 || (total === 1 && !of) ? " service" : " services") + part;
 }
 
-/** Services that are gone are in no list, but the event log has their keys: link there. */
-function lookBack(key, dialects) {
-  const links = dialects.map((dialect) => [dialect, key && servicePath(dialect, key)]).filter(([, path]) => path);
-  gone.hidden = links.length === 0;
-  gone.replaceChildren(
-    `The event log may have a service that is gone, with the key ${key}, in `,
-    ...links.flatMap(([dialect, path], index) => [index ? ", " : "", make("a", { href: root + path }, dialect)]),
-    ".",
-  );
-}
-
-// --- changes
-
-const happenings = document.getElementById("latest-list");
-let grave = [];
-let telling;
-
-function changed(event) {
-  const path = servicePath(event.dialect, event.key);
-  const name = event.name || event.key;
-  const line = [clockTime(event.at), name, happened(event.kind)].join("  ");
-  document.getElementById("latest-line").textContent = line + (event.reason ? `: ${event.reason}` : "");
-  document.getElementById("latest").hidden = false;
-  happenings.prepend(
-    make(
-      "li",
-      {},
-      make("time", { dateTime: new Date(event.at * 1000).toISOString() }, clockTime(event.at)),
-      path === null ? name : make("a", { href: root + path }, name),
-      make("span", {}, happened(event.kind), event.reason ? `: ${event.reason}` : ""),
-    ),
-  );
-  while (happenings.children.length > KEPT) happenings.lastChild.remove();
-  if (!GRAVE.has(event.kind)) return;
-  grave.push(`${name}: ${happened(event.kind)}`);
-  telling ??= setTimeout(() => {
-    announce(grave.length > 3 ? `${plural(grave.length, "service", "services")} lapsed or left` : grave.join(", "));
-    grave = [];
-    telling = undefined;
-  }, 2000);
+/** Say that nothing matches, and where a service that is gone may be found. */
+function sayNothing(nothing) {
+  nothingFound.hidden = !nothing;
+  nothingFound.replaceChildren();
+  if (!nothing) return;
+  const { q, status } = filters();
+  const past = q && !status.includes("gone") ? make("a", { href: `${root}/?${new URLSearchParams({ q, status: "gone" })}` }, "Search in services that are gone") : null;
+  nothingFound.replaceChildren("No matching services. ", past ?? "", past ? "." : "");
 }
 
 // --- problems
@@ -187,6 +159,7 @@ further.addEventListener("click", async () => {
   last.nextSibling?.querySelector("a")?.focus();
 });
 follow(restart);
+offerValues(document.getElementById("more"));
 offerToken(restart);
 shownCount.textContent = "Loading…";
 setInterval(() => tick(now(), body), 1000);

@@ -24,6 +24,13 @@ export function clockTime(at) {
   return new Date(at * 1000).toLocaleTimeString();
 }
 
+/** A time of day, or the day if it is not within the last 20 hours. */
+export function shortTime(at, reference = Date.now() / 1000) {
+  const date = new Date(at * 1000);
+  if (Math.abs(reference - at) < 72_000) return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+}
+
 export function plural(count, one, many) {
   return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
@@ -53,6 +60,19 @@ export function tick(now, within = document) {
     const text = time.words(now - time.at);
     if (time.textContent !== text) time.textContent = text;
   }
+  for (const bar of within.querySelectorAll(".bar")) {
+    if (!bar.at) continue;
+    const left = `${Math.max(0, Math.min(100, Math.round((100 * (bar.at - now)) / bar.ttl)))}%`;
+    if (bar.firstChild.style.width !== left) bar.firstChild.style.width = left;
+  }
+}
+
+/** A lease as a bar that runs down until `at`, the end of a lease of `ttl` seconds. `tick` keeps it up to date. */
+export function leaseBar(at, ttl, status) {
+  const bar = make("span", { className: `bar is-${status}`, ariaHidden: "true" }, make("span"));
+  bar.at = at;
+  bar.ttl = ttl;
+  return bar;
 }
 
 /** A status: a shape, a word and a colour. */

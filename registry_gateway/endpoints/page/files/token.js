@@ -35,6 +35,7 @@ export function forgetRefused() {
 }
 
 function label() {
+  document.body.classList.toggle("with-token", Boolean(token.get()));
   button.textContent = token.get() ? "Token kept in this tab" : "Token…";
 }
 
