@@ -1,15 +1,17 @@
 // The page of one service.
 
 import { offerApproval, offerRemoval } from "./administration.js";
+import { copyButton } from "./copy.js";
 import { addressed, ask, now, Problem, reader, root, servicePath } from "./gateway.js";
 import { Live } from "./live.js";
 import { announce, notify } from "./notice.js";
-import { complaint } from "./row.js";
-import { address, badge, details, happened, make, moment, span, tick, ticking } from "./text.js";
+import { rest, who } from "./sentences.js";
+import { address, badge, happened, leaseBar, make, moment, span, tick, ticking } from "./text.js";
 import { askForToken, forgetRefused, offerToken } from "./token.js";
+import { toolItems } from "./tool_list.js";
 
 const EVENTS = 50; // on a page of its life
-const TAGS = 100; // tools that are named
+const OPEN = 40; // lines of a document that is open from the start
 const ALL = "pending,up,degraded,down,gone";
 
 const at = (id) => document.getElementById(id);
@@ -66,14 +68,15 @@ function show(service) {
   document.title = `${service.name || service.key} · registry-gateway`;
   at("name").textContent = service.name || service.key;
   at("key").textContent = service.key;
-  const why = complaint(service);
+  const why = saidOfItself(service);
   patch(at("status"), badge(service.status), why && make("span", { className: "why" }, why));
   at("approve").hidden = service.status !== "pending";
   at("remove").hidden = service.status === "gone";
   showEnding(service);
   showFindings(service.findings ?? []);
   patch(at("facts"), ...facts(service));
-  showTools(service.tools ?? []);
+  at("facts-title").textContent = service.status === "gone" ? "What it last was" : "Summary";
+  showTools(service.tools ?? [], service.tools_document);
   table("versions", (service.versions ?? []).toReversed(), (one) => [one.version, moment(one.since)]);
   table("subscriptions", service.subscriptions ?? [], (one) => [one.subscriber, one.state, moment(one.created_at)]);
   json("document", service.document);
@@ -89,7 +92,11 @@ function showEnding({ ended, status }) {
   patch(at("ended-title"), `${what[0].toUpperCase()}${what.slice(1)} `, ticking(ended.at));
   const reason = ended.reason ? `${ended.reason[0].toUpperCase()}${ended.reason.slice(1)}. ` : "";
   const kept = status === "gone" ? "" : " It is still registered.";
-  at("ended-text").textContent = `${reason}By ${ended.actor}, ${moment(ended.at)}.${kept}`;
+  at("ended-text").textContent = `${reason}${recorded(ended)} ${moment(ended.at)}.${kept}`;
+}
+
+function recorded({ kind, actor }) {
+  return kind === "expired" ? "Recorded" : `By ${who(actor)},`;
 }
 
 function showFindings(findings) {
@@ -110,10 +117,10 @@ function facts(service) {
   const seen = lease?.last_seen ?? service.last_seen;
   const end = lease?.expires_at ?? service.expires_at;
   const rows = [
-    ["Address", address(service.address)],
+    ["Address", service.address && make("span", {}, address(service.address), " ", copyButton("the address", () => service.address))],
     ["Version", service.version],
     ["Last heartbeat", seen && make("span", {}, ticking(seen), make("span", { className: "aside" }, ` ${moment(seen)}`))],
-    ["Lease", end && make("span", {}, `${span(lease?.ttl ?? service.ttl)}, `, ticking(end, leaseWords))],
+    ["Lease", end && leaseShown(service, end, lease?.ttl ?? service.ttl)],
     ["Self-reported health", service.reported],
     ["Account", service.owner],
     ["Registered", service.registered_at && moment(service.registered_at)],
@@ -128,15 +135,25 @@ function approved({ approved_at: approval, registered_at: registration }) {
   return approval !== registration && approval && moment(approval);
 }
 
+/** The lease: its length, how much of it is left, and that as a bar. */
+function leaseShown({ status, health }, end, ttl) {
+  const bar = health === "healthy" ? leaseBar(end, ttl, status) : null;
+  return make("span", {}, bar, `${span(ttl)}, `, ticking(end, leaseWords));
+}
+
+/** What a running service reports of its health, if it is not healthy; else its dialect's word for missed heartbeats. */
+function saidOfItself({ status, health, reported }) {
+  if (health === "healthy") return reported && reported !== "healthy" ? `says ${reported}` : null;
+  return health === status ? null : health;
+}
+
 function leaseWords(seconds) {
   return seconds < 0 ? `ends in ${span(-seconds)} unless renewed` : `ended ${span(seconds)} ago`;
 }
 
-function showTools(tools) {
+function showTools(tools, document) {
   at("tools").hidden = tools.length === 0;
-  const named = tools.slice(0, TAGS).map((tool) => make("li", {}, make("a", { href: `${root}/?${new URLSearchParams({ tool })}` }, tool)));
-  const more = tools.length > TAGS ? make("li", {}, `and ${(tools.length - TAGS).toLocaleString()} more`) : null;
-  patch(at("tools").querySelector("ul"), ...named, more);
+  patch(at("tools").querySelector("ul"), ...toolItems(tools, document));
 }
 
 function table(id, rows, cells) {
@@ -148,7 +165,22 @@ function json(id, content) {
   at(id).hidden = content === null || content === undefined;
   const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
   const code = at(id).querySelector("code");
-  if (!at(id).hidden && code.textContent !== text) code.textContent = text;
+  if (at(id).hidden || code.textContent === text) return;
+  if (!code.textContent && id === "document") at(id).querySelector("details").open = text.split("\n").length <= OPEN;
+  code.textContent = text;
+}
+
+/** Copy buttons and commands, which stay as they are while the page is open. */
+function offerCopies() {
+  at("copy-key").append(copyButton("the key", () => me.key));
+  for (const id of ["document", "tools-document"]) {
+    const code = at(id).querySelector("code");
+    at(id).querySelector(".copies").append(copyButton(`the ${id.replace("-", " ")}`, () => code.textContent));
+  }
+  const quoted = `'${location.origin}${root}/catalog/v1${path}`.replaceAll("%27", "%2527");
+  const commands = path === null ? [] : [`curl ${quoted}'`, `curl ${quoted}/events?limit=10'`];
+  at("commands").hidden = commands.length === 0;
+  at("commands").querySelector("ul").append(...commands.map((text) => make("li", {}, make("code", {}, text), " ", copyButton("the command", () => text))));
 }
 
 /** Make these the children of an element; those that are the same already stay, with the focus they may have. */
@@ -172,14 +204,11 @@ function showLife() {
 }
 
 function happening(event) {
-  const who = [event.actor, event.client_address].filter(Boolean).join(" from ");
   return make(
     "li",
     { className: `was-${event.kind}` },
-    make("p", { className: "what" }, make("strong", {}, happened(event.kind)), " ", ticking(event.at)),
-    event.reason ? make("p", {}, event.reason) : null,
-    details(event.detail) ? make("p", {}, details(event.detail)) : null,
-    make("p", { className: "aside" }, [moment(event.at), who, event.request_id].filter(Boolean).join(" · ")),
+    make("p", { className: "what" }, make("span", {}, make("strong", {}, happened(event.kind)), rest(event)), ticking(event.at)),
+    make("p", { className: "aside" }, [moment(event.at), event.request_id].filter(Boolean).join(" · ")),
   );
 }
 
@@ -227,6 +256,7 @@ function done(text) {
 
 at("dialect").textContent = me.dialect;
 at("dialect").href = `${root}/?${new URLSearchParams({ dialect: me.dialect })}`;
+offerCopies();
 offerToken(restart);
 offerApproval(me, done);
 offerRemoval(me, done);
