@@ -33,7 +33,7 @@ HEADERS = {
 Images in `data:` URLs are for the icon with the number of services that are down.
 """
 
-PAGES = (("Services", "/"),)
+PAGES = (("Services", "/"), ("Tools", "/page/tools"), ("Events", "/page/events"))
 """The pages in the header: title and path."""
 
 Welcome = Callable[[str], Sequence[Sequence[str]]]
@@ -41,7 +41,7 @@ Welcome = Callable[[str], Sequence[Sequence[str]]]
 
 
 class Page:
-    """The page for the list, the page for a service, and their files."""
+    """The pages for the list, for a service, for tools and for events, and their files."""
 
     def __init__(self, root_path: str, welcome: Welcome) -> None:
         """Serve the page under the path prefix `root_path`. `welcome` returns the commands for a first service."""
@@ -54,6 +54,8 @@ class Page:
         return [
             resource("/", GET=self.services),
             resource("/services/{dialect}/{key:anything}", GET=self.service),
+            resource("/page/tools", GET=self.tools),
+            resource("/page/events", GET=self.events),
             resource("/page/{file}", GET=self.file),
         ]
 
@@ -66,6 +68,14 @@ class Page:
     async def service(self, call: Call) -> Answer:
         """GET /services/{dialect}/{key}: the same page for every service, even if it does not exist."""
         return _page(call, self._shell("service", "Service", url=escape(call.base_url())))
+
+    async def tools(self, call: Call) -> Answer:
+        """GET /page/tools: the tools of all services."""
+        return _page(call, self._shell("tools", "Tools", url=escape(call.base_url())))
+
+    async def events(self, call: Call) -> Answer:
+        """GET /page/events: the log of events."""
+        return _page(call, self._shell("events", "Events", url=escape(call.base_url())))
 
     async def file(self, call: Call) -> Answer:
         """GET /page/{file}: 200 or 404."""

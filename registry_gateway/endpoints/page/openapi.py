@@ -25,6 +25,23 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
+        path="/page/tools",
+        name="page_tools",
+        summary="Get the page with the tools of all services",
+        parameters=(IF_NONE_MATCH,),
+        responses=_PAGE,
+    ),
+    Operation(
+        method="GET",
+        path="/page/events",
+        name="page_events",
+        summary="Get the page with the log of events",
+        description="It takes the filters of `/catalog/v1/log`.",
+        parameters=(IF_NONE_MATCH,),
+        responses=_PAGE,
+    ),
+    Operation(
+        method="GET",
         path="/page/{file}",
         name="page_file",
         summary="Get a file of these pages",
