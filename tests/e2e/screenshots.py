@@ -155,6 +155,7 @@ def three_hundred(studio: Studio) -> None:
         "service": ("/services/runspec/web-0001", (1440, 900)),
         "phone-service": ("/services/runspec/web-0001", (390, 844)),
         "filters": ("/?name=mail", (1440, 900)),
+        "open-tool": ("/page/tools?tool=rotate", (1440, 900)),
         "docs": ("/docs", (1440, 900)),
     }
     dark = {
@@ -176,7 +177,27 @@ def three_hundred(studio: Studio) -> None:
             studio.shoot(gateway, name, path, dark=True)
 
 
-SITUATIONS = (empty_and_three, three_hundred)
+def two_thousand(studio: Studio) -> None:
+    """A registry with 2,000 services, of which most agents lapse at once; and what was before that."""
+    if not studio.wants("two-thousand", "mass-lapse", "dark-mass-lapse", "past", "gone"):
+        return
+    with studio.gateway(BRIEF) as gateway:
+        fleet(gateway, 2003)
+        studio.shoot(gateway, "two-thousand", "/")
+        moment = time.time()
+        for number in range(0, 40, 2):
+            gateway.http.delete(f"/v2/services/{MODELS[number % 8].lower().replace(' ', '-')}-{number}")
+        chap(gateway, 5000)
+        time.sleep(1)
+        keep_alive(gateway, 800, 31)
+        studio.shoot(gateway, "past", f"/?at={moment:.0f}")
+        studio.shoot(gateway, "gone", "/?status=gone")
+        time.sleep(60)  # the overview is kept for a minute
+        studio.shoot(gateway, "mass-lapse", "/")
+        studio.shoot(gateway, "dark-mass-lapse", "/", dark=True)
+
+
+SITUATIONS = (empty_and_three, three_hundred, two_thousand)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -220,7 +220,7 @@ def test_a_lapse_appears_without_a_reload(started: Open) -> None:
         expect(row).to_contain_text("down")
     expect(page.locator("#latest")).to_contain_text("lease expired: no heartbeat for")
     expect(page).to_have_title("(2) Services · registry-gateway")
-    assert "image/svg" in page.locator("#icon").get_attribute("href")
+    expect(page.locator("#icon")).to_have_attribute("href", re.compile("^data:image/svg"))
     assert page.evaluate("window.untouched")
 
     page.get_by_role("link", name="Malaria", exact=True).click()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-TESTED = ["attention", "completion", "filters", "gateway", "live", "row", "sentences", "text"]
+TESTED = "attention completion filters gateway live past row sentences strip text".split()
 
 
 def test_the_scripts_of_the_page() -> None:

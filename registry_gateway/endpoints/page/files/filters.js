@@ -13,25 +13,27 @@ const PAUSE = 150; // after a letter was typed
 /** The filters of this page's address: {q, status: [], …, match, sort}. */
 export function filters() {
   const given = new URLSearchParams(location.search);
-  const found = { sort: given.get("sort") || FIRST, match: given.get("match") === "exact" ? "exact" : "" };
+  const match = given.get("match") === "exact" ? "exact" : "";
+  const found = { sort: given.get("sort") || FIRST, match, at: given.get("at") ?? "" };
   for (const name of TEXTS) found[name] = given.get(name) ?? "";
   for (const name of LISTS) found[name] = given.getAll(name).flatMap((value) => value.split(",")).filter(Boolean);
   return found;
 }
 
 /** The filters as parameters of this page's address, without those that say nothing. */
-export function parameters({ sort, match, ...chosen }) {
+export function parameters({ sort, match, at, ...chosen }) {
   const query = new URLSearchParams();
   for (const name of TEXTS) if (chosen[name]) query.set(name, chosen[name]);
   for (const name of LISTS) if (chosen[name].length) query.set(name, chosen[name].join(","));
   if (match) query.set("match", match);
+  if (at) query.set("at", at);
   if (sort && sort !== FIRST) query.set("sort", sort);
   return query;
 }
 
-/** The filters as parameters of the catalogue. */
-export function asked(chosen = filters()) {
-  const query = parameters({ ...chosen, match: "", sort: "" });
+/** The filters as parameters of the catalogue, for the list of now. */
+export function asked({ at: _at, ...chosen } = filters()) {
+  const query = parameters({ ...chosen, match: "", sort: "", at: "" });
   if (PARTS.some((name) => chosen[name])) query.set("match", chosen.match || "contains");
   query.set("sort", chosen.sort);
   return query;
@@ -44,6 +46,14 @@ export function askedStats(chosen = filters()) {
   return query;
 }
 
+/** The same for the list of a moment, of which the log knows neither status nor tools. */
+export function askedPast(chosen = filters()) {
+  const query = asked({ ...chosen, status: [], tool: "" });
+  query.set("at", chosen.at);
+  query.set("sort", "key");
+  return query;
+}
+
 /** The same for the stream of changes, which does not search tools. */
 export function askedStream(chosen = filters()) {
   const query = asked({ ...chosen, q: "" });
@@ -53,7 +63,7 @@ export function askedStream(chosen = filters()) {
 
 /** Tell whether anything is filtered out. */
 export function filtering(chosen = filters()) {
-  return parameters({ ...chosen, match: "", sort: "" }).size > 0;
+  return parameters({ ...chosen, match: "", sort: "", at: "" }).size > 0;
 }
 
 /** Put other filters into the address bar; `replace` makes no step to go back to. */
@@ -84,6 +94,12 @@ function show() {
     else button.closest("th").removeAttribute("aria-sort");
   }
   document.getElementById("clear").hidden = !filtering(chosen);
+  document.getElementById("statuses").hidden = form.elements.tool.disabled = Boolean(chosen.at);
+}
+
+/** Go to a moment, or with an empty text to now. */
+export function travel(at) {
+  go({ ...filters(), at });
 }
 
 /** Offer the statuses and dialects, each with the number of services that it would show with the other filters. */
@@ -98,6 +114,13 @@ export function count(stats) {
   for (const dialect of new Set([...dialects, ...chosen.dialect])) {
     const of = stats.by_dialect[dialect] ?? {};
     chip("dialects", "dialect", dialect, sum(wanted.map((status) => of[status] ?? 0)));
+  }
+}
+
+/** The same for the list of a moment: the dialects, with how many services each had then. */
+export function countDialects(dialects, rows) {
+  for (const dialect of new Set([...dialects, ...filters().dialect])) {
+    chip("dialects", "dialect", dialect, rows.filter(({ before }) => before?.dialect === dialect).length);
   }
 }
 
@@ -134,6 +157,7 @@ export function follow(changed) {
   };
   form.addEventListener("input", (event) => {
     const { name, type } = event.target;
+    if (!name) return; // the moment, which has a button of its own
     clearTimeout(timer);
     if (name === "match") {
       choose({ match: event.target.checked ? "exact" : "" });
@@ -176,5 +200,5 @@ export function follow(changed) {
 /** Remove all filters. The order stays. */
 export function clear() {
   const none = [...TEXTS.map((name) => [name, ""]), ...LISTS.map((name) => [name, []])];
-  go({ ...Object.fromEntries(none), match: "", sort: filters().sort });
+  go({ ...Object.fromEntries(none), match: "", at: "", sort: filters().sort });
 }

@@ -2,12 +2,15 @@
 
 import { attend } from "./attention.js";
 import { offerValues } from "./completion.js";
-import { asked as listed, askedStats, askedStream, clear, count, filtering, filters, follow } from "./filters.js";
+import { asked as listed, askedPast, askedStats, askedStream, clear, count, countDialects, filtering, filters, follow } from "./filters.js";
 import { now, reader, root } from "./gateway.js";
 import { showLatest } from "./latest.js";
 import { Live } from "./live.js";
+import { followMoment, showMoment } from "./moment.js";
 import { announce, notify } from "./notice.js";
+import { readPast, showPast } from "./past.js";
 import { identity, Row } from "./row.js";
+import { showStrip } from "./strip.js";
 import { make, tick } from "./text.js";
 import { askForToken, forgetRefused, offerToken } from "./token.js";
 
@@ -23,6 +26,7 @@ const nothingFound = document.getElementById("nothing");
 const readers = [];
 const readStats = reader();
 const readMatching = reader();
+const readOverview = reader();
 let rows = new Map();
 let wanted = STEP;
 let asked = false; // whether the reader waits for the answer
@@ -46,6 +50,12 @@ async function pages(fields, signal) {
 }
 
 async function look(light, signal) {
+  const past = Boolean(filters().at);
+  for (const id of ["then", "past"]) document.getElementById(id).hidden = !past;
+  if (past) {
+    await lookBack(signal);
+    return;
+  }
   if (light) {
     const found = await pages(LIGHT, signal);
     const shown = [...rows.keys()];
@@ -56,8 +66,27 @@ async function look(light, signal) {
     }
   }
   const query = askedStats();
-  const [found, stats] = await Promise.all([pages(null, signal), readStats("/catalog/v1/stats", signal)]);
+  const [found, stats, overview] = await Promise.all([
+    pages(null, signal),
+    readStats("/catalog/v1/stats", signal),
+    readOverview("/catalog/v1/overview", signal),
+  ]);
+  showStrip(stats, overview);
   show(found, stats, query.size ? await readMatching(`/catalog/v1/stats?${query}`, signal) : stats);
+}
+
+/** Show the services of a moment, and what is different now. */
+async function lookBack(signal) {
+  const query = askedPast();
+  const [found, stats] = await Promise.all([readPast(query, signal), readStats("/catalog/v1/stats", signal)]);
+  for (const id of ["strip", "banner", "services", "first", "nothing", "further"]) document.getElementById(id).hidden = true;
+  document.getElementById("filters").hidden = false;
+  place([]);
+  countDialects(Object.keys(stats.by_dialect), found.rows);
+  attend(stats.by_status.down);
+  showPast(found, query);
+  tick(now(), document.getElementById("past"));
+  shownCount.textContent = "";
 }
 
 function searched() {
@@ -124,6 +153,8 @@ function trouble(problem) {
 
 async function refused(problem) {
   shownCount.textContent = "";
+  table.hidden = true;
+  document.getElementById("filters").hidden = false;
   if (problem.status === 401 || problem.status === 403) {
     const why = problem.status === 403 ? `${problem.message}.` : forgetRefused();
     notify("The catalogue is protected.", "Enter token", () => refused(problem));
@@ -137,6 +168,7 @@ async function refused(problem) {
 // --- actions of the reader
 
 async function restart() {
+  showMoment();
   asked = true;
   wanted = STEP;
   notify("");
@@ -159,6 +191,7 @@ further.addEventListener("click", async () => {
   last.nextSibling?.querySelector("a")?.focus();
 });
 follow(restart);
+followMoment(restart);
 offerValues(document.getElementById("more"));
 offerToken(restart);
 shownCount.textContent = "Loading…";

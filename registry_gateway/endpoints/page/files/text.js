@@ -76,8 +76,8 @@ export function leaseBar(at, ttl, status) {
 }
 
 /** A status: a shape, a word and a colour. */
-export function badge(status) {
-  return make("span", { className: `badge is-${status}` }, status);
+export function badge(status, word = status) {
+  return make("span", { className: `badge is-${status}` }, word);
 }
 
 /** An address: a link if it is one to http or https, else text. */
