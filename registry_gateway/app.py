@@ -190,13 +190,15 @@ def create_app(
     _require_auth(configuration, speaking)
     core, store = open_core(configuration, speaking, clock, counters)
     readiness = Readiness(store)
-    mounts = {admin.SEGMENT: _mounted(core, admin.SEGMENT, admin.mount(core, adapters_module.account_scopes(adapters)))}
+    mounts: dict[str, Mounted] = {}  # in the order of /docs
     for adapter in speaking:
         mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
     mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", catalogue.mount(core))
     watched = _mounted(core, "prometheus", prometheus.mount(core, store, readiness))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
+    scopes = adapters_module.account_scopes(adapters)
+    mounts[admin.SEGMENT] = _mounted(core, admin.SEGMENT, admin.mount(core, scopes))
     page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
     return Gateway(core, readiness, mounts, page)
 

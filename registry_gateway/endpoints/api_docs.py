@@ -1,6 +1,6 @@
 """/openapi.json and /docs, which is Swagger UI from files of this package.
 
-docs/decisions/0006-api-pages.md gives the reasons. All files but start.js are Swagger UI's.
+docs/decisions/0006-api-pages.md gives the reasons. All files but start.js and page.css are Swagger UI's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,13 +33,19 @@ _PAGE = """\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>registry-gateway API</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="{root}/page/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="{root}/docs/swagger-ui.css">
+<link rel="stylesheet" href="{root}/docs/page.css">
 </head>
 <body>
 <noscript>This page needs JavaScript. What it shows is in <a href="{root}/openapi.json">openapi.json</a>.</noscript>
-<main id="api"></main>
+<header class="back">
+<strong>registry-gateway API</strong>
+<nav aria-label="Pages"><a href="{root}/">Services</a></nav>
+</header>
+<div id="api"></div>
 <script src="{root}/docs/swagger-ui-bundle.js"></script>
 <script src="{root}/docs/start.js" data-document="{root}/openapi.json"></script>
 </body>
