@@ -42,10 +42,19 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Filters(Matching, frozen=True, kw_only=True):
-    """Filters for services, also by dialect and status. A service must match all of them."""
+class Criteria(Matching, frozen=True, kw_only=True):
+    """Filters for services, also by dialect."""
 
     dialect: Annotated[tuple[Word, ...], Meta(description="In one of these dialects, separated by commas.")] = ()
+
+    def of_statuses(self, statuses: tuple[Status, ...]) -> Wanted:
+        """Return the filters as the store's search takes them, with the statuses that are searched for."""
+        return msgspec.structs.replace(super().wanted(), dialects=self.dialect, statuses=statuses)
+
+
+class Filters(Criteria, frozen=True, kw_only=True):
+    """Filters for services, also by dialect and status. A service must match all of them."""
+
     status: Annotated[
         tuple[Status, ...],
         Meta(description="In one of these statuses, separated by commas. Default: all but gone."),
@@ -53,4 +62,4 @@ class Filters(Matching, frozen=True, kw_only=True):
 
     def wanted(self) -> Wanted:
         """Return the filters as the store's search takes them."""
-        return msgspec.structs.replace(super().wanted(), dialects=self.dialect, statuses=self.status)
+        return self.of_statuses(self.status)

@@ -1,10 +1,12 @@
 """Services as targets of Prometheus."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from registry_gateway.endpoints.prometheus.discovery import PAGE
+from registry_gateway.core.status import Status
+from registry_gateway.endpoints.prometheus.discovery import PAGE, AskedStatus
 from tests.conftest import GatewayFactory, ManualClock
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.catalogue_reader import problem
@@ -53,6 +55,29 @@ async def test_only_what_is_alive_is_a_target_unless_others_are_asked_for(
         clock.advance(runspec_agent.TTL)
         assert await discovered(client) == []
         assert [labels(g)["status"] for g in await discovered(client, status="up,down")] == ["down"]
+
+
+async def test_what_is_down_remains_a_target_if_all_are_asked_for(
+    start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(sqlite_url) as client:
+        await chap_service.register(client)
+        await runspec_agent.register(client, "a1")
+        await runspec_agent.register(client, "a2")
+        billing = await scaicontrol_account.service(client)
+        await billing.register("invoices", base_url="https://invoices.example.org/api")
+        await client.delete("/instances/a2")
+        clock.advance(chap_service.TTL)
+        found = {labels(g)["key"]: labels(g)["status"] for g in await discovered(client, status="all")}
+        assert found == {"my-model": "down", "a1": "up", "invoices": "pending"}
+        with_gone = await discovered(client, status="gone,all", dialect="runspec")
+        assert [labels(g)["key"] for g in with_gone] == ["a1", "a2"]
+        assert "all" in problem(await client.get(f"{TARGETS}?status=every"), 400)["detail"]
+        problem(await client.get("/catalog/v1/services?status=all"), 400)
+
+
+def test_the_words_of_the_filter_are_those_of_the_status() -> None:
+    assert set(get_args(AskedStatus)) == {*Status, "all"}
 
 
 async def test_services_without_an_address_to_connect_to_are_left_out(

@@ -4,7 +4,7 @@ Source of the format: https://prometheus.io/docs/prometheus/latest/http_sd/.
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.address import DEFAULT_PORTS, split_address
 from registry_gateway.core.model import Registration
-from registry_gateway.core.status import Status, status
-from registry_gateway.endpoints.service_filters import Filters
+from registry_gateway.core.status import REGISTERED, Status, status
+from registry_gateway.endpoints.service_filters import Criteria
 from registry_gateway.http.rendered import Rendered, render
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue
-from registry_gateway.store.statements.search import Page
+from registry_gateway.store.statements.search import Page, Wanted
 
 PAGE = 200
 """Services read at a time. The event loop, and with it heartbeats, waits while these are converted."""
@@ -25,13 +25,25 @@ PAGE = 200
 _META = "__meta_registry_gateway_"
 
 
-class Targets(Filters, frozen=True, kw_only=True):
+AskedStatus = Literal["pending", "up", "degraded", "down", "gone", "all"]
+"""The words for `status`: those of `Status`, and one for all registered services."""
+
+
+class Targets(Criteria, frozen=True, kw_only=True):
     """The parameters of `GET /sd/prometheus`."""
 
     status: Annotated[
-        tuple[Status, ...],
-        Meta(description="In one of these statuses, separated by commas. Default: up and degraded."),
-    ] = (Status.UP, Status.DEGRADED)
+        tuple[AskedStatus, ...],
+        Meta(
+            description="In one of these statuses, separated by commas; `all` is every status but gone, so that a "
+            "service remains a target while it is down. Default: up and degraded."
+        ),
+    ] = ("up", "degraded")
+
+    def wanted(self) -> Wanted:
+        """Return the filters as the store's search takes them."""
+        named = tuple(Status(word) for word in self.status if word != "all")
+        return self.of_statuses((*REGISTERED, *named) if "all" in self.status else named)
 
 
 class Group(msgspec.Struct, frozen=True):
