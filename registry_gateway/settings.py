@@ -85,6 +85,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "read:catalog or admin:registry."
         ),
     ] = False
+    metrics_per_service: Annotated[
+        bool,
+        Meta(
+            description="Whether /metrics has a series service_up for each service, for alerts on one of them; with "
+            "more than 1,000 services it has none."
+        ),
+    ] = False
     rate_limit: Annotated[
         str | None,
         Meta(

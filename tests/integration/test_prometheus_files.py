@@ -18,6 +18,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 FILES = DOCS / "prometheus"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
+PER_SERVICE = {"REGISTRY_GATEWAY_METRICS_PER_SERVICE": "true"}
+
+AMTOOL = shutil.which("amtool")
+needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is not installed (Debian: prometheus-alertmanager)")
+
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 
@@ -26,8 +31,8 @@ _LABEL = re.compile(r"\b(\w+)\s*(?:=~|!=|!~|=)\s*\"")
 
 
 async def scraped(start_gateway: GatewayFactory, url: str) -> Scrape:
-    """The figures of a gateway that has done something."""
-    async with start_gateway(url) as client:
+    """The figures of a gateway that has done something, with all the families there can be."""
+    async with start_gateway(url, PER_SERVICE) as client:
         await chap_service.register(client)
         await chap_service.ping(client)
         return await scrape(client)
@@ -77,7 +82,7 @@ async def test_labels_that_are_asked_for_are_there(start_gateway: GatewayFactory
     found = await scraped(start_gateway, sqlite_url)
     known = {label for family in found.families for sample in family.samples for label in sample.labels}
     asked = set(_LABEL.findall("\n".join([*expressions(), (FILES / "rules.yml").read_text()])))
-    assert {"kind", "operation", "lane"} <= asked
+    assert {"window", "operation", "lane"} <= asked
     assert asked <= known | {"job", "instance"}
 
 
@@ -113,6 +118,15 @@ def test_promtool_accepts_configuration_and_rules() -> None:
     promtool("check", "rules", "rules.yml")
 
 
+@needs_amtool
+def test_amtool_accepts_the_configuration_of_alertmanager() -> None:
+    assert AMTOOL is not None
+    done = subprocess.run(
+        [AMTOOL, "check-config", "alertmanager.yml"], cwd=FILES, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @needs_promtool
 def test_the_rules_fire_when_they_should_and_only_then() -> None:
     promtool("test", "rules", "rules.test.yml")
@@ -120,7 +134,7 @@ def test_the_rules_fire_when_they_should_and_only_then() -> None:
 
 @needs_promtool
 def test_promtool_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
-    asked = [e.replace("$__rate_interval", "1m") for e in expressions()]
+    asked = [e.replace("$__rate_interval", "1m").replace("$__range", "6h") for e in expressions()]
     rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(asked)]
     (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))  # JSON is YAML
     promtool("check", "rules", "rules.yml", directory=tmp_path)
@@ -130,7 +144,7 @@ def test_promtool_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_promtool_has_nothing_against_the_figures(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     assert PROMTOOL is not None
-    async with start_gateway(sqlite_url) as client:
+    async with start_gateway(sqlite_url, PER_SERVICE) as client:
         await chap_service.register(client)
         text = (await client.get("/metrics")).content
     done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, check=False)  # noqa: ASYNC221 - nothing else runs meanwhile

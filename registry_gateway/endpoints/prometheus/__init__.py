@@ -22,7 +22,14 @@ def mount(core: Core, store: Store, readiness: Readiness) -> Mount:
     queries = core.registry.queries
     routes = Prometheus(
         core.readers,
-        Collector(core.registry.metrics, store, readiness, queries, core.clock),
+        Collector(
+            core.registry.metrics,
+            store,
+            readiness,
+            queries,
+            core.clock,
+            per_service=core.settings.metrics_per_service,
+        ),
         Discovery(queries),
     ).routes()
     operations = guarded(OPERATIONS) if core.readers.protected else OPERATIONS

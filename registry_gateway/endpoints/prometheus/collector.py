@@ -19,7 +19,7 @@ from prometheus_client.utils import floatToGoString
 import registry_gateway
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import StoreUnavailable
-from registry_gateway.core.status import Status
+from registry_gateway.endpoints.prometheus import services
 from registry_gateway.observability.metrics import KINDS, OUTCOMES, Metrics
 from registry_gateway.observability.shared_counters import Histogram, Reading
 from registry_gateway.registry.queries import Queries
@@ -27,11 +27,9 @@ from registry_gateway.registry.readiness import Readiness
 from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.database_size import Size, measured
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import catalogue
-from registry_gateway.store.statements.catalogue import Count
 
 FRESH = 5.0
-"""Seconds for which the counts of registrations are cached."""
+"""Seconds for which what is read about the services is cached."""
 
 MEASURED = 15.0
 """Seconds for which the size of the database is cached, because PostgreSQL examines each of its files."""
@@ -44,13 +42,24 @@ _CLASSES = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
 class Collector(Collecting):
-    """A collector of prometheus_client for the gateway's metrics and the counts of services.
+    """A collector of prometheus_client for the gateway's metrics and what the database has of the services.
 
     With several worker processes, the metrics of one process (`process_…`, `python_…`) are left out, because each
     scrape would get those of another process.
     """
 
-    def __init__(self, metrics: Metrics, store: Store, readiness: Readiness, queries: Queries, clock: Clock) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        store: Store,
+        readiness: Readiness,
+        queries: Queries,
+        clock: Clock,
+        *,
+        per_service: bool = False,
+    ) -> None:
+        """`per_service` is whether each service has a series of its own."""
+        self._per_service = per_service
         self._metrics = metrics
         self._store = store
         self._readiness = readiness
@@ -58,9 +67,10 @@ class Collector(Collecting):
         self._queries = queries
         self._policies = queries.policies
         self._clock = clock
-        self._counting = SharedRead(self._count)
-        self._counts: Sequence[Count] | None = None
-        self._counted_at = -inf
+        self._reading = SharedRead(self._read)
+        self._services: services.Services | None = None
+        self._last: services.Services | None = None
+        self._read_at = -inf
         self._measuring = SharedRead(self._measure)
         self._size: Size | None = None
         self._measured_at = -inf
@@ -75,18 +85,18 @@ class Collector(Collecting):
         return ()
 
     async def look(self) -> None:
-        """Read the counts of services, the readiness and the size of the database. Call it before `collect`."""
-        await asyncio.gather(self._look_at_registrations(), self._look_at_size(), self._look_whether_ready())
+        """Read the services, the readiness and the size of the database. Call it before `collect`."""
+        await asyncio.gather(self._look_at_services(), self._look_at_size(), self._look_whether_ready())
 
     async def _look_whether_ready(self) -> None:
         self._ready = await self._readiness.problem() is None
 
-    async def _look_at_registrations(self) -> None:
+    async def _look_at_services(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._counting.submit(None)
+                await self._reading.submit(None)
         except (StoreUnavailable, TimeoutError):
-            self._counts = None
+            self._services = None
 
     async def _look_at_size(self) -> None:
         """Read the size of the database. Concurrent scrapes share one reading, so a hanging disk blocks one thread."""
@@ -96,11 +106,13 @@ class Collector(Collecting):
         except (StoreUnavailable, TimeoutError):
             self._size = None
 
-    async def _count(self, _asked: None) -> None:
+    async def _read(self, _asked: None) -> None:
         asked_at = self._clock.monotonic()
-        if self._counts is None or asked_at >= self._counted_at + FRESH:
-            self._counts = await self._queries.read(lambda c, now: catalogue.counts(c, self._policies, now))
-            self._counted_at = asked_at
+        if self._services is None or asked_at >= self._read_at + FRESH:
+            found = await self._queries.read(services.read, self._policies, per_service=self._per_service)
+            services.report(self._last, found)
+            self._services = self._last = found
+            self._read_at = asked_at
 
     async def _measure(self, _asked: None) -> None:
         asked_at = self._clock.monotonic()
@@ -112,7 +124,7 @@ class Collector(Collecting):
         """Yield all families."""
         metrics, reading = self._metrics, self._metrics.counters.read(self._clock.now())
         yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
-        yield from self._registrations()
+        yield from self._of_services()
         yield from self._room()
         yield from _life(metrics, reading)
         yield from _requests(metrics, reading)
@@ -121,25 +133,14 @@ class Collector(Collecting):
         yield from _clock(metrics, reading)
         yield from _gauges(metrics, reading)
 
-    def _registrations(self) -> Iterator[Metric]:
+    def _of_services(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
             _PREFIX + "database_up", "Whether the database can be read and written, as /health/ready."
         )
-        up.add_metric([], self._ready and self._counts is not None)
+        up.add_metric([], self._ready and self._services is not None)
         yield up
-        if self._counts is None:
-            return
-        found = {(c.dialect, c.status): c.services for c in self._counts}
-        dialects = dict.fromkeys((*self._policies.known, *(c.dialect for c in self._counts)))
-        family = GaugeMetricFamily(
-            _PREFIX + "registrations",
-            "Services in the database by their status now, the same on every gateway.",
-            labels=["dialect", "status"],
-        )
-        for dialect in dialects:
-            for status in Status:
-                family.add_metric([dialect, status.value], found.get((dialect, status), 0))
-        yield family
+        if self._services is not None:
+            yield from services.families(self._services, self._policies.known)
 
     def _room(self) -> Iterator[Metric]:
         if self._size is None:
