@@ -21,6 +21,9 @@ from registry_gateway.store.postgresql import libpq
 
 PREFIX = "REGISTRY_GATEWAY_"
 
+OF_COMMANDS = f"{PREFIX}URL"
+"""The environment name of a gateway's URL, for commands that work on a gateway. It is no setting."""
+
 AROUND = string.whitespace + "\ufeff"
 """Characters that are removed from both ends of a value: white space, and the byte order mark of a text file."""
 
@@ -238,7 +241,7 @@ def _variables(struct: type[msgspec.Struct], group: str | None) -> Iterator[Vari
 
 
 def _refuse_unknown(environ: Mapping[str, str], known: Sequence[Variable]) -> None:
-    names = {v.env for v in known}
+    names = {OF_COMMANDS, *(v.env for v in known)}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in names:
             raise SettingsError(f"{name}: there is no such setting (registry-gateway config lists them)")

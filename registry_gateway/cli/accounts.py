@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import click
 
 from registry_gateway import adapter
-from registry_gateway.adapter import Core
-from registry_gateway.auth.accounts import SUPER_ADMIN, Issued
+from registry_gateway.auth.accounts import SUPER_ADMIN
 from registry_gateway.cli.output import age, moment, print_json, print_table, say, span, span_or_zero
-from registry_gateway.cli.parameters import database_url_option, json_option
-from registry_gateway.cli.session import actor, run
-from registry_gateway.core.model import Account, Token
-from registry_gateway.observability.masking import masked
+from registry_gateway.cli.parameters import json_option
+from registry_gateway.cli.registry_access.access import RegistryAccess
+from registry_gateway.cli.registry_access.target import Target, registry_option
+from registry_gateway.core.model import Token
+from registry_gateway.endpoints.admin.wire import AccountView, IssuedView
 
 expires_option = click.option(
     "--expires", type=span, metavar="TIME", help="How long the token is valid, such as 90d or 12h.  [default: no end]"
@@ -41,31 +41,34 @@ Examples:
     "--slug", "slugs", multiple=True, help="A service the account may register; may be repeated.  [default: any]"
 )
 @expires_option
-@database_url_option
+@json_option
+@registry_option
 def create(
-    name: str, scopes: tuple[str, ...], slugs: tuple[str, ...], expires: float | None, database_url: str | None
+    target: Target,
+    name: str,
+    scopes: tuple[str, ...],
+    slugs: tuple[str, ...],
+    expires: float | None,
+    as_json: bool,
 ) -> None:
     """Create the account NAME and print its token, once.
 
     The token is alone on the last line of standard output. Keep it: the database holds only a hash of it. A service
-    sends it as `Authorization: Bearer TOKEN`. Without --scope it gets the scope to register services; admin:registry
-    lets it administer the registry over HTTP.
+    sends it as `Authorization: Bearer TOKEN`. Without --scope it gets the scope to register services; read:catalog lets
+    it read a protected catalogue, and admin:registry administer the registry over HTTP.
     """
     _refuse_blank(name, *scopes, *slugs)
-    if masked(name) != name:
-        raise click.UsageError("NAME looks like a token; choose another name for the account")
-    registering = adapter.account_scopes(adapter.installed())
-    granted = scopes or registering
-    if not granted:
-        raise click.UsageError("no installed dialect has accounts; set the scopes of this one with --scope")
 
-    async def work(core: Core) -> Issued:
-        return await core.accounts.create(name, granted, slugs, actor(), expires_in=expires)
+    async def work(registry: RegistryAccess) -> IssuedView:
+        return await registry.create_account(name, scopes, slugs, expires)
 
-    issued = run(database_url, work)
+    issued = target.run(work)
+    if as_json:
+        print_json(issued)
+        return
     by_default = "" if scopes else " (the default)"
-    say(f"Account {name} has the scope {', '.join(granted)}{by_default}.", err=True)
-    if not {*registering, SUPER_ADMIN}.isdisjoint(granted):
+    say(f"Account {name} has the scope {', '.join(issued.scopes)}{by_default}.", err=True)
+    if not {*adapter.account_scopes(adapter.installed()), SUPER_ADMIN}.isdisjoint(issued.scopes):
         say(f"It may register {', '.join(slugs) or 'any service'}.", err=True)
     _print_token(issued)
 
@@ -89,26 +92,30 @@ Examples:
     help="How long the existing tokens stay valid, such as 30m or 7d; 0: they end at once.",
 )
 @expires_option
-@database_url_option
-def rotate(name: str, overlap: float, expires: float | None, database_url: str | None) -> None:
+@json_option
+@registry_option
+def rotate(target: Target, name: str, overlap: float, expires: float | None, as_json: bool) -> None:
     """Give the account NAME a new token and print it, once.
 
     The existing tokens end after the overlap; until then the service may use either. `accounts list` shows when each
     was last used. The token is alone on the last line of standard output.
     """
 
-    async def work(core: Core) -> Issued:
-        return await core.accounts.rotate(name, overlap, actor(), expires_in=expires)
+    async def work(registry: RegistryAccess) -> IssuedView:
+        return await registry.rotate_account(name, overlap, expires)
 
-    issued = run(database_url, work)
-    *others, new = issued.account.tokens
+    issued = target.run(work)
+    if as_json:
+        print_json(issued)
+        return
+    *others, new = issued.tokens
     for token in others:
         say(f"Token rgw_{token.id} ends {moment(token.ends_at)}; {_last_used(token, new.created_at)}.", err=True)
     _print_token(issued)
 
 
-def _print_token(issued: Issued) -> None:
-    ends = issued.account.tokens[-1].expires_at
+def _print_token(issued: IssuedView) -> None:
+    ends = issued.tokens[-1].expires_at
     until = "does not end" if ends is None else f"ends {moment(ends)}"
     say(f"The new token {until}. It is shown only now:", err=True)
     say(issued.token)
@@ -126,17 +133,17 @@ def _refuse_blank(*words: str) -> None:
 
 @accounts.command("list")
 @json_option
-@database_url_option
-def list_(as_json: bool, database_url: str | None) -> None:
+@registry_option
+def list_(target: Target, as_json: bool) -> None:
     """List the accounts, revoked ones included, with one line per token.
 
     Tokens are not stored and can't be shown; a token starts with its id. The last use is exact to about a minute.
     """
 
-    async def work(core: Core) -> tuple[Sequence[Account], float]:
-        return await core.accounts.list(), core.clock.now()
+    async def work(registry: RegistryAccess) -> tuple[Sequence[AccountView], float]:
+        return await registry.accounts(), await registry.now()
 
-    found, now = run(database_url, work, reading=True)
+    found, now = target.run(work, reading=True)
     if as_json:
         print_json(found)
     elif not found:
@@ -161,7 +168,7 @@ def list_(as_json: bool, database_url: str | None) -> None:
         )
 
 
-def _state(account: Account, token: Token, now: float) -> str:
+def _state(account: AccountView, token: Token, now: float) -> str:
     if account.revoked_at is not None:
         return f"revoked {moment(account.revoked_at)}"
     return "active" if now < token.ends_at else "ended"
@@ -169,16 +176,20 @@ def _state(account: Account, token: Token, now: float) -> str:
 
 @accounts.command()
 @click.argument("name")
-@database_url_option
-def revoke(name: str, database_url: str | None) -> None:
+@json_option
+@registry_option
+def revoke(target: Target, name: str, as_json: bool) -> None:
     """Revoke all tokens of the account NAME.
 
     A gateway that is running refuses them within five seconds. What the account registered stays until its lease
     ends. The name can't be used again.
     """
 
-    async def work(core: Core) -> Account:
-        return await core.accounts.revoke(name, actor())
+    async def work(registry: RegistryAccess) -> AccountView:
+        return await registry.revoke_account(name)
 
-    account = run(database_url, work)
+    account = target.run(work)
+    if as_json:
+        print_json(account)
+        return
     say(f"Account {account.name} was revoked at {moment(account.revoked_at or 0)}.")

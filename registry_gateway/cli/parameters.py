@@ -1,13 +1,15 @@
 """Options that several commands share, and the checks of their values."""
 
+import os
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import click
 import httpx
+from click.shell_completion import CompletionItem
 
 from registry_gateway import adapter
-from registry_gateway.settings import AROUND, PREFIX, Settings
+from registry_gateway.settings import AROUND, OF_COMMANDS, PREFIX, Settings
 
 database_url_option = click.option(
     "--database-url",
@@ -18,19 +20,37 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON. 
 
 
 def dialect_option(help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return the option `--dialect`, whose values are the names of installed adapters."""
-    return click.option("--dialect", metavar="NAME", callback=_installed_dialect, help=help_text)
+    """Return the option `--dialect`, whose values are the names of installed adapters, in any case.
+
+    A command that works on a gateway, with `--url`, accepts any name: the gateway may have other adapters.
+    """
+    return click.option(
+        "--dialect",
+        metavar="NAME",
+        callback=_installed_dialect,
+        shell_complete=_complete_dialect,
+        help=help_text,
+    )
 
 
-def _installed_dialect(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    names = [a.name for a in adapter.installed()]
-    if value is not None and value not in names:
-        raise click.BadParameter(f"no dialect {value} (installed: {', '.join(names)})")
-    return value
+def _installed_dialect(context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    names = {a.name.lower(): a.name for a in adapter.installed()}
+    found = names.get(value.lower())
+    if found is None and (context.params.get("url") is not None or OF_COMMANDS in os.environ):
+        return value.lower()
+    if found is None:
+        raise click.BadParameter(f"no dialect {value} (installed: {', '.join(names.values())})")
+    return found
 
 
-def check_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Return a URL from the command line, without a slash at its end.
+def _complete_dialect(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    return [CompletionItem(a.name) for a in adapter.installed() if a.name.startswith(begun.lower())]
+
+
+def check_url(_context: click.Context | None, _parameter: click.Parameter | None, value: str | None) -> str | None:
+    """Return a URL from the command line or the environment, without a slash at its end.
 
     Raises:
         click.BadParameter: It is none.
@@ -54,9 +74,22 @@ def check_secret(_context: click.Context, parameter: click.Parameter, value: str
     Raises:
         click.BadParameter: It can't be sent in a header. It is not repeated.
     """
+    return _secret(value, parameter.opts[0])
+
+
+def token_of(value: str | None) -> str | None:
+    """Return the token in REGISTRY_TOKEN, without surrounding white space.
+
+    Raises:
+        click.BadParameter: It can't be sent in a header. It is not repeated.
+    """
+    return _secret(value, "REGISTRY_TOKEN")
+
+
+def _secret(value: str | None, name: str) -> str | None:
     if value is None:
         return None
     secret = value.strip(AROUND)
     if not (secret.isascii() and secret.isprintable() and secret):
-        raise click.BadParameter(f"{parameter.opts[0]} must be one line of ASCII, and not empty")
+        raise click.BadParameter(f"{name} must be one line of ASCII, and not empty")
     return secret

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
+import click
 import msgspec
 
-from registry_gateway.adapter import Core
 from registry_gateway.cli.events import print_events
 from registry_gateway.cli.finding_lines import print_findings
-from registry_gateway.cli.key_lookup import NoSuchService, find_service
+from registry_gateway.cli.key_lookup import NoSuchService, suggestion
 from registry_gateway.cli.output import age, indented, moment, print_table, say
+from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.subscriptions import print_subscriptions
 from registry_gateway.core.lease import Health
-from registry_gateway.core.model import Event, Registration, Subscription, Version
-from registry_gateway.core.status import Status, status
+from registry_gateway.core.model import Event, Subscription, Version
+from registry_gateway.core.status import Status
 from registry_gateway.doctor.rules.finding import Finding
-from registry_gateway.doctor.rules.service import RECENT, diagnose
+from registry_gateway.endpoints.catalogue.wire import Ending, ServiceDetail
+from registry_gateway.http.representations import LeaseView
 
 EVENTS = 20
 """Number of the last events that are shown."""
@@ -23,70 +25,116 @@ TOOLS = 20
 """Most tools that are named in the text output."""
 
 
+class RegistrationView(msgspec.Struct, frozen=True, kw_only=True):
+    """A registration, or what the registration of a service that is gone last was."""
+
+    dialect: str
+    key: str
+    name: str | None
+    version: str | None
+    address: str | None
+    owner: str | None
+    reported: str | None
+    approved_at: float | None
+    registered_at: float
+    updated_at: float | None
+    lease: LeaseView
+
+
 class Dossier(msgspec.Struct, kw_only=True):
-    """A service with its history; without a registration, the history of one that is gone."""
+    """A service with its history. Of one that is gone it has what is kept: at least the events."""
 
     key: str
+    dialect: str
     registered: bool
     now: float
-    status: Status = Status.GONE
-    health: Health = Health.GONE
-    approved: bool | None = None
-    registration: Registration | None = None
-    versions: list[Version] = []
-    subscriptions: list[Subscription] = []
-    findings: list[Finding] = []
-    tools: list[str] = []
-    document: msgspec.Raw | None = None
-    tools_document: msgspec.Raw | None = None
-    events: list[Event] = []
+    status: Status
+    health: Health
+    approved: bool | None
+    registration: RegistrationView | None
+    ended: Ending | None
+    versions: list[Version]
+    subscriptions: list[Subscription]
+    findings: list[Finding]
+    tools: list[str]
+    document: msgspec.Raw | None
+    tools_document: msgspec.Raw | None
+    events: list[Event]
 
 
-async def compile_dossier(core: Core, key: str, dialect: str | None) -> Dossier:
+async def compile_dossier(registry: RegistryAccess, key: str, dialect: str | None) -> Dossier:
     """Return all details of the service `key`.
 
     Raises:
         NoSuchService: Nothing is: it isn't registered, and there are no events of it.
         click.ClickException: It is registered in several dialects.
     """
-    now = (await core.registry.moment()).now
-    try:
-        entry = await find_service(core, key, dialect)
-    except NoSuchService:
-        past = await core.registry.events(dialect=dialect, key=key, limit=RECENT)
-        if not past:
-            raise NoSuchService(
-                f"{key} is not registered, and there are no events of it (registry-gateway services list shows "
-                "what is registered)"
-            ) from None
-        findings = diagnose(None, past, now)
-        return Dossier(key=key, registered=False, now=now, findings=findings, events=list(past[-EVENTS:]))
-    found = entry.registration
-    stands = status(found, core.registry.policies.of(found.dialect), now)
-    recent = await core.registry.events(dialect=found.dialect, key=key, limit=RECENT)
+    asked = [dialect] if dialect is not None else await registry.dialects()
+    known = [found for name in asked if (found := await registry.service(name, key)) is not None]
+    if not known:
+        raise NoSuchService(
+            f"{key} is not registered, and there are no events of it{await suggestion(registry, key)} "
+            "(registry-gateway services list shows what is registered)"
+        )
+    registered = [found for found in known if found.status is not Status.GONE]
+    if len(registered) > 1:
+        names = " and ".join(found.dialect for found in registered)
+        raise click.ClickException(f"{key} is registered in {names}; say which with --dialect")
+    service = registered[0] if registered else max(known, key=lambda gone: 0 if gone.ended is None else gone.ended.at)
+    events = await registry.last_events(service.dialect, key, EVENTS)
+    return _dossier(service, list(events), await registry.now())
+
+
+def _dossier(service: ServiceDetail, events: list[Event], now: float) -> Dossier:
+    registered = service.status is not Status.GONE
     return Dossier(
-        key=key,
-        registered=True,
+        key=service.key,
+        dialect=service.dialect,
+        registered=registered,
         now=now,
-        status=stands,
-        health=entry.health,
-        approved=found.approved,
-        registration=found,
-        versions=list(await core.registry.versions(found.dialect, key)),
-        subscriptions=list(await core.registry.subscriptions(found.dialect, key)),
-        tools=list(await core.registry.tools(found.dialect, key)),
-        document=msgspec.Raw(entry.document),
-        tools_document=None if entry.tools_document is None else msgspec.Raw(entry.tools_document),
-        findings=diagnose(None if stands is Status.GONE else entry, recent, now, core.findings),
-        events=list(recent[-EVENTS:]),
+        status=service.status,
+        health=service.health,
+        approved=service.approved_at is not None if registered else None,
+        registration=_registration(service),
+        ended=service.ended,
+        versions=service.versions,
+        subscriptions=service.subscriptions,
+        findings=service.findings,
+        tools=service.tools,
+        document=_unless_null(service.document),
+        tools_document=_unless_null(service.tools_document),
+        events=events,
     )
+
+
+def _registration(service: ServiceDetail) -> RegistrationView | None:
+    if service.registered_at is None or service.lease is None:
+        return None
+    return RegistrationView(
+        dialect=service.dialect,
+        key=service.key,
+        name=service.name,
+        version=service.version,
+        address=service.address,
+        owner=service.owner,
+        reported=service.reported,
+        approved_at=service.approved_at,
+        registered_at=service.registered_at,
+        updated_at=service.updated_at,
+        lease=service.lease,
+    )
+
+
+def _unless_null(document: msgspec.Raw) -> msgspec.Raw | None:
+    return None if bytes(document) == b"null" else document
 
 
 def print_dossier(dossier: Dossier) -> None:
     """Print the details as text."""
-    if dossier.registration is None:
-        say(f"{dossier.key} is no longer registered. Last events:")
+    if not dossier.registered:
+        say(f"{dossier.key} is no longer registered.{' It was:' if dossier.registration else ' Last events:'}")
         say()
+    if dossier.registration is None:
         print_events(dossier.events)
         _print_findings(dossier)
         return
@@ -123,9 +171,9 @@ def _tools(names: Sequence[str]) -> str:
     return ", ".join(names[:TOOLS]) + more or "-"
 
 
-def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]]:
+def _facts(dossier: Dossier, registration: RegistrationView) -> list[tuple[str, str]]:
     lease, now = registration.lease, dossier.now
-    if lease.alive(now):
+    if lease.alive:
         ends = f"ends in {age(lease.expires_at - now)} unless renewed"
     else:
         ends = f"ended {age(now - lease.expires_at)} ago"
@@ -133,8 +181,8 @@ def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]
     return [
         ("Key", registration.key),
         ("Dialect", registration.dialect),
-        ("Name", registration.name),
-        ("Version", registration.version),
+        ("Name", registration.name or "-"),
+        ("Version", registration.version or "-"),
         ("Address", registration.address or "-"),
         ("Tools", _tools(dossier.tools)),
         ("Account", registration.owner or "-"),
@@ -144,5 +192,5 @@ def _facts(dossier: Dossier, registration: Registration) -> list[tuple[str, str]
         ("Lease", f"{lease.ttl:g} s, {ends} ({moment(lease.expires_at)})"),
         ("Last seen", f"{age(now - lease.last_seen)} ago ({moment(lease.last_seen)})"),
         ("Registered", moment(registration.registered_at)),
-        ("Updated", moment(registration.updated_at)),
+        ("Updated", "-" if registration.updated_at is None else moment(registration.updated_at)),
     ]

@@ -1,22 +1,39 @@
 """`registry-gateway services`: list, show, approve and remove services."""
 
-import click
-import msgspec
+from collections.abc import Callable
+from typing import get_args
 
-from registry_gateway.adapter import Core
-from registry_gateway.cli.key_lookup import find_service
-from registry_gateway.cli.output import age, print_json, print_table, say
-from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
+import click
+
+from registry_gateway.cli import service_list
+from registry_gateway.cli.key_lookup import advising
+from registry_gateway.cli.output import print_json, say
+from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.registry_access.access import RegistryAccess
+from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
-from registry_gateway.cli.session import actor, run
-from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import StillSubscribed
-from registry_gateway.core.lease import Policies
-from registry_gateway.core.model import Entry, Registration
-from registry_gateway.core.status import status
-from registry_gateway.registry.queries import Listing
+from registry_gateway.core.status import REGISTERED, Status
+from registry_gateway.endpoints.admin.wire import ServiceView
+from registry_gateway.endpoints.catalogue.query import Order, Services
 
 which_dialect = dialect_option("The dialect of the service, where two have one of that key.")
+
+STATUSES = click.Choice([status.value for status in Status], case_sensitive=False)
+ORDERS = click.Choice(get_args(Order), case_sensitive=False)
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--host", metavar="HOST", help="Only those at an address of this host, whatever scheme and port."),
+        click.option("--tool", metavar="NAME", help="Only those with a tool of exactly this name."),
+        click.option(
+            "--status", "statuses", type=STATUSES, multiple=True, help="Only those with a status; may be repeated."
+        ),
+        dialect_option("Only those of a dialect."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -29,60 +46,51 @@ def services() -> None:
     epilog="""\b
 Examples:
   registry-gateway services list
-  registry-gateway services list --dialect chap --alive
+  registry-gateway services list --dialect chap --status down --sort -last_seen
+  registry-gateway services list --tool rotate --url https://registry.example.org
   registry-gateway services list --json | jq -r '.[] | select(.health != "healthy") | .key'
 """,
 )
-@dialect_option("Only those of a dialect.")
+@_filters
 @click.option("--alive", is_flag=True, help="Only services whose lease is running.")
+@click.option(
+    "--sort", type=ORDERS, default="key", show_default=True, help="Order; `key` is by dialect and key, `-` reverses it."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of services.  [default: all]")
 @json_option
-@database_url_option
-def list_(dialect: str | None, alive: bool, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def list_(
+    target: Target,
+    dialect: str | None,
+    statuses: tuple[str, ...],
+    tool: str | None,
+    host: str | None,
+    alive: bool,
+    sort: Order,
+    limit: int | None,
+    as_json: bool,
+) -> None:
     """List the services, with their status, their health, whether they are approved, and their last heartbeat.
 
     The status (pending, up, degraded, down, gone) is the same for all dialects; the health is the dialect's own word.
+    Without --status it lists all but those that are gone.
     """
+    query = Services(
+        dialect=() if dialect is None else (dialect,),
+        status=tuple(map(Status, statuses)) or REGISTERED,
+        tool=tool,
+        host=host,
+        sort=sort,
+    )
 
-    async def work(core: Core) -> tuple[Listing, Policies]:
-        return await core.registry.queries.list(dialect, alive=alive), core.registry.policies
+    async def work(registry: RegistryAccess) -> service_list.Listed:
+        return await service_list.listed(registry, query, alive=alive, limit=limit)
 
-    (found, now), policies = run(database_url, work, reading=True)
+    found = target.run(work, reading=True)
     if as_json:
-        print_json([_summary(entry, policies, now) for entry in found])
-    elif not found:
-        say("No service is registered. (registry-gateway events shows past changes.)")
+        service_list.print_list_as_json(found)
     else:
-        print_table(
-            ("KEY", "DIALECT", "NAME", "VERSION", "STATUS", "HEALTH", "APPROVED", "LAST SEEN", "ADDRESS"),
-            [
-                (
-                    entry.registration.key,
-                    entry.registration.dialect,
-                    entry.registration.name,
-                    entry.registration.version,
-                    _status(entry, policies, now),
-                    entry.health.value,
-                    "yes" if entry.registration.approved else "no",
-                    f"{age(now - entry.registration.lease.last_seen)} ago",
-                    entry.registration.address or "-",
-                )
-                for entry in found
-            ],
-        )
-
-
-def _status(entry: Entry, policies: Policies, now: float) -> str:
-    return status(entry.registration, policies.of(entry.registration.dialect), now).value
-
-
-def _summary(entry: Entry, policies: Policies, now: float) -> dict[str, object]:
-    return {
-        **msgspec.structs.asdict(entry.registration),
-        "status": _status(entry, policies, now),
-        "health": entry.health,
-        "approved": entry.registration.approved,
-        "last_seen": entry.registration.lease.last_seen,
-    }
+        service_list.print_list(found)
 
 
 @services.command(
@@ -95,17 +103,17 @@ Examples:
 @click.argument("key")
 @which_dialect
 @json_option
-@database_url_option
-def show(key: str, dialect: str | None, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def show(target: Target, key: str, dialect: str | None, as_json: bool) -> None:
     """Show everything about the service KEY: lease, health, versions, subscriptions, document and last events.
 
     Of a service that is gone it shows the last events: when it left, and why.
     """
 
-    async def work(core: Core) -> Dossier:
-        return await compile_dossier(core, key, dialect)
+    async def work(registry: RegistryAccess) -> Dossier:
+        return await compile_dossier(registry, key, dialect)
 
-    dossier = run(database_url, work, reading=True)
+    dossier = target.run(work, reading=True)
     if as_json:
         print_json(dossier)
     else:
@@ -116,15 +124,15 @@ def show(key: str, dialect: str | None, as_json: bool, database_url: str | None)
 @click.argument("key")
 @which_dialect
 @json_option
-@database_url_option
-def approve(key: str, dialect: str | None, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def approve(target: Target, key: str, dialect: str | None, as_json: bool) -> None:
     """Approve the service KEY, which waits for it as `pending`. Approving twice changes nothing."""
 
-    async def work(core: Core) -> Registration:
-        found = (await find_service(core, key, dialect)).registration
-        return (await core.registry.approve(Approve(found.dialect, found.key, actor()))).registration
+    async def work(registry: RegistryAccess) -> ServiceView:
+        async with advising(registry, key):
+            return await registry.approve(key, dialect)
 
-    approved = run(database_url, work)
+    approved = target.run(work)
     if as_json:
         print_json(approved)
     else:
@@ -142,20 +150,19 @@ Examples:
 @click.option("--reason", metavar="TEXT", help="Why; kept in the log of events.")
 @which_dialect
 @json_option
-@database_url_option
-def remove(key: str, reason: str | None, dialect: str | None, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def remove(target: Target, key: str, reason: str | None, dialect: str | None, as_json: bool) -> None:
     """Deregister the service KEY of any owner.
 
     Refused while it has active subscriptions. A service that still runs may register again.
     """
 
-    async def work(core: Core) -> Registration:
-        found = (await find_service(core, key, dialect)).registration
-        command = Deregister(dialect=found.dialect, key=found.key, actor=actor(), reason=reason, forced=True)
-        return (await core.registry.deregister(command)).registration
+    async def work(registry: RegistryAccess) -> ServiceView:
+        async with advising(registry, key):
+            return await registry.remove(key, dialect, reason)
 
     try:
-        removed = run(database_url, work)
+        removed = target.run(work)
     except StillSubscribed as error:
         raise click.ClickException(f"{error}; registry-gateway subscriptions list shows them") from None
     if as_json:

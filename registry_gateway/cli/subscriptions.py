@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from registry_gateway.adapter import Core
-from registry_gateway.cli.key_lookup import find_service
+from registry_gateway.cli.key_lookup import advising
 from registry_gateway.cli.output import moment, print_json, print_table, say
-from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
-from registry_gateway.cli.session import actor, run
+from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.registry_access.access import RegistryAccess
+from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core.model import Subscription
 
 
@@ -28,17 +28,17 @@ Examples:
 @click.argument("subscriber")
 @dialect_option("The dialect of the service, where two have one of that key.")
 @json_option
-@database_url_option
-def add(slug: str, subscriber: str, dialect: str | None, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def add(target: Target, slug: str, subscriber: str, dialect: str | None, as_json: bool) -> None:
     """Record that SUBSCRIBER depends on the service SLUG."""
     if not subscriber.strip():
         raise click.UsageError("SUBSCRIBER can't be empty")
 
-    async def work(core: Core) -> Subscription:
-        found = (await find_service(core, slug, dialect)).registration
-        return await core.registry.subscribe(found.dialect, found.key, subscriber, actor())
+    async def work(registry: RegistryAccess) -> Subscription:
+        async with advising(registry, slug):
+            return await registry.subscribe(slug, dialect, subscriber)
 
-    added = run(database_url, work)
+    added = target.run(work)
     if as_json:
         print_json(added)
     else:
@@ -48,14 +48,14 @@ def add(slug: str, subscriber: str, dialect: str | None, as_json: bool, database
 @subscriptions.command()
 @click.argument("number", metavar="ID", type=int)
 @json_option
-@database_url_option
-def cancel(number: int, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def cancel(target: Target, number: int, as_json: bool) -> None:
     """Cancel the subscription ID (registry-gateway subscriptions list shows them)."""
 
-    async def work(core: Core) -> Subscription:
-        return await core.registry.unsubscribe(number, actor())
+    async def work(registry: RegistryAccess) -> Subscription:
+        return await registry.unsubscribe(number)
 
-    cancelled = run(database_url, work)
+    cancelled = target.run(work)
     if as_json:
         print_json(cancelled)
     else:
@@ -64,14 +64,14 @@ def cancel(number: int, as_json: bool, database_url: str | None) -> None:
 
 @subscriptions.command("list")
 @json_option
-@database_url_option
-def list_(as_json: bool, database_url: str | None) -> None:
+@registry_option
+def list_(target: Target, as_json: bool) -> None:
     """List the subscriptions, ended ones included."""
 
-    async def work(core: Core) -> Sequence[Subscription]:
-        return await core.registry.subscriptions()
+    async def work(registry: RegistryAccess) -> Sequence[Subscription]:
+        return await registry.subscriptions()
 
-    found = run(database_url, work, reading=True)
+    found = target.run(work, reading=True)
     if as_json:
         print_json(found)
     elif not found:

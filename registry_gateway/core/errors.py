@@ -100,6 +100,12 @@ class AccountRevoked(RegistryError):
     code = "account_revoked"
 
 
+class InvalidAccount(RegistryError):
+    """The name or a scope of a new account can't be used."""
+
+    code = "invalid_account"
+
+
 class Ambiguous(RegistryError):
     """Several dialects have a service with that key, and none was named."""
 

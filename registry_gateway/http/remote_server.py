@@ -1,6 +1,7 @@
 """An HTTP client for untrusted servers, with limits on time and size and one-line errors."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
@@ -60,28 +61,67 @@ class RemoteServer:
         Raises:
             Unreachable: There is no answer, or its body has more than `most` bytes.
         """
+        return await self._whole("GET", url, None, most)
+
+    async def post(self, url: str, content: bytes) -> Reply:
+        """Return the answer to a POST of JSON.
+
+        Raises:
+            Unreachable: There is no answer, or its body has more than `MOST_BYTES`. Something may have been changed.
+        """
+        return await self._whole("POST", url, content, MOST_BYTES)
+
+    async def _whole(self, method: str, url: str, content: bytes | None, most: int) -> Reply:
+        headers = {} if content is None else {"Content-Type": "application/json"}
         try:
-            with anyio.fail_after(SECONDS):
-                return await self._get(url, most)
+            with anyio.fail_after(SECONDS), _in_words(url):
+                async with self._client.stream(method, url, content=content, headers=headers) as answer:
+                    return await whole(answer, most)
         except TimeoutError:
             raise Unreachable(f"{shown(url)} did not answer within {SECONDS:g} s") from None
-        except httpx.TimeoutException:
-            raise Unreachable(f"{shown(url)} does not answer; check that it is running and reachable") from None
-        except httpx.RemoteProtocolError as error:
-            raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
-        except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:  # a redirect may have an invalid target
-            if "WRONG_VERSION_NUMBER" in str(error):  # OpenSSL's error for an answer in plain text
-                raise Unreachable(f"{shown(url)} does not speak TLS; try http://") from None
+        except ValueError as error:  # a redirect may have an invalid target
             raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
-    async def _get(self, url: str, most: int) -> Reply:
-        async with self._client.stream("GET", url) as answer:
-            body = bytearray()
-            async for piece in answer.aiter_raw():
-                body += piece
-                if len(body) > most:
-                    raise Unreachable(f"{shown(url)} answers with more than {most >> 20} MiB")
-            return Reply(answer.status_code, answer.headers, bytes(body))
+    @asynccontextmanager
+    async def stream(self, url: str, silence: float) -> AsyncIterator[httpx.Response]:
+        """Open a GET whose answer is read while it arrives; each piece may take `silence` seconds.
+
+        Raises:
+            Unreachable: There is no answer, or it ends early. Also raised where the answer is read.
+        """
+        timeout = httpx.Timeout(PATIENCE, read=silence)
+        with _in_words(url):
+            async with self._client.stream("GET", url, timeout=timeout) as answer:
+                yield answer
+
+
+async def whole(answer: httpx.Response, most: int = MOST_BYTES) -> Reply:
+    """Return an answer with its whole body.
+
+    Raises:
+        Unreachable: The body has more than `most` bytes.
+    """
+    body = bytearray()
+    async for piece in answer.aiter_raw():
+        body += piece
+        if len(body) > most:
+            raise Unreachable(f"{shown(str(answer.url))} answers with more than {most >> 20} MiB")
+    return Reply(answer.status_code, answer.headers, bytes(body))
+
+
+@contextmanager
+def _in_words(url: str) -> Iterator[None]:
+    """Raise `Unreachable`, with the reason in one line, for what httpx raises."""
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise Unreachable(f"{shown(url)} does not answer; check that it is running and reachable") from None
+    except httpx.RemoteProtocolError as error:
+        raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        if "WRONG_VERSION_NUMBER" in str(error):  # OpenSSL's error for an answer in plain text
+            raise Unreachable(f"{shown(url)} does not speak TLS; try http://") from None
+        raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:

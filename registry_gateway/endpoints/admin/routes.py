@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
-from registry_gateway.auth import bearer
-from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN, Issued
+from registry_gateway.auth import bearer, new_account
+from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import NotRegistered
-from registry_gateway.core.model import Account, Actor, Registration
+from registry_gateway.core.model import Actor, Registration
 from registry_gateway.core.status import Status, status
 from registry_gateway.endpoints.admin import wire
 from registry_gateway.http.answer import Answer, json_answer
@@ -67,7 +67,9 @@ class Admin:
         found = await self._find(decode(await call.body(), _service))
         now = (await self._registry.moment()).now  # before the change: a 503 says that nothing was changed
         approved = (await self._registry.approve(Approve(found.dialect, found.key, actor))).registration
-        return _answer(200, _service_view(approved, status(approved, self._registry.policies.of(found.dialect), now)))
+        return _answer(
+            200, wire.service_view(approved, status(approved, self._registry.policies.of(found.dialect), now))
+        )
 
     async def remove(self, call: Call) -> Answer:
         """POST services/remove: 200, or 409 while the service has active subscriptions."""
@@ -76,37 +78,38 @@ class Admin:
         found = await self._find(body)
         command = Deregister(dialect=found.dialect, key=found.key, actor=actor, reason=body.reason, forced=True)
         done = await self._registry.deregister(command)
-        return _answer(200, _service_view(done.registration, Status.GONE))
+        return _answer(200, wire.service_view(done.registration, Status.GONE))
 
     # --- accounts
 
     async def accounts(self, call: Call) -> Answer:
         """GET accounts: all, revoked ones included."""
         await self._authorize(call)
-        return _answer(200, [_account_view(account) for account in await self._accounts.list()])
+        return _answer(200, [wire.account_view(account) for account in await self._accounts.list()])
 
     async def create(self, call: Call) -> Answer:
-        """POST accounts: 201 with the token, or 409 if the name is taken."""
+        """POST accounts: 201 with the token, 409 if the name is taken, or 422 if it or a scope can't be used."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _new_account)
         scopes = body.scopes or self._account_scopes
         if not scopes:
             raise msgspec.ValidationError("Object missing required field `scopes`")
+        new_account.check(body.name, scopes, self._account_scopes)
         issued = await self._accounts.create(body.name, scopes, body.slugs, actor, expires_in=body.expires_in)
-        return _answer(201, _issued_view(issued))
+        return _answer(201, wire.issued_view(issued))
 
     async def rotate(self, call: Call) -> Answer:
         """POST accounts/rotate: 201 with the new token, 404, or 409 if the account is revoked."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _rotation)
         issued = await self._accounts.rotate(body.name, body.overlap, actor, expires_in=body.expires_in)
-        return _answer(201, _issued_view(issued))
+        return _answer(201, wire.issued_view(issued))
 
     async def revoke(self, call: Call) -> Answer:
         """POST accounts/revoke: 200 or 404; revoking twice changes nothing."""
         actor = await self._authorize(call)
         body = decode(await call.body(), _named)
-        return _answer(200, _account_view(await self._accounts.revoke(body.name, actor)))
+        return _answer(200, wire.account_view(await self._accounts.revoke(body.name, actor)))
 
     # --- subscriptions
 
@@ -153,17 +156,3 @@ class Admin:
 
 def _answer(code: int, data: Any) -> Answer:
     return json_answer(code, wire.Data(data), SECRET)
-
-
-def _service_view(r: Registration, stands: Status) -> wire.ServiceView:
-    return wire.ServiceView(
-        r.dialect, r.key, r.name, r.version, r.address, r.owner, stands, r.approved, r.registered_at, r.approved_at
-    )
-
-
-def _account_view(account: Account) -> wire.AccountView:
-    return wire.AccountView(**msgspec.structs.asdict(account))
-
-
-def _issued_view(issued: Issued) -> wire.IssuedView:
-    return wire.IssuedView(**msgspec.structs.asdict(issued.account), token=issued.token)

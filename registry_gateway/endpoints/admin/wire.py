@@ -5,14 +5,14 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.core.model import Token
+from registry_gateway.auth.accounts import Issued
+from registry_gateway.core.model import Account, Registration, Token
 from registry_gateway.core.status import Status
 from registry_gateway.http.decode_errors import Text
 
 T = TypeVar("T")
 
 _NAME = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
-_NO_TOKEN = r"^(?!rgw_[0-9a-f]{16}_)"  # noqa: S105 - a pattern
 
 Name = Annotated[str, Meta(max_length=255, pattern=f"^{_NAME}")]
 """A name, scope or slug: one line, without white space at its ends."""
@@ -39,12 +39,12 @@ class Removal(Service, frozen=True, kw_only=True):
 
 
 class NewAccount(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts`. A name that looks like a token is refused.
+    """Body of `accounts`. The name has letters, digits, `.`, `_`, `@` and `-`, at most 64; the scopes are known ones.
 
     Defaults: `scopes` are those that registering requires, `slugs` permit any service, the token does not expire.
     """
 
-    name: Annotated[str, Meta(max_length=255, pattern=_NO_TOKEN + _NAME)]
+    name: Name
     scopes: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)] | msgspec.UnsetType = msgspec.UNSET
     slugs: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
     expires_in: Span | None = None
@@ -112,3 +112,20 @@ class Data(msgspec.Struct, Generic[T], frozen=True):
     """The envelope of every success."""
 
     data: T
+
+
+def service_view(r: Registration, stands: Status) -> ServiceView:
+    """Return a registration after a change, with its status."""
+    return ServiceView(
+        r.dialect, r.key, r.name, r.version, r.address, r.owner, stands, r.approved, r.registered_at, r.approved_at
+    )
+
+
+def account_view(account: Account) -> AccountView:
+    """Return an account."""
+    return AccountView(**msgspec.structs.asdict(account))
+
+
+def issued_view(issued: Issued) -> IssuedView:
+    """Return an account with its new token."""
+    return IssuedView(**msgspec.structs.asdict(issued.account), token=issued.token)

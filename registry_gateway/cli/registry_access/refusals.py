@@ -1,0 +1,88 @@
+"""What a gateway's refusals mean to the person at the command line."""
+
+from typing import Annotated
+
+import click
+import msgspec
+from msgspec import Meta
+
+from registry_gateway.core.errors import (
+    AccountRevoked,
+    AlreadyExists,
+    Ambiguous,
+    InvalidAccount,
+    NotFound,
+    NotInLog,
+    NotRegistered,
+    RegistryError,
+    StillSubscribed,
+)
+from registry_gateway.http.body import parse
+from registry_gateway.http.problem_details import MEDIA_TYPE
+from registry_gateway.http.remote_server import Reply, Unreachable, brief
+
+ERRORS: dict[str, type[RegistryError]] = {
+    error.code: error
+    for error in (AccountRevoked, AlreadyExists, Ambiguous, InvalidAccount, NotFound, NotRegistered, StillSubscribed)
+}
+"""The errors of the core that a command words like those of a database, by their code."""
+
+_CREATE = "registry-gateway accounts create NAME --scope"
+
+
+class Refused(click.ClickException):
+    """The gateway refused a request. The message says why and what to do."""
+
+
+class NotReady(Refused):
+    """The gateway can't work at present: its database is unavailable, or it has too much to do."""
+
+
+class _Problem(msgspec.Struct):
+    detail: str
+    code: str | None = None
+    last_event_id: Annotated[int, Meta(ge=0)] = 0
+    first: Annotated[int, Meta(ge=0)] = 1
+    last: Annotated[int, Meta(ge=0)] = 0
+
+
+def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
+    """Return the error for an answer that is no success.
+
+    `name` is what the gateway is called in messages, `with_token` whether the request had a token.
+    """
+    if not reply.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        return _not_a_gateway(name, reply)
+    try:
+        problem = parse(reply.body, msgspec.json.Decoder(_Problem))
+    except msgspec.DecodeError:
+        return _not_a_gateway(name, reply)
+    detail = brief(problem.detail)
+    if problem.code in ERRORS:
+        return ERRORS[problem.code](detail)
+    match reply.status:
+        case 401 if not with_token:
+            return Refused(f"{name} needs a token: set REGISTRY_TOKEN to one of an account that may do this")
+        case 401:
+            return Refused(f"{name} does not accept the token of REGISTRY_TOKEN: it is unknown, expired or revoked")
+        case 403:
+            return Refused(f"{name} refuses the token of REGISTRY_TOKEN: {detail} (there: {_CREATE} SCOPE)")
+        case 404:
+            return Refused(
+                f"administration over HTTP is off at {name}, because no valid token has the scope admin:registry "
+                f"(there: {_CREATE} admin:registry)"
+            )
+        case 410:
+            return NotInLog(problem.last_event_id, problem.first, problem.last)
+        case 503:
+            return NotReady(f"{name} is not ready: {detail}")
+    return Refused(f"{name} refuses this: {detail}")
+
+
+def _not_a_gateway(name: str, reply: Reply) -> Exception:
+    if 300 <= reply.status < 400:
+        target = brief(reply.headers.get("location", "another address"))
+        return Unreachable(f"{name} redirects to {target}; use the URL that it leads to")
+    return Unreachable(
+        f"{name} is not a registry-gateway: it answers with {reply.status} (registry-gateway doctor {name} says more)"
+    )

@@ -1,0 +1,212 @@
+"""A registry by the URL of a gateway: its catalogue, and its administration."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+from httpx_sse import EventSource
+
+from registry_gateway.cli.registry_access.refusals import NotReady, refusal
+from registry_gateway.core.model import Event, Subscription
+from registry_gateway.endpoints.admin.wire import AccountView, Data, IssuedView, ServiceView
+from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
+from registry_gateway.endpoints.catalogue.wire import Change, EventList, ServiceDetail, ServiceList, Stats
+from registry_gateway.http.body import parse
+from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, shown, whole
+
+PAGE_BYTES = 64 * 2**20
+"""Largest answer that is read, in bytes: a page of a thousand services with many tools."""
+
+SILENCE = 60.0
+"""Seconds without a byte after which a stream counts as broken. The gateway sends a comment every 15."""
+
+PAUSE = 1.0
+"""Seconds before a broken stream is opened again."""
+
+LINE_BYTES = 64 * 2**20
+"""Longest line of an export that is read, in bytes."""
+
+T = TypeVar("T")
+
+
+class RemoteGateway:
+    """A gateway. What needs a permission needs a token whose account has it."""
+
+    def __init__(self, server: RemoteServer, url: str, *, with_token: bool) -> None:
+        """`server` sends the token, if `with_token` is set."""
+        self.name = shown(url)
+        self._server = server
+        self._url = url
+        self._with_token = with_token
+        self._date: str | None = None
+
+    async def now(self) -> float:
+        """Return the gateway's time, from the `Date` of its last answer."""
+        if self._date is None:
+            await self._get("catalog/v1/stats", Stats)
+        try:
+            date = parsedate_to_datetime(self._date or "")
+        except (ValueError, OverflowError):  # a proxy removed the header, or it has numbers of any size
+            return time.time()
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+    async def dialects(self) -> Sequence[str]:
+        """Return the dialects in the gateway's statistics."""
+        return list((await self._get("catalog/v1/stats", Stats)).by_dialect)
+
+    async def services(self, query: Services) -> ServiceList:
+        """Return a page of services."""
+        return await self._get(f"catalog/v1/services{_query(query)}", ServiceList)
+
+    async def service(self, dialect: str, key: str) -> ServiceDetail | None:
+        """Return all details of a service, registered or gone; None if nothing is known of it."""
+        return await self._found(_path(dialect, key), ServiceDetail)
+
+    async def last_events(self, dialect: str, key: str, limit: int) -> Sequence[Event]:
+        """Return the last events of a service, oldest first."""
+        found = await self._found(f"{_path(dialect, key)}/events{_query(Events(limit=limit))}", EventList)
+        return () if found is None else found.events[::-1]
+
+    async def approve(self, key: str, dialect: str | None) -> ServiceView:
+        """Approve a pending service."""
+        return await self._post("services/approve", Data[ServiceView], _service(key, dialect))
+
+    async def remove(self, key: str, dialect: str | None, reason: str | None) -> ServiceView:
+        """Deregister a service."""
+        body = _service(key, dialect) | ({} if reason is None else {"reason": reason})
+        return await self._post("services/remove", Data[ServiceView], body)
+
+    async def accounts(self) -> Sequence[AccountView]:
+        """Return all accounts."""
+        return (await self._get("admin/v1/accounts", Data[list[AccountView]])).data
+
+    async def create_account(
+        self, name: str, scopes: Sequence[str], slugs: Sequence[str], expires_in: float | None
+    ) -> IssuedView:
+        """Create an account with a token."""
+        body: dict[str, object] = {"name": name, "slugs": slugs, "expires_in": expires_in}
+        return await self._post("accounts", Data[IssuedView], body | ({"scopes": scopes} if scopes else {}))
+
+    async def rotate_account(self, name: str, overlap: float, expires_in: float | None) -> IssuedView:
+        """Create a new token for an account."""
+        body = {"name": name, "overlap": overlap, "expires_in": expires_in}
+        return await self._post("accounts/rotate", Data[IssuedView], body)
+
+    async def revoke_account(self, name: str) -> AccountView:
+        """Revoke all tokens of an account."""
+        return await self._post("accounts/revoke", Data[AccountView], {"name": name})
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        """Return all subscriptions."""
+        return (await self._get("admin/v1/subscriptions", Data[list[Subscription]])).data
+
+    async def subscribe(self, key: str, dialect: str | None, subscriber: str) -> Subscription:
+        """Record that `subscriber` depends on a service."""
+        body = _service(key, dialect) | {"subscriber": subscriber}
+        return await self._post("subscriptions", Data[Subscription], body)
+
+    async def unsubscribe(self, number: int) -> Subscription:
+        """Cancel a subscription."""
+        return await self._post("subscriptions/cancel", Data[Subscription], {"id": number})
+
+    async def export(self, dialect: str | None, *, events: bool) -> AsyncGenerator[bytes]:
+        """Yield the registrations and the log as lines of JSON."""
+        asked = {**({} if dialect is None else {"dialect": dialect}), **({"events": "true"} if events else {})}
+        url = f"{self._url}/catalog/v1/export?{urlencode(asked)}"
+        async with self._server.stream(url, SILENCE) as answer:
+            await self._check(answer)
+            rest = b""
+            async for piece in answer.aiter_raw():
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    yield line
+                if len(rest) > LINE_BYTES:
+                    raise Unreachable(f"{self.name} exports a line of more than {LINE_BYTES >> 20} MiB")
+        if rest:
+            raise Unreachable(f"the export of {self.name} ended early")
+
+    @asynccontextmanager
+    async def changes(self, query: Watching) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
+        """Open the watch. It is opened again, after the last event that was received, whenever it breaks."""
+        async with aclosing(self._followed(query)) as followed:
+            await anext(followed)  # the stream is ready
+            yield followed
+
+    async def _followed(self, query: Watching) -> AsyncGenerator[Sequence[Event]]:
+        begun = False
+        while True:
+            try:
+                async with self._server.stream(f"{self._url}/catalog/v1/events{_query(query)}", SILENCE) as answer:
+                    await self._check(answer)
+                    async for message in EventSource(answer).aiter_sse():
+                        if message.id.isdecimal():
+                            query = msgspec.structs.replace(query, last_event_id=int(message.id))
+                        if message.event == "ready" and not begun:
+                            begun = True
+                            yield ()
+                        elif message.event == "change":
+                            yield (self._decoded(message.data.encode(), Change).event,)
+            except (Unreachable, NotReady):
+                if not begun:
+                    raise
+            await asyncio.sleep(PAUSE)
+
+    # ---
+
+    async def _get(self, path: str, kind: type[T]) -> T:
+        found = await self._found(path, kind)
+        if found is None:
+            raise Unreachable(f"{self.name} is not a registry-gateway, or an older one: it has no /{path}")
+        return found
+
+    async def _found(self, path: str, kind: type[T]) -> T | None:
+        """Return the answer to a GET; None for a 404 of the catalogue."""
+        reply = await self._server.get(f"{self._url}/{path}", PAGE_BYTES)
+        if reply.status == 404 and path.startswith("catalog/"):
+            return None
+        return self._taken(reply, kind)
+
+    async def _post(self, path: str, kind: type[Data[T]], body: Mapping[str, object]) -> T:
+        reply = await self._server.post(f"{self._url}/admin/v1/{path}", msgspec.json.encode(body))
+        return self._taken(reply, kind).data
+
+    def _taken(self, reply: Reply, kind: type[T]) -> T:
+        if reply.status not in (200, 201):
+            raise refusal(self.name, reply, with_token=self._with_token)
+        self._date = reply.headers.get("date")
+        return self._decoded(reply.body, kind)
+
+    def _decoded(self, body: bytes, kind: type[T]) -> T:
+        try:
+            return parse(body, msgspec.json.Decoder(kind))
+        except msgspec.DecodeError as flaw:
+            raise Unreachable(f"unexpected answer of {self.name}: {flaw}") from None
+
+    async def _check(self, answer: httpx.Response) -> None:
+        if answer.status_code != 200:
+            raise refusal(self.name, await whole(answer), with_token=self._with_token)
+
+
+def _path(dialect: str, key: str) -> str:
+    return f"catalog/v1/services/{quote(dialect, safe='')}/{quote(key, safe='')}"
+
+
+def _service(key: str, dialect: str | None) -> dict[str, object]:
+    return {"key": key} if dialect is None else {"key": key, "dialect": dialect}
+
+
+def _query(query: msgspec.Struct) -> str:
+    """Return the parameters that differ from their defaults as a query string."""
+    given: dict[str, str] = {}
+    for field in msgspec.structs.fields(query):
+        value = getattr(query, field.name)
+        if value != field.default:
+            given[field.name] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return f"?{urlencode(given)}" if given else ""

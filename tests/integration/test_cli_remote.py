@@ -1,0 +1,201 @@
+"""The commands at a gateway's URL: they print the same as at its database, and say what stands in the way."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command_line import command, complaint, output, register
+from tests.integration.test_cli_serve import Serving, serving
+
+NOWHERE = "sqlite:////nowhere/registry.db"
+"""A database that no command at a URL may open."""
+
+
+class Pair:
+    """A gateway and its database."""
+
+    def __init__(self, gateway: Serving, database: str) -> None:
+        """`database` is the URL of the gateway's database."""
+        self.url = gateway.url
+        self.database = database
+        self.log = gateway.log
+        self.token = output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
+
+    def remotely(self, *arguments: str) -> str:
+        """The output of a command at the gateway."""
+        return output(NOWHERE, *arguments, "--url", self.url, REGISTRY_TOKEN=self.token)
+
+    def complaint(self, *arguments: str, token: str | None = None) -> str:
+        """The error of a command at the gateway."""
+        return complaint(NOWHERE, *arguments, "--url", self.url, REGISTRY_TOKEN=token or self.token)
+
+    def same(self, *arguments: str) -> str:
+        """The output of a command that changes nothing, which is the same at the database."""
+        here, there = output(self.database, *arguments), self.remotely(*arguments)
+        assert timeless(here) == timeless(there)
+        return there
+
+    def same_complaint(self, *arguments: str) -> str:
+        """The error of a command, which is the same at the database."""
+        here, there = complaint(self.database, *arguments), self.complaint(*arguments)
+        assert here == there
+        return there
+
+
+def timeless(text: str) -> str:
+    """A text without what depends on the second in which it was printed."""
+    text = re.sub(r"\b(\d+[dhms] )?\d+[dhms]( +)(ago|unless)", "AGE", text)
+    return re.sub(r'"now": [\d.]+', '"now": 0', text)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    """A gateway with services of all dialects."""
+    with serving(tmp_path) as gateway:
+        database = f"sqlite:///{tmp_path}/registry.db"
+        register(database, "chap", "my-model")
+        register(database, "chap", "other-model", address="http://192.0.2.8:8000")
+        register(database, "runspec", "web/01")
+        register(database, "runspec", "twin")
+        register(database, "chap", "twin", ttl=0.001)
+        register(database, "scaicontrol", "invoices", approved=False)
+        yield Pair(gateway, database)
+    assert "Traceback" not in gateway.log()
+
+
+def test_services_are_listed_alike(pair: Pair) -> None:
+    for arguments in (
+        [],
+        ["--alive"],
+        ["--dialect", "chap"],
+        ["--dialect", "CHAP", "--status", "up"],
+        ["--status", "pending", "--status", "down"],
+        ["--host", "192.0.2.8"],
+        ["--tool", "none"],
+        ["--sort", "-name", "--limit", "2"],
+        ["--status", "gone"],
+    ):
+        assert pair.same("services", "list", *arguments)
+        pair.same("services", "list", *arguments, "--json")
+    found = json.loads(pair.remotely("services", "list", "--status", "pending", "--status", "down", "--json"))
+    assert [(service["key"], service["approved"]) for service in found] == [("twin", True), ("invoices", False)]
+    assert pair.remotely("services", "list", "--tool", "none") == "No matching services (6 in total).\n"
+    assert len(pair.remotely("services", "list", "--limit", "2").splitlines()) == 3
+
+
+def test_a_service_is_shown_alike(pair: Pair) -> None:
+    for key in ("my-model", "web/01", "invoices"):
+        assert pair.same("services", "show", key)
+        shown = json.loads(pair.same("services", "show", key, "--json"))
+        assert (shown["key"], shown["registered"], shown["document"]) == (key, True, {"hello": "world"})
+    assert "my-model is not registered in runspec" not in pair.same("services", "show", "my-model", "--dialect", "chap")
+    assert pair.same_complaint("services", "show", "twin").endswith("say which with --dialect")
+    assert "did you mean my-model?" in pair.same_complaint("services", "show", "my-mdoel")
+    assert "did you mean" not in pair.same_complaint("services", "show", "nothing-like-it")
+    assert "no dialect morse" in complaint(pair.database, "services", "list", "--dialect", "morse")
+    pair.remotely("services", "remove", "my-model", "--reason", "moved away")
+    assert pair.same("services", "show", "my-model").startswith("my-model is no longer registered")
+    assert json.loads(pair.same("services", "show", "my-model", "--json"))["status"] == "gone"
+
+
+def test_services_are_approved_and_removed(pair: Pair) -> None:
+    assert pair.remotely("services", "approve", "invoices") == "scaicontrol/invoices is approved.\n"
+    result = command(NOWHERE, "services", "approve", "invoices", "--url", pair.url, "--json", REGISTRY_TOKEN=pair.token)
+    assert result.stderr == f"Changed in {pair.url}.\n"
+    approved = json.loads(result.stdout)
+    assert approved == json.loads(output(pair.database, "services", "approve", "invoices", "--json"))
+    assert (approved["status"], approved["approved"]) == ("up", True)
+    by_hand = command(pair.database, "services", "approve", "invoices")
+    assert by_hand.stderr == f"Changed in {pair.database}.\n"
+
+    assert "did you mean my-model?" in pair.same_complaint("services", "remove", "my-modell")
+    assert pair.same_complaint("services", "remove", "twin").endswith("say which with --dialect")
+    assert "chap/twin" in pair.remotely("services", "remove", "twin", "--dialect", "chap")
+    pair.remotely("subscriptions", "add", "invoices", "tenant-42")
+    assert "1 active subscription" in pair.same_complaint("services", "remove", "invoices")
+    assert "account:operations" in output(pair.database, "events", "--service", "twin")
+
+
+def test_subscriptions(pair: Pair) -> None:
+    assert pair.same("subscriptions", "list") == "There are no subscriptions.\n"
+    added = json.loads(pair.remotely("subscriptions", "add", "my-model", "tenant-42", "--json"))
+    assert pair.same_complaint("subscriptions", "add", "my-model", "tenant-42")
+    assert "did you mean" in pair.same_complaint("subscriptions", "add", "my-modle", "tenant-42")
+    assert "tenant-42" in pair.same("subscriptions", "list")
+    assert "is cancelled" in pair.remotely("subscriptions", "cancel", str(added["id"]))
+    assert pair.same_complaint("subscriptions", "cancel", str(added["id"]))
+    pair.same("subscriptions", "list", "--json")
+
+
+def test_accounts(pair: Pair) -> None:
+    token = pair.remotely("accounts", "create", "scaiflow", "--slug", "scaiflow", "--expires", "90d").strip()
+    assert re.fullmatch(r"rgw_\w+_[\w-]{43}", token)
+    assert "scaiflow" in pair.same("accounts", "list")
+    pair.same("accounts", "list", "--json")
+    assert "already" in pair.same_complaint("accounts", "create", "scaiflow")
+    assert "there are: registry:manage, read:catalog, admin:registry, super_admin" in pair.same_complaint(
+        "accounts", "create", "x", "--scope", "nonsense"
+    )
+    assert "letters, digits" in pair.same_complaint("accounts", "create", "bad name!")
+    rotated = json.loads(pair.remotely("accounts", "rotate", "scaiflow", "--overlap", "1h", "--json"))
+    assert rotated["token"].startswith(f"rgw_{rotated['tokens'][-1]['id']}_")
+    assert json.loads(output(pair.database, "accounts", "rotate", "scaiflow", "--json"))["name"] == "scaiflow"
+    made = json.loads(pair.remotely("accounts", "create", "reader", "--scope", "read:catalog", "--json"))
+    assert (made["scopes"], made["tokens"][0]["expires_at"]) == (["read:catalog"], None)
+    assert "was revoked at" in pair.remotely("accounts", "revoke", "scaiflow")
+    assert json.loads(pair.remotely("accounts", "revoke", "scaiflow", "--json"))["revoked_at"]
+    assert "is revoked" in pair.same_complaint("accounts", "rotate", "scaiflow")
+    assert pair.same_complaint("accounts", "revoke", "nobody")
+    pair.same("accounts", "list")
+
+
+def test_what_a_token_does_not_permit_is_said(pair: Pair) -> None:
+    reader = output(pair.database, "accounts", "create", "reader", "--scope", "read:catalog").strip()
+    listing = ("accounts", "list")
+    assert "needs a token: set REGISTRY_TOKEN" in complaint(NOWHERE, *listing, "--url", pair.url)
+    assert "lacks the scope admin:registry" in pair.complaint(*listing, token=reader)
+    assert "unknown, expired or revoked" in pair.complaint(*listing, token="rgw_0123456789abcdef_x")
+    assert "must be one line of ASCII" in pair.complaint(*listing, token="ä")
+    output(pair.database, "services", "list", "--url", pair.url)  # the catalogue is open
+
+
+def test_without_an_administrator_administration_is_off(tmp_path: Path) -> None:
+    with serving(tmp_path) as gateway:
+        message = complaint(NOWHERE, "accounts", "list", "--url", gateway.url)
+        assert message.startswith(f"administration over HTTP is off at {gateway.url}")
+        assert "accounts create NAME --scope admin:registry" in message
+
+
+def test_the_environment_has_the_url_and_an_option_beats_it(pair: Pair) -> None:
+    def run(*arguments: str, **environment: str | None) -> str:
+        result = command(NOWHERE, *arguments, **environment)  # type: ignore[arg-type] # None unsets a variable
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    no_database = {"REGISTRY_GATEWAY_DATABASE_URL": None, "REGISTRY_GATEWAY_URL": f" {pair.url}/ "}
+    assert "my-model" in run("services", "list", **no_database)
+    assert "my-model" in run("services", "list", "--database-url", pair.database, REGISTRY_GATEWAY_URL="http://x:1")
+    assert "my-model" in run("services", "list", "--url", pair.url, REGISTRY_GATEWAY_URL="http://x:1")
+    both = ("services", "list", "--url", pair.url, "--database-url", pair.database)
+    assert "not both" in complaint(pair.database, *both)
+    assert "are both set" in complaint(pair.database, "services", "list", REGISTRY_GATEWAY_URL=pair.url)
+    wrong = command(NOWHERE, "services", "list", **{**no_database, "REGISTRY_GATEWAY_URL": "gateway"})  # type: ignore[arg-type] # None unsets a variable
+    assert "REGISTRY_GATEWAY_URL: it must be a URL" in wrong.stderr
+    assert output(pair.database, "db", "current", REGISTRY_GATEWAY_URL=pair.url)  # it is not about a gateway
+
+
+def test_where_there_is_no_gateway(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        message = complaint(NOWHERE, "services", "list", "--url", f"http://127.0.0.1:{port}")
+        assert "can't reach" in message
+        assert "is the URL right?" in message
+    with serving(tmp_path) as gateway:
+        for command_ in (["services", "list"], ["accounts", "list"], ["services", "approve", "x"]):
+            message = complaint(NOWHERE, *command_, "--url", f"{gateway.url}/elsewhere")
+            assert "is not a registry-gateway" in message, message
