@@ -194,7 +194,7 @@ def create_app(
     for adapter in speaking:
         mounted = _mounted(core, adapter.name, adapter.mount(core, configuration.adapters[adapter.name]))
         mounts |= dict.fromkeys(adapter.segments, mounted)
-    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", catalogue.mount(core))
+    mounts[catalogue.SEGMENT] = _mounted(core, "catalogue", catalogue.mount(core, store))
     watched = _mounted(core, "prometheus", prometheus.mount(core, store, readiness))
     mounts |= dict.fromkeys(prometheus.SEGMENTS, watched)
     scopes = adapters_module.account_scopes(adapters)

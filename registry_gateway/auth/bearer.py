@@ -56,3 +56,9 @@ class Readers:
         if self.protected:
             account = await authenticate(call, self._accounts)
             require_scope(account.scopes, READ, ADMINISTER)
+
+    async def administers(self, call: Call) -> bool:
+        """Return whether the caller has the token of an administrator. Without a valid token it has not."""
+        token = call.bearer()
+        account = None if token is None else await self._accounts.authenticate(token)
+        return account is not None and not {ADMINISTER, SUPER_ADMIN}.isdisjoint(account.scopes)

@@ -43,8 +43,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     tools_document: msgspec.Raw | None
 
 
-async def lines(store: Store, queries: Queries, *, dialect: str | None, events: bool) -> AsyncGenerator[bytes]:
+async def lines(
+    store: Store, queries: Queries, *, dialect: str | None, events: bool, accounts: bool = True
+) -> AsyncGenerator[bytes]:
     """Yield a JSON object for each registration and then, with `events`, for each event. All come from one snapshot.
+
+    Without `accounts`, the events of accounts are left out.
 
     Raises:
         StoreUnavailable: The database can't be reached, or was lost during the export.
@@ -55,6 +59,8 @@ async def lines(store: Store, queries: Queries, *, dialect: str | None, events: 
             yield _encode(_line(found, tools, queries.policies, now))
         if events:
             async for event in all_rows.events(connection, dialect):
+                if event.kind.startswith("account_") and not accounts:
+                    continue
                 yield _encode(_event(event))
 
 

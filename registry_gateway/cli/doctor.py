@@ -11,6 +11,7 @@ from registry_gateway.cli.database_level import require_file, require_known, upg
 from registry_gateway.cli.finding_lines import print_finding
 from registry_gateway.cli.output import counted, print_json, say
 from registry_gateway.cli.parameters import check_secret, check_url, database_url_option, json_option
+from registry_gateway.cli.registry_access.target import choose, url_option
 from registry_gateway.cli.session import configured, opened
 from registry_gateway.doctor import local, remote
 from registry_gateway.doctor.host_lookup import of_hosts
@@ -31,7 +32,7 @@ Examples:
 Exit code 0: no findings. 1: findings. 2: the check was not possible.
 """,
 )
-@click.argument("url", required=False, callback=check_url)
+@click.argument("at", metavar="[URL]", required=False, callback=check_url)
 @click.option(
     "--token",
     envvar="REGISTRY_TOKEN",
@@ -40,24 +41,34 @@ Exit code 0: no findings. 1: findings. 2: the check was not possible.
     help="With URL: token for a protected catalogue.  [REGISTRY_TOKEN: better set there]",
 )
 @json_option
+@url_option
 @database_url_option
 @click.pass_context
-def doctor(context: click.Context, url: str | None, token: str | None, as_json: bool, database_url: str | None) -> None:
+def doctor(
+    context: click.Context,
+    at: str | None,
+    token: str | None,
+    as_json: bool,
+    url: str | None,
+    database_url: str | None,
+) -> None:
     """Look for common problems, and print their remedies.
 
-    Without URL, the command checks the settings of this environment, the database (migration, clock, whether a gateway
-    uses it), all registrations, and what the dialects write to other servers. With URL, it checks a running gateway
-    over HTTP: whether it is ready, whether scheme, path and clock are as its clients need them, and the findings of its
-    catalogue. In both cases it resolves the hosts of the services on this machine. Nothing is changed.
+    Without a URL, the command checks the settings of this environment, the database (migration, clock, whether a
+    gateway uses it), all registrations, and what the dialects write to other servers. With a URL, which --url gives as
+    well, it checks a running gateway over HTTP: whether it is ready, whether scheme, path and clock are as its clients
+    need them, and the findings of its catalogue. In both cases it resolves the hosts of the services on this machine.
+    Nothing is changed.
     """
-    if url is None:
+    if at is not None and url is not None:
+        raise click.UsageError("use URL or --url, not both")
+    target = choose(at or url, database_url)
+    if target.url is None:
         if token is not None and context.get_parameter_source("token") is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--token is for a gateway at a URL")
         report = asyncio.run(_here(database_url))
     else:
-        if database_url is not None:
-            raise click.UsageError("use a URL or --database-url, not both")
-        report = asyncio.run(remote.check(url, token, adapter.installed(), functools.partial(say, err=True)))
+        report = asyncio.run(remote.check(target.url, token, adapter.installed(), functools.partial(say, err=True)))
     if as_json:
         print_json(_document(report))
     else:

@@ -1,6 +1,5 @@
 """`registry-gateway export`: the registry as JSON, one object per line."""
 
-import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,11 +9,10 @@ from typing import IO
 
 import click
 
-from registry_gateway.bulk.exporting import lines
-from registry_gateway.cli.database_level import require_level, upgrade_command
 from registry_gateway.cli.output import json_line
-from registry_gateway.cli.parameters import database_url_option, dialect_option
-from registry_gateway.cli.session import configured, opened
+from registry_gateway.cli.parameters import dialect_option
+from registry_gateway.cli.registry_access.access import RegistryAccess
+from registry_gateway.cli.registry_access.target import Target, registry_option
 
 
 @click.command(
@@ -22,37 +20,35 @@ from registry_gateway.cli.session import configured, opened
 Examples:
   registry-gateway export > registry.jsonl
   registry-gateway export --events --output /backup/registry.jsonl
+  registry-gateway export --url https://registry.example.org > registry.jsonl
   registry-gateway export --dialect chap | jq -r 'select(.status == "up") | .document.url'
 """,
 )
 @click.option(
     "--output",
-    "target",
+    "path",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Write to FILE, with mode 0600; it appears when it is complete.  [default: standard output]",
 )
 @click.option("--events", is_flag=True, help="Also print the event log, after the registrations.")
 @dialect_option("Only those of a dialect.")
-@database_url_option
-def export(target: Path | None, events: bool, dialect: str | None, database_url: str | None) -> None:
+@registry_option
+def export(target: Target, path: Path | None, events: bool, dialect: str | None) -> None:
     """Print all registrations, including ended ones that are kept, one JSON object per line.
 
     All lines are of one instant; a gateway may run in the meantime. Credentials are not exported. Times are seconds
-    since the epoch. To move a registry to another database use `db copy`.
+    since the epoch. To move a registry to another database use `db copy`. With --url, the events of accounts need a
+    token with admin:registry.
     """
-    configuration, adapters = configured(database_url)
 
-    async def work(file: IO[bytes]) -> None:
-        async with opened(configuration, adapters, reading=True) as (core, store):
-            await require_level(store, upgrade_command(database_url))
-            made = lines(store, core.registry.queries, dialect=dialect, events=events)
-            async with aclosing(made):
+    async def work(registry: RegistryAccess) -> None:
+        with _written(path) as file:
+            async with aclosing(registry.export(dialect, events=events)) as made:
                 async for line in made:
                     file.write(json_line(line).encode() + b"\n")
 
-    with _written(target) as file:
-        asyncio.run(work(file))
+    target.run(work, reading=True)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class RemoteServer:
         Raises:
             Unreachable: There is no answer, or it ends early. Also raised where the answer is read.
         """
-        timeout = httpx.Timeout(PATIENCE, read=silence)
+        timeout = httpx.Timeout(PATIENCE.connect, read=silence)
         with _in_words(url):
             async with self._client.stream("GET", url, timeout=timeout) as answer:
                 yield answer

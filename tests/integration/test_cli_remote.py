@@ -199,3 +199,30 @@ def test_where_there_is_no_gateway(tmp_path: Path) -> None:
         for command_ in (["services", "list"], ["accounts", "list"], ["services", "approve", "x"]):
             message = complaint(NOWHERE, *command_, "--url", f"{gateway.url}/elsewhere")
             assert "is not a registry-gateway" in message, message
+
+
+def test_an_export_is_the_same(pair: Pair, tmp_path: Path) -> None:
+    for arguments in ([], ["--events"], ["--dialect", "CHAP"], ["--dialect", "runspec", "--events"]):
+        here = [json.loads(line) for line in output(pair.database, "export", *arguments).splitlines()]
+        there = [json.loads(line) for line in pair.remotely("export", *arguments).splitlines()]
+        assert here == there
+        assert here
+    kinds = [json.loads(line).get("kind") for line in pair.remotely("export", "--events").splitlines()]
+    assert "account_created" in kinds
+    without_token = output(NOWHERE, "export", "--events", "--url", pair.url)
+    assert {json.loads(line).get("kind") for line in without_token.splitlines()} == {*kinds} - {"account_created"}
+    assert pair.remotely("export", "--output", str(tmp_path / "export.jsonl")) == ""
+    assert (tmp_path / "export.jsonl").read_text() == pair.remotely("export")
+
+
+def test_the_doctor_takes_the_option_as_its_argument(pair: Pair) -> None:
+    for arguments, environment in (
+        ([pair.url], {}),
+        (["--url", pair.url], {}),
+        ([], {"REGISTRY_GATEWAY_URL": pair.url, "REGISTRY_GATEWAY_DATABASE_URL": None}),
+        ([pair.url], {"REGISTRY_GATEWAY_URL": "http://x:1"}),
+    ):
+        checked = command(NOWHERE, "doctor", *arguments, "--json", **environment)
+        assert json.loads(checked.stdout)["checked"] == pair.url
+    assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--url", pair.url)
+    assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--database-url", pair.database)

@@ -30,6 +30,9 @@ SILENCE = 60.0
 PAUSE = 1.0
 """Seconds before a broken stream is opened again."""
 
+EXPORT_SILENCE = 330.0
+"""The same for an export, of which the gateway sends nothing before it has read all of it."""
+
 LINE_BYTES = 64 * 2**20
 """Longest line of an export that is read, in bytes."""
 
@@ -120,7 +123,7 @@ class RemoteGateway:
         """Yield the registrations and the log as lines of JSON."""
         asked = {**({} if dialect is None else {"dialect": dialect}), **({"events": "true"} if events else {})}
         url = f"{self._url}/catalog/v1/export?{urlencode(asked)}"
-        async with self._server.stream(url, SILENCE) as answer:
+        async with self._server.stream(url, EXPORT_SILENCE) as answer:
             await self._check(answer)
             rest = b""
             async for piece in answer.aiter_raw():

@@ -26,6 +26,15 @@ TOKEN = "REGISTRY_TOKEN"  # noqa: S105 - the name of a variable
 _DATABASE_URL = f"{PREFIX}DATABASE_URL"
 
 
+url_option = click.option(
+    "--url",
+    metavar="URL",
+    is_eager=True,
+    callback=check_url,
+    help=f"Work on the gateway at URL, over HTTP, with the token of {TOKEN} if it needs one.  [{OF_COMMANDS}]",
+)
+
+
 class Target:
     """The registry that a command works on. `changed` is its name once the command has changed something in it."""
 
@@ -79,14 +88,7 @@ def registry_option(command: Callable[..., None]) -> Callable[..., None]:
         if target.changed is not None:
             say(f"Changed in {target.changed}.", err=True)
 
-    url = click.option(
-        "--url",
-        metavar="URL",
-        is_eager=True,
-        callback=check_url,
-        help=f"Work on the gateway at URL, over HTTP, with the token of {TOKEN} if it needs one.  [{OF_COMMANDS}]",
-    )
-    return url(database_url_option(chosen))
+    return url_option(database_url_option(chosen))
 
 
 def choose(url: str | None, database_url: str | None) -> Target:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from registry_gateway.endpoints.catalogue.csv_lines import MEDIA_TYPE
+from registry_gateway.endpoints.catalogue import csv_lines, export
+from registry_gateway.endpoints.catalogue.export import Export
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.tool_wire import OneTool, ToolDetail, ToolList, Tools
@@ -31,7 +32,7 @@ _LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browse
 
 def _csv(responses: Mapping[int, Response]) -> Mapping[int, Response]:
     headers = {**ETAG, "Content-Disposition": "A file name for the answer."}
-    return {**responses, 200: replace(responses[200], media=MEDIA_TYPE, headers=headers)}
+    return {**responses, 200: replace(responses[200], media=csv_lines.MEDIA_TYPE, headers=headers)}
 
 
 _OPERATIONS = (
@@ -135,6 +136,20 @@ _OPERATIONS = (
         description="With what each service says of the tool, and with the command line that runs it there.",
         parameters=(Parameter("name", "Name of the tool.", example="rotate"), *parameters(OneTool), IF_NONE_MATCH),
         responses=answers("The tool.", ToolDetail, p404="No registered service has such a tool."),
+    ),
+    Operation(
+        method="GET",
+        path="/catalog/v1/export",
+        name="export",
+        summary="Export all registrations",
+        description="One JSON object per line: all registrations by dialect and key, with ended ones that are kept, "
+        "and then the events if they are asked for. All are of one instant. A process reads one export at a time.",
+        parameters=parameters(Export),
+        responses={
+            200: Response("The lines.", str, export.MEDIA_TYPE),
+            400: BAD_PARAMETER,
+            503: problem_details.response("The database is unavailable, or another export is being read."),
+        },
     ),
     Operation(
         method="GET",
