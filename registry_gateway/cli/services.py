@@ -1,4 +1,4 @@
-"""`registry-gateway services`: list, show, approve and remove services."""
+"""`registry-gateway services`: list, show, approve, remove and wait for services."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -12,6 +12,7 @@ from registry_gateway.cli.parameters import dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
+from registry_gateway.cli.service_wait import wait
 from registry_gateway.core.errors import StillSubscribed
 from registry_gateway.core.status import REGISTERED, Status
 from registry_gateway.endpoints.admin.wire import ServiceView
@@ -36,7 +37,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@click.group(commands=[wait])
 def services() -> None:
     """The services in the registry. KEY is what a service registered under: its slug, id or instance id."""
 

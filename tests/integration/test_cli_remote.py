@@ -1,14 +1,22 @@
 """The commands at a gateway's URL: they print the same as at its database, and say what stands in the way."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.e2e.gateway import running_gateway
+from tests.e2e.polling import wait_until
 from tests.integration.command_line import command, complaint, output, register
+from tests.integration.prometheus_reader import Scrape
 from tests.integration.test_cli_serve import Serving, serving
 
 NOWHERE = "sqlite:////nowhere/registry.db"
@@ -226,3 +234,93 @@ def test_the_doctor_takes_the_option_as_its_argument(pair: Pair) -> None:
         assert json.loads(checked.stdout)["checked"] == pair.url
     assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--url", pair.url)
     assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--database-url", pair.database)
+
+
+# --- services wait
+
+
+class Waiting:
+    """A `services wait` in a process of its own."""
+
+    def __init__(self, url: str, *arguments: str) -> None:
+        """Start it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "registry_gateway", "services", "wait", *arguments],
+            env={"PATH": os.environ["PATH"], "REGISTRY_GATEWAY_DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def ended(self) -> tuple[int, str]:
+        """Its exit code and what it printed."""
+        printed, _ = self._process.communicate(timeout=30)
+        return self._process.returncode, printed
+
+
+def watchers(pair: Pair) -> float:
+    """How many watch the gateway."""
+    answer = httpx.get(f"{pair.url}/metrics", trust_env=False)
+    return Scrape(answer.text).value("registry_gateway_watchers")
+
+
+def test_a_service_is_waited_for(pair: Pair) -> None:
+    assert pair.same("services", "wait", "my-model") == "chap/my-model is up.\n"
+    assert pair.same("services", "wait", "invoices", "--status", "PENDING") == "scaicontrol/invoices is pending.\n"
+    assert pair.same("services", "wait", "twin") == "runspec/twin is up.\n"
+    assert pair.same("services", "wait", "never", "--status", "gone") == "never is gone.\n"
+    for database, options in ((pair.database, []), (NOWHERE, ["--url", pair.url])):
+        late = command(database, "services", "wait", "invoices", "--timeout", "1s", *options)
+        assert (late.exit_code, late.stdout) == (1, "")
+        assert late.stderr == "invoices is not up after 1 s: scaicontrol/invoices is pending\n"
+
+
+def test_a_wait_ends_with_the_change(pair: Pair) -> None:
+    here, there = Waiting(pair.database, "new"), Waiting(NOWHERE, "new", "--url", pair.url)
+    wait_until(lambda: watchers(pair) == 1, "it watches")
+    assert here.waits
+    assert there.waits
+    register(pair.database, "chap", "new")
+    began = time.monotonic()
+    assert there.ended() == (0, "chap/new is up.\n")
+    assert here.ended() == (0, "chap/new is up.\n")
+    assert time.monotonic() - began < 5
+    gone = Waiting(NOWHERE, "new", "--status", "gone", "--url", pair.url)
+    wait_until(lambda: watchers(pair) == 1, "it watches")
+    output(pair.database, "services", "remove", "new")
+    assert gone.ended() == (0, "chap/new is gone.\n")
+
+
+def test_a_wait_is_not_disturbed_by_others(pair: Pair) -> None:
+    waiting = Waiting(NOWHERE, "new", "--dialect", "chap", "--timeout", "3s", "--url", pair.url)
+    wait_until(lambda: watchers(pair) == 1, "it watches")
+    register(pair.database, "runspec", "new")
+    register(pair.database, "chap", "new-one")
+    code, said = waiting.ended()
+    assert (code, said) == (1, "new is not up after 3 s: new is gone\n")
+
+
+def test_a_wait_continues_while_the_gateway_is_restarted(tmp_path: Path) -> None:
+    with running_gateway(tmp_path) as gateway:
+        database = f"sqlite:///{tmp_path}/registry.db"
+        waiting = Waiting(NOWHERE, "new", "--url", gateway.url)
+        looked = {"dialect": "catalogue", "operation": "service", "status": "4xx"}
+        wait_until(
+            lambda: (
+                Scrape(gateway.http.get("/metrics").text)
+                .series("registry_gateway_requests_total")
+                .get(frozenset(looked.items()))
+                == 3
+            ),
+            "it has looked in three dialects",
+        )
+        gateway.kill()
+        register(database, "chap", "new")
+        assert waiting.waits
+        gateway.start()
+        assert waiting.ended() == (0, "chap/new is up.\n")
