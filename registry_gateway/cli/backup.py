@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from registry_gateway.cli.database_level import require_file, upgrade_command
-from registry_gateway.cli.output import moment, say
-from registry_gateway.cli.parameters import database_url_option
+from registry_gateway.cli.output import moment, print_json, say
+from registry_gateway.cli.parameters import database_url_option, json_option
 from registry_gateway.cli.session import configured
 from registry_gateway.store import migrate
 from registry_gateway.store.database_url import async_url
@@ -34,8 +34,9 @@ PostgreSQL is backed up with pg_dump --format=custom --file=FILE DATABASE.
 """,
 )
 @click.argument("file", type=FILE)
+@json_option
 @database_url_option
-def backup(file: Path, database_url: str | None) -> None:
+def backup(file: Path, as_json: bool, database_url: str | None) -> None:
     """Back up the SQLite database into the new file FILE.
 
     FILE contains the state of one instant. Gateways may run and are not delayed. FILE has mode 0600, because it
@@ -53,6 +54,11 @@ def backup(file: Path, database_url: str | None) -> None:
             copies.name_it(copy, file)
     except OSError as error:
         raise click.ClickException(f"can't write {file}: {error.strerror or error}") from None
+    if as_json:
+        print_json(
+            {"database": str(database.path), "file": str(file), "bytes": file.stat().st_size, "migration": revision}
+        )
+        return
     say(f"{database.path} is backed up in {file} ({file.stat().st_size:,} bytes, migration {revision}).")
 
 
@@ -66,8 +72,9 @@ Stop the gateway first. PostgreSQL is restored with pg_restore --clean --if-exis
 """,
 )
 @click.argument("file", type=FILE)
+@json_option
 @database_url_option
-def restore(file: Path, database_url: str | None) -> None:
+def restore(file: Path, as_json: bool, database_url: str | None) -> None:
     """Replace the SQLite database by the backup FILE.
 
     FILE is checked first, and is not changed. The command refuses while a process has the database open. The previous
@@ -91,6 +98,17 @@ def restore(file: Path, database_url: str | None) -> None:
             kept = copies.put_in_place(copy, target)
     except OSError as error:
         raise click.ClickException(f"can't write {target.path}: {target.flaw() or error.strerror}") from None
+    if as_json:
+        print_json(
+            {
+                "database": str(target.path),
+                "file": str(file),
+                "migration": revision,
+                "last_used_at": last,
+                "previous": None if kept is None else str(kept),
+            }
+        )
+        return
     say(f"{target.path} is restored from {file}, at migration {revision}.")
     if last is not None:
         say(f"A gateway last used it at {moment(last)}.")

@@ -10,8 +10,8 @@ from registry_gateway.cli.database_level import (
     require_rights,
     upgrade_command,
 )
-from registry_gateway.cli.output import say
-from registry_gateway.cli.parameters import database_url_option
+from registry_gateway.cli.output import print_json, say
+from registry_gateway.cli.parameters import database_url_option, json_option
 from registry_gateway.cli.session import Session, configured, opened, run_at_any_level
 from registry_gateway.store import copy, migrate
 
@@ -29,8 +29,9 @@ Examples:
 """,
 )
 @click.argument("revision", default="head")
+@json_option
 @database_url_option
-def upgrade(revision: str, database_url: str | None) -> None:
+def upgrade(revision: str, as_json: bool, database_url: str | None) -> None:
     """Migrate the database to REVISION, by default the newest of this version.
 
     The migration is one transaction. A missing SQLite file is created. Gateways that start together may all do this;
@@ -42,7 +43,7 @@ def upgrade(revision: str, database_url: str | None) -> None:
         await migrate.upgrade(session.store, revision)
         return await migrate.current(session.store)
 
-    say(f"The database is at migration {run_at_any_level(database_url, work)}.")
+    _print_migration(run_at_any_level(database_url, work), as_json=as_json)
 
 
 @db.command(
@@ -55,8 +56,9 @@ Stop the gateways first, and have a backup: what a migration added is lost.
 """,
 )
 @click.argument("revision")
+@json_option
 @database_url_option
-def downgrade(revision: str, database_url: str | None) -> None:
+def downgrade(revision: str, as_json: bool, database_url: str | None) -> None:
     """Migrate the database back to REVISION."""
 
     async def work(session: Session) -> str | None:
@@ -65,12 +67,13 @@ def downgrade(revision: str, database_url: str | None) -> None:
         await migrate.downgrade(session.store, revision)
         return await migrate.current(session.store)
 
-    say(f"The database is at migration {run_at_any_level(database_url, work) or 'none'}.")
+    _print_migration(run_at_any_level(database_url, work), as_json=as_json)
 
 
 @db.command()
+@json_option
 @database_url_option
-def current(database_url: str | None) -> None:
+def current(as_json: bool, database_url: str | None) -> None:
     """Print the migration of the database, and the newest of this version."""
 
     async def work(session: Session) -> str | None:
@@ -78,13 +81,17 @@ def current(database_url: str | None) -> None:
         return await migrate.current(session.store)
 
     at = run_at_any_level(database_url, work, reading=True)
+    if as_json:
+        print_json({"migration": at, "newest": migrate.head()})
+        return
     say(f"database  {at or 'none'}")
     say(f"newest    {migrate.head()}")
 
 
 @db.command()
+@json_option
 @database_url_option
-def check(database_url: str | None) -> None:
+def check(as_json: bool, database_url: str | None) -> None:
     """Check that the migration, tables and privileges of the database are those this version needs.
 
     PostgreSQL must be 15 or newer. The exit code is 2 if the check fails.
@@ -96,7 +103,10 @@ def check(database_url: str | None) -> None:
         await migrate.check(session.store)
 
     run_at_any_level(database_url, work, reading=True)
-    say("The database is up to date.")
+    if as_json:
+        print_json({"migration": migrate.head(), "up_to_date": True})
+    else:
+        say("The database is up to date.")
 
 
 @db.command(
@@ -111,7 +121,8 @@ Stop the gateways on SOURCE first: their later writes are not copied.
 )
 @click.argument("source")
 @click.argument("target")
-def copy_rows(source: str, target: str) -> None:
+@json_option
+def copy_rows(source: str, target: str, as_json: bool) -> None:
     """Copy everything in the database SOURCE into the empty database TARGET.
 
     Both are URLs, and both must be up to date (registry-gateway db upgrade). TARGET gets everything or nothing; SOURCE
@@ -124,5 +135,16 @@ def copy_rows(source: str, target: str) -> None:
         async with opened(*configured(target)) as destination:
             return await copy.copy(session.store, destination.store)
 
-    for table, rows in run_at_any_level(source, work, reading=True).items():
+    copied = run_at_any_level(source, work, reading=True)
+    if as_json:
+        print_json({"rows": copied})
+        return
+    for table, rows in copied.items():
         say(f"{rows:>9}  {table}")
+
+
+def _print_migration(at: str | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"migration": at})
+    else:
+        say(f"The database is at migration {at or 'none'}.")

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import click
 
-from registry_gateway.cli.output import say, span
-from registry_gateway.cli.parameters import dialect_option
+from registry_gateway.cli.output import print_json, say, span
+from registry_gateway.cli.parameters import dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.refusals import NotReady
 from registry_gateway.cli.registry_access.target import Target, registry_option
@@ -109,9 +109,18 @@ Exit code 0: it has the status. 1: it has not after the timeout. 2: the registry
     help="How long to wait, such as 90s or 5m.",
 )
 @dialect_option("The dialect of the service.  [default: any]")
+@json_option
 @registry_option
 @click.pass_context
-def wait(context: click.Context, target: Target, key: str, wanted: str, timeout: float, dialect: str | None) -> None:
+def wait(
+    context: click.Context,
+    target: Target,
+    key: str,
+    wanted: str,
+    timeout: float,
+    dialect: str | None,
+    as_json: bool,
+) -> None:
     """Wait until the service KEY has a status, which it may have already.
 
     The wait ends with the event that changes the status. It continues while the gateway is restarted.
@@ -126,6 +135,9 @@ def wait(context: click.Context, target: Target, key: str, wanted: str, timeout:
             return False, waiting.seen
 
     reached, seen = target.run(work, reading=True)
+    if as_json:
+        print_json({"key": key, "reached": reached, "status": None if seen is None else seen.status})
+        context.exit(0 if reached else LATE)
     if reached and seen is not None:
         say(f"{seen.name} is {seen.status.value}.")
         return

@@ -274,6 +274,8 @@ def test_a_service_is_waited_for(pair: Pair) -> None:
     assert pair.same("services", "wait", "invoices", "--status", "PENDING") == "scaicontrol/invoices is pending.\n"
     assert pair.same("services", "wait", "twin") == "runspec/twin is up.\n"
     assert pair.same("services", "wait", "never", "--status", "gone") == "never is gone.\n"
+    waited = json.loads(pair.same("services", "wait", "my-model", "--json"))
+    assert waited == {"key": "my-model", "reached": True, "status": "up"}
     for database, options in ((pair.database, []), (NOWHERE, ["--url", pair.url])):
         late = command(database, "services", "wait", "invoices", "--timeout", "1s", *options)
         assert (late.exit_code, late.stdout) == (1, "")
