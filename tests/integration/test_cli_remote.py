@@ -298,6 +298,7 @@ def test_a_wait_ends_with_the_change(pair: Pair) -> None:
     assert gone.ended() == (0, "chap/new is gone.\n")
 
 
+@pytest.mark.slow
 def test_a_wait_is_not_disturbed_by_others(pair: Pair) -> None:
     waiting = Waiting(NOWHERE, "new", "--dialect", "chap", "--timeout", "3s", "--url", pair.url)
     wait_until(lambda: watchers(pair) == 1, "it watches")
@@ -307,6 +308,7 @@ def test_a_wait_is_not_disturbed_by_others(pair: Pair) -> None:
     assert (code, said) == (1, "new is not up after 3 s: new is gone\n")
 
 
+@pytest.mark.slow
 def test_a_wait_continues_while_the_gateway_is_restarted(tmp_path: Path) -> None:
     with running_gateway(tmp_path) as gateway:
         database = f"sqlite:///{tmp_path}/registry.db"
