@@ -47,7 +47,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         raise failed
 
     async def _allowed(self, request: httpx.Request) -> list[Address]:
-        host, port = request.url.host, request.url.port
+        host, port = request.url.raw_host.decode(), request.url.port  # raw: as TLS and `Host` have it, in ASCII
         if port is not None and port > _LAST_PORT:
             raise httpx.ConnectError(f"there is no port {port}")
         try:

@@ -170,3 +170,17 @@ async def test_a_look_up_that_hangs_delays_nothing_else(monkeypatch: pytest.Monk
                 break
             except OSError:
                 await anyio.sleep(0.01)
+
+
+async def test_an_international_name_is_looked_up_as_tls_and_host_have_it(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, asked = socket.getaddrinfo, []
+
+    def look_up(host: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(host)
+        return system("127.0.0.1", *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert await get(f"http://straße.example:{server.server_port}/") == f"xn--strae-oqa.example:{server.server_port} /"
+    assert asked == ["xn--strae-oqa.example"]
