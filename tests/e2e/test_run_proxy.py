@@ -1,12 +1,15 @@
 """A chapkit model behind the run proxy of a gateway process."""
 
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests import loopback
 from tests.e2e import chap_service
+from tests.e2e.browser import Tab, running_browser
 from tests.e2e.clients import CHAPKIT
 from tests.e2e.gateway import CHAP_TTL, running_gateway
 from tests.e2e.polling import wait_until
@@ -43,3 +46,37 @@ def test_a_published_model_is_read_through_the_gateway(tmp_path: Path) -> None:
             assert time.monotonic() - died_at < CHAP_TTL + 2
         finally:
             model.child.close()
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """A model whose page wants the token that an administrator has entered in the gateway's page."""
+
+    def do_GET(self) -> None:
+        script = b"<script>document.title = sessionStorage.getItem('token')</script>"
+        body = b"<title>quiet</title><p id=shown>shown</p>" + script
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Set-Cookie", "session=1")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_a_browser_runs_nothing_of_a_model(tmp_path: Path) -> None:
+    with running_browser() as browser, running_gateway(tmp_path, SETTINGS) as gateway, loopback.serve(Hostile) as port:
+        body = {"url": f"http://127.0.0.1:{port}", "info": {"id": "my-model", "display_name": "My model"}}
+        headers = {"X-Service-Key": KEY}
+        assert gateway.http.post("/v2/services/$register", json=body, headers=headers).status_code == 200
+        tab = Tab(browser, gateway)
+        tab.open("/").evaluate("sessionStorage.setItem('token', 'stolen')")
+        page = tab.open(f"{RUN}/page.html")
+        assert page.text_content("#shown") == "shown"
+        assert page.title() == "quiet"
+        assert page.evaluate("self.origin") == "null"
+        assert tab.context.cookies() == []
+        page.goto(f"http://127.0.0.1:{port}/page.html")
+        assert page.title() == "null"  # from the model itself the script runs: in an origin that has no token
+        tab.close()
