@@ -9,9 +9,12 @@ from registry_gateway.adapter import Core
 from registry_gateway.cli.output import details, moment, print_json_line, say
 from registry_gateway.cli.parameters import database_url_option, dialect_option
 from registry_gateway.cli.session import run
+from registry_gateway.core import time_text
 from registry_gateway.core.errors import NotInLog
-from registry_gateway.core.model import Event
+from registry_gateway.core.model import Event, EventKind
 from registry_gateway.observability.printable import printable
+from registry_gateway.store.statements.log_search import LogFilter
+from registry_gateway.store.statements.search import Page
 
 WIDTHS = (25, 15, 24, 24, 0)
 """Minimal widths of the columns, so that lines added by `--follow` are mostly aligned."""
@@ -20,11 +23,28 @@ MOST_WIDE = 48
 """Maximal width of a column."""
 
 
+FEW = 50
+"""Events that are printed by default."""
+
+MANY = 10_000
+"""Events that are printed by default if the time is limited."""
+
+
+def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            time_text.instant(value, 0.0)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
+
+
 @click.command(
     epilog="""\b
 Examples:
   registry-gateway events
-  registry-gateway events --follow
+  registry-gateway events --since 1h --kind expired --kind deregistered
+  registry-gateway events --follow --dialect chap
   registry-gateway events --service my-model --limit 200
   registry-gateway events --json | jq 'select(.kind == "expired") | .key'
 """,
@@ -33,49 +53,83 @@ Examples:
 @click.option("--service", "key", metavar="KEY", help="Only events of the service KEY (slug, id), also if it is gone.")
 @dialect_option("Only those of a dialect.")
 @click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([kind.value for kind in EventKind]),
+    metavar="KIND",
+    multiple=True,
+    help="Only those of a kind, such as expired. May be repeated.",
+)
+@click.option("--actor", metavar="NAME", help="Only those with the author NAME, such as account:alice or gateway.")
+@click.option("--since", metavar="TIME", callback=_time, help="Not before TIME.")
+@click.option("--until", metavar="TIME", callback=_time, help="Before TIME.")
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="Maximum number of events; the newest are printed.",
+    help=f"Maximum number of events; the newest are printed.  [default: {FEW}; with --since {MANY}]",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line. Times are seconds since the epoch."
 )
 @database_url_option
 def events(
-    follow: bool, key: str | None, dialect: str | None, limit: int, as_json: bool, database_url: str | None
+    follow: bool,
+    key: str | None,
+    dialect: str | None,
+    kinds: tuple[str, ...],
+    actor: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int | None,
+    as_json: bool,
+    database_url: str | None,
 ) -> None:
     """Print the changes of services, oldest first, with time, kind, service, author, client address and reason.
 
     The author is an account, the id of a shared key, a user of the command line, or the gateway itself. `--json` also
-    has the request id, which is in the log too. --service account:NAME prints the changes of an account.
+    has the request id, which is in the log too. --service account:NAME prints the changes of an account. TIME is RFC
+    3339 with an offset, epoch seconds, or a duration before now such as 90s, 30m, 1h or 7d.
 
     A running gateway records a lapse within about a second. Events are kept for REGISTRY_GATEWAY_RETENTION_DAYS, and at
     most REGISTRY_GATEWAY_MAX_EVENTS of them if that is set.
     """
+    if follow and until is not None:
+        raise click.UsageError("use --follow or --until, not both")
+    most = limit or (FEW if since is None else MANY)
+
+    def wanted(now: float) -> LogFilter:
+        return LogFilter(
+            dialects=() if dialect is None else (dialect,),
+            kinds=kinds,
+            key=key,
+            actor=actor,
+            since=None if since is None else time_text.instant(since, now),
+            until=None if until is None else time_text.instant(until, now),
+            accounts=True,
+        )
 
     async def work(core: Core) -> None:
         last = (await core.registry.moment()).event
-        found = await core.registry.events(dialect=dialect, key=key, limit=limit)
+        found, more, _ = await core.registry.queries.log(wanted, Page(order="id", descending=True, limit=most))
         last = max([last, *(event.id for event in found)])
-        print_events(found, as_json=as_json)
+        print_events(found[::-1], as_json=as_json)
+        if more is not None and since is not None:
+            say(f"Only the newest {most} events are printed; --limit prints more", err=True)
         if follow:
-            await follow_on(core, last, dialect, key, as_json=as_json)
+            await follow_on(core, last, wanted(0.0), as_json=as_json)
 
     # Ctrl-C ends `--follow` and is not a failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         run(database_url, work, reading=True)
 
 
-async def follow_on(core: Core, last: int, dialect: str | None, key: str | None, *, as_json: bool) -> None:
-    """Print events after id `last` as they happen."""
+async def follow_on(core: Core, last: int, wanted: LogFilter, *, as_json: bool) -> None:
+    """Print events after id `last` as they happen, whatever their time."""
     while True:
         follower = core.feed.follow(last)
         try:
             async for batch in follower:
-                found = [e for e in batch.events if dialect in (None, e.dialect) and key in (None, e.key)]
-                print_events(found, as_json=as_json)
+                print_events(filter(wanted.matches, batch.events), as_json=as_json)
             return
         except NotInLog as gap:
             removed = gap.first - 1 - follower.position

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from registry_gateway.core import duration
+from registry_gateway.core import time_text
 from registry_gateway.observability.printable import escaped, printable
 
 
@@ -58,7 +58,7 @@ def age(seconds: float) -> str:
     """Return a duration in its two largest units, such as `3h 20m`."""
     left = max(0, math.floor(seconds))
     parts: list[str] = []
-    for unit, size in duration.UNITS:
+    for unit, size in time_text.UNITS:
         count, left = divmod(left, size)
         if count or parts or unit == "s":
             parts.append(f"{count}{unit}")
@@ -92,7 +92,7 @@ def span(text: str) -> float:
         click.BadParameter: It is none.
     """
     try:
-        return duration.seconds(text)
+        return time_text.duration(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 

@@ -42,7 +42,9 @@ class RegistrationView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dossier(msgspec.Struct, kw_only=True):
-    """A service with its history. Of one that is gone it has what is kept: at least the events."""
+    """A service with its history. Of one that is gone, `registration` is its last state, if that is kept, without owner
+    and approval; `registered` is then false, as for one that is known from the log alone.
+    """
 
     key: str
     dialect: str
@@ -138,6 +140,9 @@ def print_dossier(dossier: Dossier) -> None:
         print_events(dossier.events)
         _print_findings(dossier)
         return
+    if not dossier.registered:
+        say(f"{dossier.key} is no longer registered. As it was:")
+        say()
     for name, value in _facts(dossier, dossier.registration):
         say(f"{name:<14}{value}")
     _print_findings(dossier)
@@ -178,7 +183,7 @@ def _facts(dossier: Dossier, registration: RegistrationView) -> list[tuple[str, 
     else:
         ends = f"ended {age(now - lease.expires_at)} ago"
     reported = "" if registration.reported is None else f" (self-reported: {registration.reported})"
-    return [
+    facts = [
         ("Key", registration.key),
         ("Dialect", registration.dialect),
         ("Name", registration.name or "-"),
@@ -194,3 +199,4 @@ def _facts(dossier: Dossier, registration: RegistrationView) -> list[tuple[str, 
         ("Registered", moment(registration.registered_at)),
         ("Updated", "-" if registration.updated_at is None else moment(registration.updated_at)),
     ]
+    return facts if dossier.registered else [fact for fact in facts if fact[0] not in ("Account", "Approved")]

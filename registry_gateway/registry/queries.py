@@ -13,16 +13,18 @@ from sqlalchemy import Connection
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import RegistryError
 from registry_gateway.core.lease import Policies
-from registry_gateway.core.model import Entry
+from registry_gateway.core.model import Entry, Event
 from registry_gateway.core.status import Status, status
 from registry_gateway.registry.group_commit import apart
 from registry_gateway.registry.outages import judging_time
 from registry_gateway.registry.snapshot import Moment, Snapshot, SnapshotEntry
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import events, lease_clock, lists, presence, registrations
+from registry_gateway.store.statements import events, lease_clock, lists, log_search, presence, registrations
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.lists import Standing
+from registry_gateway.store.statements.log_search import LogFilter
 from registry_gateway.store.statements.registrations import Found
+from registry_gateway.store.statements.search import Page
 
 PAGE = 250
 """Registrations per page of a list: other reads wait for no more than one page."""
@@ -118,6 +120,16 @@ class Queries:
             found = status(registration, self.policies.of(registration.dialect), now)
             if found is not Status.GONE:
                 yield SnapshotEntry(registration, found, tools, last_event)
+
+    async def log(
+        self, wanted: Callable[[float], LogFilter], page: Page
+    ) -> tuple[builtins.list[Event], int | None, float | None]:
+        """Return the result of `log_search.search`. `wanted` returns the conditions at the current time.
+
+        Raises:
+            Overloaded: Too many expensive reads are running, or this one took too long.
+        """
+        return await self.search(lambda c, _now: log_search.search(c, wanted(self.now(c)), page))
 
     async def find(self, keys: Sequence[Key]) -> Sequence[Entry | RegistryError | None]:
         """Return the registration of each key; None where there is none."""

@@ -118,7 +118,7 @@ async def test_a_mass_lapse(start_gateway: GatewayFactory, database_url: str, cl
             "6 of 25 chap services lapsed within 1 s, from 2027-01-15 08:00:31 UTC on; the gateway and its database "
             "were present all the time; 0 of them are live again"
         )
-        assert "registry-gateway events --kind expired --dialect chap --since 24h" in finding["advice"]
+        assert "registry-gateway events --since 24h --kind expired --dialect chap" in finding["advice"]
         await client.put("/v2/services/model-20/$ping")
         clock.advance(MINUTE)
         assert (await overview(client))["mass_lapses"][0]["recovered"] == 1

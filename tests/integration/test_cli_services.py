@@ -7,7 +7,7 @@ import pytest
 
 from registry_gateway.cli.output import age, details
 from registry_gateway.observability.printable import printable
-from tests.integration.command_line import complaint, output, register
+from tests.integration.command_line import command, complaint, output, register
 
 
 def test_a_service_from_registration_to_removal(database_url: str) -> None:
@@ -40,11 +40,15 @@ def test_show_says_what_became_of_a_service_that_is_gone(sqlite_url: str) -> Non
     output(sqlite_url, "services", "remove", "my-model", "--reason", "moved away")
     shown = output(sqlite_url, "services", "show", "my-model")
     assert shown.startswith("my-model is no longer registered")
-    assert re.search(r"deregistered +chap/my-model +cli:\S+ \(\S+\) +moved away$", shown, re.M)
+    assert re.search(r"deregistered +cli:\S+ \(\S+\) +moved away$", shown, re.M)
+    assert re.search(r"^Lease +3600 s, ended 0s ago", shown, re.M)
+    assert '"hello": "world"' in shown
+    assert not re.search(r"^(Account|Approved)", shown, re.M)
     dossier = json.loads(output(sqlite_url, "services", "show", "my-model", "--json"))
     assert dossier["registered"] is False
     assert (dossier["status"], dossier["health"], dossier["approved"]) == ("gone", "gone", None)
     assert [event["reason"] for event in dossier["events"]] == [None, "moved away"]
+    assert (dossier["document"], dossier["registration"]["owner"]) == ({"hello": "world"}, None)
     assert "no events of it" in complaint(sqlite_url, "services", "show", "never-there")
 
 
@@ -135,6 +139,35 @@ def test_events_as_lines_and_as_json(sqlite_url: str) -> None:
     assert len(output(sqlite_url, "events", "--dialect", "chap").splitlines()) == 2
     (line,) = output(sqlite_url, "events", "--service", "two", "--json").splitlines()
     assert json.loads(line)["kind"] == "registered"
+
+
+def test_events_of_a_time_a_kind_and_an_author(sqlite_url: str) -> None:
+    register(sqlite_url, "chap", "one")
+    register(sqlite_url, "chap", "two")
+    output(sqlite_url, "services", "remove", "one")
+    output(sqlite_url, "accounts", "create", "alice")
+
+    def kinds(*options: str) -> list[str]:
+        return [json.loads(line)["kind"] for line in output(sqlite_url, "events", "--json", *options).splitlines()]
+
+    everything = ["registered", "registered", "deregistered", "account_created"]
+    assert kinds() == kinds("--since", "1h") == kinds("--until", "2100-01-01T00:00:00Z") == everything
+    assert kinds("--kind", "deregistered", "--kind", "account_created") == everything[2:]
+    assert kinds("--actor", "test") == everything[:2]
+    assert kinds("--until", "1h") == kinds("--since", "2100-01-01T00:00:00Z") == []
+    assert kinds("--since", "1h", "--service", "one", "--dialect", "chap") == ["registered", "deregistered"]
+    second = json.loads(output(sqlite_url, "events", "--json").splitlines()[1])
+    assert kinds("--since", str(second["at"])) == everything[1:]
+    assert kinds("--until", str(second["at"])) == everything[:1]
+    printed = output(sqlite_url, "events").splitlines()[3][:25]
+    assert kinds("--since", printed)[-1:] == everything[-1:]  # as it is printed
+
+    few = command(sqlite_url, "events", "--since", "1h", "--limit", "1")
+    assert (few.stdout.count("\n"), few.stderr) == (1, "Only the newest 1 events are printed; --limit prints more\n")
+    assert command(sqlite_url, "events", "--limit", "1").stderr == ""
+    assert "it is not a time" in complaint(sqlite_url, "events", "--since", "yesterday")
+    assert "exploded" in complaint(sqlite_url, "events", "--kind", "exploded")
+    assert "not both" in complaint(sqlite_url, "events", "--follow", "--until", "1h")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from registry_gateway.cli.events import follow_on
 from registry_gateway.registry import event_feed
+from registry_gateway.store.statements.log_search import LogFilter
 from tests.conftest import GatewayFactory, core_of
 from tests.integration import chap_service
 
@@ -23,7 +24,7 @@ async def test_it_says_what_was_removed_before_it_could_be_shown(
     async with start_gateway(database_url) as client:
         core = core_of(client)
         await chap_service.register(client)
-        follower = asyncio.create_task(follow_on(core, 1, None, "my-model", as_json=False))
+        follower = asyncio.create_task(follow_on(core, 1, LogFilter(key="my-model"), as_json=False))
 
         async def shown(within: float = 2.5) -> tuple[int, str]:
             await asyncio.sleep(within)

@@ -9,7 +9,7 @@ from registry_gateway.doctor.rules.finding import Finding, error, warning
 SHORT = 10.0
 """Seconds up to which an absence is no finding: a gateway that restarts takes less."""
 
-_COMMAND = "registry-gateway events --kind expired --dialect"
+_COMMAND = "registry-gateway events --since 24h --kind expired"
 
 
 def of_overview(overview: Overview) -> list[Finding]:
@@ -38,7 +38,7 @@ def _mass_lapse(lapse: MassLapse, now: float) -> Finding:
             "Look for what they share: a host, a network, a proxy before the gateway, a key that was changed (the "
             "gateway's log has the refused requests)."
         )
-    advice += f" `{_COMMAND} {lapse.dialect} --since 24h` lists them."
+    advice += f" `{_COMMAND} --dialect {lapse.dialect}` lists them."
     severe = now - lapse.began_at <= HOUR and lapse.recovered < lapse.services
     return (error if severe else warning)("mass_lapse", summary, advice)
 
@@ -66,8 +66,8 @@ def _emptied(emptied: Emptied) -> Finding:
         f"at {_moment(emptied.at)}"
     )
     advice = (
-        f"If they were not stopped on purpose, `{_COMMAND.replace(' expired', ' expired,deregistered')} "
-        f"{emptied.dialect} --since 24h` shows why each ended."
+        f"If they were not stopped on purpose, `{_COMMAND} --kind deregistered --dialect {emptied.dialect}` shows why "
+        "each ended."
     )
     return error("dialect_emptied", summary, advice)
 

@@ -1,12 +1,12 @@
 """The query parameters of the event log of all services."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.core import duration
+from registry_gateway.core import time_text
+from registry_gateway.core.time_text import FORMS
 from registry_gateway.endpoints.catalogue.query import CURSOR, Cursor, Limit
 from registry_gateway.http.decode_errors import Text
 from registry_gateway.http.problem_details import bad_parameter
@@ -32,8 +32,6 @@ Kind = Literal[
 ]
 """The kinds of events in the log: all but those of accounts."""
 
-_TIME = "RFC 3339 with an offset, epoch seconds, or a duration before the present such as `90s`, `30m`, `1h` or `7d`."
-
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of `GET /catalog/v1/log`. An event must match all of them."""
@@ -45,8 +43,8 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[Word | None, Meta(description="Of services with exactly this key.")] = None
     name: Annotated[Word | None, Meta(description="Of services with exactly this name.")] = None
     actor: Annotated[Word | None, Meta(description="Caused by exactly this actor.")] = None
-    since: Annotated[Word | None, Meta(description=f"Not before this time: {_TIME}")] = None
-    until: Annotated[Word | None, Meta(description=f"Before this time: {_TIME}")] = None
+    since: Annotated[Word | None, Meta(description=f"Not before this time: {FORMS}.")] = None
+    until: Annotated[Word | None, Meta(description=f"Before this time: {FORMS}.")] = None
     q: Annotated[
         Text | None,
         Meta(
@@ -75,18 +73,8 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_Instant: Any = Annotated[datetime, Meta(tz=True)]
-
-
 def _instant(name: str, text: str | None, now: float) -> float | None:
-    if text is None:
-        return None
     try:
-        return now - duration.seconds(text)
-    except ValueError:
-        pass
-    try:
-        at: datetime = msgspec.convert(text, _Instant, strict=False)
-    except msgspec.ValidationError:
-        raise bad_parameter(name, f"It is not a time: {_TIME}") from None
-    return at.timestamp()
+        return None if text is None else time_text.instant(text, now)
+    except ValueError as error:
+        raise bad_parameter(name, str(error).capitalize()) from None

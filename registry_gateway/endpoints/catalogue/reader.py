@@ -22,7 +22,7 @@ from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store.statements import catalogue as present
-from registry_gateway.store.statements import events, gone, log_search, past
+from registry_gateway.store.statements import events, gone, past
 from registry_gateway.store.statements import tools as tool_names
 from registry_gateway.store.statements.search import Page, Wanted
 
@@ -176,14 +176,9 @@ class Reader:
             Refused: 400: the cursor or a time is not valid.
         """
         page = Page(order="id", descending=True, limit=query.limit, after=cursor.decode("log", "id", query.cursor))
-
-        def work(connection: Connection, _now: float) -> LogPage:
-            wanted = query.wanted(self._queries.now(connection))
-            found, last, searched_since = log_search.search(connection, wanted, page)
-            following = cursor.encode("log", None if last is None else (last,))
-            return LogPage(next=following, searched_since=searched_since, events=found)
-
-        return await self._queries.search(work)
+        found, last, searched_since = await self._queries.log(query.wanted, page)
+        following = cursor.encode("log", None if last is None else (last,))
+        return LogPage(next=following, searched_since=searched_since, events=found)
 
     async def log(self) -> Log:
         """Return the ids of the first and the last event in the log."""

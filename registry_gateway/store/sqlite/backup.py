@@ -44,6 +44,8 @@ def copied(source: SqliteFile, directory: Path) -> Iterator[Path]:
         try:
             uri = source.read_only_uri() or f"file:{quote(str(source.path))}?mode=rw"
             with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                # Of a damaged schema VACUUM says that it can't open the copy.
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
                 connection.execute("VACUUM INTO ?", (name,))
         except sqlite3.Error as error:
             raise NotACopy(f"{source.path} can't be copied: {source.flaw() or error}") from None

@@ -21,6 +21,7 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
         dialects, kinds: The dialect and the kind are one of these.
         key, name, actor: Exact values.
         since, until: Times in epoch seconds; an event at `since` is included, one at `until` is not.
+        accounts: Whether the events of accounts match, which have no dialect.
         text: Part of the key, the name, the addresses, the actor or the reason, ignoring case. Only the newest
             `SEARCHED` events before `until` are searched.
     """
@@ -32,14 +33,24 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     actor: str | None = None
     since: float | None = None
     until: float | None = None
+    accounts: bool = False
     text: str | None = None
+
+    def matches(self, event: Event) -> bool:
+        """Tell whether an event fulfils the conditions on dialect, kind, key, name and actor."""
+        return (
+            (not self.dialects or event.dialect in self.dialects)
+            and (not self.kinds or event.kind in self.kinds)
+            and self.key in (None, event.key)
+            and self.name in (None, event.name)
+            and self.actor in (None, event.actor)
+        )
 
 
 def search(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Event], int | None, float | None]:
     """Return a page of events, and the id of its last one if another page follows.
 
     The third value is the time from which on a text was searched, if that left out older events; else None.
-    The events of accounts are left out.
     """
     cut = None if wanted.text is None else _oldest_searched(connection, wanted.until)
     if cut is not None and wanted.since is not None and wanted.since >= cut:
@@ -63,7 +74,7 @@ def _conditions(wanted: LogFilter, since: float | None) -> list[ColumnElement[bo
     conditions: list[ColumnElement[bool]] = []
     if wanted.dialects:
         conditions.append(E.dialect.in_(wanted.dialects))
-    else:
+    elif not wanted.accounts:
         conditions.append(or_(E.dialect != "", E.kind == EventKind.RESUMED.value))
     if wanted.kinds:
         conditions.append(E.kind.in_(wanted.kinds))
