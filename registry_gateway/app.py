@@ -42,6 +42,9 @@ from registry_gateway.registry.readiness import Readiness
 from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Configuration, SettingsError
 from registry_gateway.store.engine import Store
+from registry_gateway.webhooks.deliverer import Deliverer
+from registry_gateway.webhooks.sender import Sender
+from registry_gateway.webhooks.webhooks import Webhooks
 
 COLLECT_AFTER = 5_000, 20, 50
 """Thresholds of the garbage collector: new objects, then collections of the young ones before older ones are checked.
@@ -58,17 +61,21 @@ _UNQUOTED = "/!$&'()*+,;=:@~"
 class Gateway:
     """The ASGI application. `core` and `mounts` (by name) are public, for programs that embed the gateway."""
 
-    def __init__(self, core: Core, readiness: Readiness, mounts: dict[str, Mounted], page: Page) -> None:
+    def __init__(
+        self, core: Core, readiness: Readiness, deliverer: Deliverer, mounts: dict[str, Mounted], page: Page
+    ) -> None:
         """Build the application; nothing is opened yet.
 
         Args:
             core: The parts that the adapters share.
             readiness: Checks the database for /health/ready.
+            deliverer: Sends the messages of webhooks.
             mounts: The mounts by the first path segment that they serve.
             page: The page, which belongs to the gateway's own mount.
         """
         self.core = core
         self.readiness = readiness
+        self._deliverer = deliverer
         self._unstartable: StoreUnavailable | None = None
         self._mounts = mounts
         self._pages = ApiPages(core.settings.root_path)
@@ -155,15 +162,18 @@ class Gateway:
         await self.readiness.problem()  # opens its connection before other requests use all of them
         maintenance = asyncio.create_task(run_maintenance(core.registry, core.settings, core.clock), name="reaper")
         published = asyncio.create_task(core.registry.metrics.counters.keep_published(core.clock), name="counters")
+        delivering = asyncio.create_task(self._deliverer.run(core.stopping), name="webhooks")
         core.keyrings.report()
         try:
             with sighup.on_hangup(core.keyrings.reload):
                 async with self.opened():
                     yield
         finally:
+            core.stop()
             maintenance.cancel()
             published.cancel()
-            await asyncio.wait([maintenance, published], timeout=CLOSE_WITHIN / 4)
+            await asyncio.wait([maintenance, published, delivering], timeout=CLOSE_WITHIN / 4)
+            delivering.cancel()
             await core.registry.leave()
             await core.registry.close()
 
@@ -200,7 +210,10 @@ def create_app(
     scopes = adapters_module.account_scopes(adapters)
     mounts[admin.SEGMENT] = _mounted(core, admin.SEGMENT, admin.mount(core, scopes))
     page = Page(core.settings.root_path, partial(_welcome, configuration, speaking))
-    return Gateway(core, readiness, mounts, page)
+    own, metrics = configuration.gateway, core.registry.metrics.webhooks
+    sender = Sender(own.webhook_networks(), core.clock)
+    deliverer = Deliverer(store, core.feed, sender, core.clock, metrics)
+    return Gateway(core, readiness, deliverer, mounts, page)
 
 
 def _welcome(configuration: Configuration, speaking: Sequence[AnyAdapter], url: str) -> list[Sequence[str]]:
@@ -229,11 +242,12 @@ def open_core(
     )
     registry = Registry(store, policies, clock, own.rate(), metrics)
     accounts = Accounts(store, clock)
+    webhooks = Webhooks(store, clock, Sender(own.webhook_networks(), clock), registry.feed.notice)
     protected = own.protect_catalog or any(a.closed_reads(configuration.adapters[a.name]) for a in adapters)
     readers = Readers(accounts, protected=protected)
     findings = adapters_module.own_findings(adapters, configuration)
     commands = adapters_module.own_tool_commands(adapters, configuration)
-    return Core(registry, accounts, readers, Keyrings(), own, clock, findings, commands), store
+    return Core(registry, accounts, webhooks, readers, Keyrings(), own, clock, findings, commands), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:

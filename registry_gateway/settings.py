@@ -7,12 +7,14 @@ Each setting is a field of a frozen Struct: `Settings` for the gateway, another 
 import string
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from registry_gateway.core import web_url
+from registry_gateway.core.destinations import Network
 from registry_gateway.core.rate_limit import Rate, parse
 from registry_gateway.core.service_links import is_service_link
 from registry_gateway.observability.masking import MASK
@@ -110,6 +112,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "address the first 64 bits count. Unset: no limit per address, since clients behind a proxy may share one."
         ),
     ] = None
+    webhook_private_networks: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Networks to which webhooks may send although they are not public, separated by commas, such "
+            "as 10.0.0.0/8 or 127.0.0.1. Unset: public addresses only."
+        ),
+    ] = None
     sqlite_synchronous: Annotated[
         Literal["NORMAL", "FULL"],
         Meta(description="SQLite durability: NORMAL survives a killed process, FULL a power cut as well."),
@@ -119,6 +128,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def retention(self) -> float:
         """`retention_days` in seconds."""
         return self.retention_days * 86_400
+
+    def webhook_networks(self) -> tuple[Network, ...]:
+        """Return `webhook_private_networks` as networks.
+
+        Raises:
+            ValueError: One of them is none.
+        """
+        return tuple(ip_network(text) for text in self.webhook_private_networks or ())
 
     def rate(self) -> Rate | None:
         """Return `rate_limit` as a rate.
@@ -286,6 +303,10 @@ def _check(settings: Settings, adapters: Sequence[HasSettings]) -> None:
         settings.rate()
     except ValueError as error:
         raise SettingsError(f"{PREFIX}RATE_LIMIT: {error}") from None
+    try:
+        settings.webhook_networks()
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}WEBHOOK_PRIVATE_NETWORKS: {error}") from None
     if settings.public_url is not None:
         _check_public_url(settings.public_url)
     if settings.root_path and (not settings.root_path.startswith("/") or settings.root_path.endswith("/")):

@@ -20,6 +20,7 @@ from registry_gateway.http.mount import Mount
 from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.registry import Registry
 from registry_gateway.settings import Settings
+from registry_gateway.webhooks.webhooks import Webhooks
 
 Own = TypeVar("Own", bound=msgspec.Struct)
 """The struct of an adapter's settings."""
@@ -41,6 +42,7 @@ class Core:
     Attributes:
         registry: The operations and reads of the registry, for all dialects.
         accounts: The service accounts and their tokens.
+        webhooks: Who is told about events.
         readers: The permission to read services of other dialects. Call `authorize` before an answer contains them.
         keyrings: Opens shared keys.
         settings: The gateway's own settings.
@@ -54,6 +56,7 @@ class Core:
 
     registry: Registry
     accounts: Accounts
+    webhooks: Webhooks
     readers: Readers
     keyrings: Keyrings
     settings: Settings

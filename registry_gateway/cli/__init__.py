@@ -14,11 +14,12 @@ from registry_gateway.cli.program import NAME, Program
 from registry_gateway.cli.serve import serve
 from registry_gateway.cli.services import services
 from registry_gateway.cli.subscriptions import subscriptions
+from registry_gateway.cli.webhooks import webhooks
 
 
 @click.group(
     cls=Program,
-    commands=[serve, db, accounts, services, subscriptions, events, doctor, import_, export, config],
+    commands=[serve, db, accounts, services, subscriptions, webhooks, events, doctor, import_, export, config],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name=NAME)

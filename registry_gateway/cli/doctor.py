@@ -18,6 +18,7 @@ from registry_gateway.doctor.host_lookup import of_hosts
 from registry_gateway.doctor.report import Diagnosis, Report, about_gateway
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.finding import Finding
+from registry_gateway.doctor.rules.webhooks import of_webhooks
 from registry_gateway.store import migrate
 
 
@@ -91,6 +92,7 @@ async def _here(database_url: str | None) -> Report:
             found.append(installation.behind(problem, remedy))
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))
         found += await local.of_database(store, core.clock)
+        found += of_webhooks(await core.webhooks.list(), (await core.registry.moment()).now)
         alive, diagnoses = await local.of_services(store, core.registry, core.findings)
         found += await adapter.inspected(speaking, configuration, alive)
     unreachable, unresolved = of_hosts((r.dialect, r.key, r.address) for r in (entry.registration for entry in alive))

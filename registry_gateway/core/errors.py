@@ -112,6 +112,12 @@ class Ambiguous(RegistryError):
     code = "ambiguous"
 
 
+class UnusableUrl(RegistryError):
+    """A URL that the gateway may not, or can't, send messages to. The message says why, and not the URL."""
+
+    code = "unusable_url"
+
+
 SLOW = "it does not answer in time"
 UNNAMED = "the log of the gateway has the cause"
 """Causes of `StoreUnavailable` that may be shown to clients."""

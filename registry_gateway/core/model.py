@@ -9,7 +9,9 @@ from registry_gateway.core.lease import Health, Lease
 
 
 class EventKind(StrEnum):
-    """The kinds of events. RESUMED is about the gateway itself, ACCOUNT_... about `account:<name>`."""
+    """The kinds of events. RESUMED is about the gateway itself, ACCOUNT_... about `account:<name>`, WEBHOOK_... about
+    `webhook:<id>`.
+    """
 
     REGISTERED = "registered"
     UPDATED = "updated"
@@ -29,6 +31,11 @@ class EventKind(StrEnum):
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_ROTATED = "account_rotated"
     ACCOUNT_REVOKED = "account_revoked"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_ROTATED = "webhook_rotated"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_ENABLED = "webhook_enabled"
+    WEBHOOK_REMOVED = "webhook_removed"
 
 
 class Actor(msgspec.Struct, frozen=True):

@@ -25,7 +25,9 @@ OUTCOMES = ("renewed", "lapsed", "unknown", "refused")
 key.
 """
 
-KINDS: Sequence[EventKind] = [k for k in EventKind if k is not EventKind.RESUMED and not k.startswith("account_")]
+KINDS: Sequence[EventKind] = [
+    k for k in EventKind if k is not EventKind.RESUMED and not k.startswith(("account_", "webhook_"))
+]
 """The event kinds of services."""
 
 LANES = ("write", "find", "scan", "search", "look", "read")
@@ -33,6 +35,12 @@ LANES = ("write", "find", "scan", "search", "look", "read")
 
 QUEUES = ("write", "find")
 """The queues that are processed in batches: commands, and look-ups by key."""
+
+DELIVERIES = ("delivered", "failed")
+"""Outcomes of attempts to deliver to a webhook."""
+
+LAGS = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
+"""Histogram bounds for the age of events in seconds when a webhook receives them."""
 
 OTHER = "other"
 """The operation name of requests that match no operation (404 and 405)."""
@@ -112,6 +120,24 @@ class LeaseClock:
         return total / processes
 
 
+class WebhookMetrics:
+    """The deliveries of webhooks: their number and durations by outcome, and the age of events when they arrive."""
+
+    def __init__(self, counters: SharedCounters) -> None:
+        self.seconds = {outcome: Histogram(counters, SECONDS) for outcome in DELIVERIES}
+        self.lag = Histogram(counters, LAGS)
+
+    def delivered(self, seconds: float, lag: float | None) -> None:
+        """Count a delivery. `lag` is the age of its oldest event in seconds; None if it has none."""
+        self.seconds["delivered"].observe(seconds)
+        if lag is not None:
+            self.lag.observe(lag)
+
+    def failed(self, seconds: float) -> None:
+        """Count a failure."""
+        self.seconds["failed"].observe(seconds)
+
+
 class Gauge(NamedTuple):
     """A number that is read at each scrape."""
 
@@ -132,6 +158,7 @@ class Metrics:
         self.heartbeats = {dialect: self.counters.row(len(OUTCOMES)) for dialect in dialects}
         self.events = {dialect: self.counters.row(len(KINDS)) for dialect in self.heartbeats}
         self.clock = LeaseClock(self.counters)
+        self.webhooks = WebhookMetrics(self.counters)
         self.requests: list[Requests] = []
         self.gauges: list[Gauge] = []
         self.waiting: dict[str, Row] = {}

@@ -192,6 +192,41 @@ class TokenRow(Table):
     last_used_at: Mapped[float | None]
 
 
+class WebhookRow(Table):
+    """A webhook, and how far its deliveries have come; see `core.webhook.Webhook`. Its secret is readable.
+
+    `kinds` is a JSON list. `attempts` has the last attempts to deliver as a JSON list: a table of their own would cost
+    an insertion and a removal for each. `holder` is the gateway process that delivers, until `held_until`; then any
+    other may take it.
+    """
+
+    __tablename__ = "webhooks"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # a number is never given to another webhook
+
+    id: Mapped[int] = mapped_column(BigId, Identity(), primary_key=True)
+    url: Mapped[str]
+    format: Mapped[str]
+    kinds: Mapped[str]
+    dialect: Mapped[str | None]
+    secret: Mapped[str]
+    created_at: Mapped[float]
+    position: Mapped[int] = mapped_column(BigInteger)
+    old_secret: Mapped[str | None]
+    old_secret_ends_at: Mapped[float | None]
+    skip_to: Mapped[int | None] = mapped_column(BigInteger)
+    pending_to: Mapped[int | None] = mapped_column(BigInteger)
+    failures: Mapped[int]
+    failing_since: Mapped[float | None]
+    waiting_since: Mapped[float | None]
+    next_at: Mapped[float]
+    delivered_at: Mapped[float | None]
+    disabled_at: Mapped[float | None]
+    disabled_reason: Mapped[str | None]
+    attempts: Mapped[str]
+    holder: Mapped[str | None]
+    held_until: Mapped[float | None]
+
+
 class PresenceRow(Table):
     """A single row: the last sign of presence of a gateway on this database."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
@@ -66,6 +66,8 @@ class FuzzedGateway:
             for table in reversed(Table.metadata.sorted_tables):
                 if table.name not in KEPT:
                     await connection.execute(delete(table))
+            if self._store.sqlite:  # the examples are about webhook 1
+                await connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'webhooks'"))
 
 
 @contextmanager

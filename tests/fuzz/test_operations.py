@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "SERVICEKIT_REGISTRATION_KEY": "service-key",
     "REGISTRY_GATEWAY_RUNSPEC_API_KEY": "agent-key",
     "REGISTRY_GATEWAY_MAX_BODY_BYTES": MAX_BODY_BYTES,
+    "REGISTRY_GATEWAY_WEBHOOK_PRIVATE_NETWORKS": "127.0.0.1",
 }
 EXAMPLES = 3 if CI else 1
 """Of each kind (as documented, and not), for each operation."""
@@ -170,6 +171,8 @@ async def set_the_scene(gateway: FuzzedGateway, keys: dict[str, dict[str, str]],
     if operation == "admin_cancelSubscription":
         subscription = {"key": "invoices", "subscriber": "ledger"}
         posts.append(("/admin/v1/subscriptions", subscription, "AdministratorToken"))
+    if "ebhook" in operation or "Deliveries" in operation:
+        posts.append(("/admin/v1/webhooks", {"url": "http://127.0.0.1:1/"}, "AdministratorToken"))
     for path, body, scheme in posts:
         answer = await gateway.client.post(path, json=body, headers=keys[scheme])
         assert answer.status_code in (200, 201), (path, answer.text)

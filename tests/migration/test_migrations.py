@@ -20,10 +20,13 @@ from registry_gateway.core.commands import Advertise, Deregister, Register, Rene
 from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Actor
+from registry_gateway.core.webhook import Format
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store import migrate
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
+from registry_gateway.webhooks.sender import Sender
+from registry_gateway.webhooks.webhooks import Webhooks
 from tests.conftest import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -84,6 +87,8 @@ async def fill(store: Store, clock: ManualClock) -> Registry:
     clock.advance(10)
     await registry.expire()
     await Accounts(store, clock).create("alice", ["registry:manage"], ["alive"])
+    webhooks = Webhooks(store, clock, Sender([], clock), registry.feed.notice)
+    await webhooks.add("http://8.8.8.8/", [], None, Format.JSON, ACTOR)
     return registry
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from registry_gateway.adapter import Core
 from registry_gateway.endpoints.admin.openapi import DESCRIPTION, OPERATIONS
 from registry_gateway.endpoints.admin.routes import Admin
+from registry_gateway.endpoints.admin.webhooks import WebhookAdmin
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault
 
@@ -17,4 +18,5 @@ SEGMENT = "admin"
 
 def mount(core: Core, account_scopes: Sequence[str]) -> Mount:
     """Return the mount. An account that is created without scopes gets `account_scopes`."""
-    return Mount(Admin(core, account_scopes).routes(), fault, OPERATIONS, DESCRIPTION)
+    routes = [*Admin(core, account_scopes).routes(), *WebhookAdmin(core).routes()]
+    return Mount(routes, fault, OPERATIONS, DESCRIPTION)

@@ -1,8 +1,11 @@
 """OpenAPI descriptions of `/admin/v1`. docs/wire/admin.md describes it in prose."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from registry_gateway.core.model import Subscription
+from registry_gateway.core.webhook import Attempt, WebhookView
 from registry_gateway.endpoints.admin.wire import (
     AccountView,
     Cancellation,
@@ -11,13 +14,17 @@ from registry_gateway.endpoints.admin.wire import (
     Named,
     NewAccount,
     NewSubscription,
+    NewWebhook,
+    Numbered,
     Removal,
     Rotation,
     Service,
     ServiceView,
+    WebhookRotation,
 )
 from registry_gateway.http import problem_details
-from registry_gateway.http.operation import Operation, Response, Security, secured
+from registry_gateway.http.operation import Operation, Parameter, Response, Security, secured
+from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
 
 DESCRIPTION = (
     "Administration: the changes that the command line can make. All paths answer 404 unless there is a valid token "
@@ -49,9 +56,15 @@ _CHANGING = {
 }
 
 
-def _read(path: str, name: str, summary: str, body: Any) -> Operation:
-    responses = {200: Response("All of them.", body), **_ALWAYS}
-    return Operation(method="GET", path=f"/admin/v1/{path}", name=name, summary=summary, responses=responses)
+def _read(path: str, name: str, summary: str, body: Any, *parameters: Parameter) -> Operation:
+    return Operation(
+        method="GET",
+        path=f"/admin/v1/{path}",
+        name=name,
+        summary=summary,
+        parameters=parameters,
+        responses={200: Response("All of them.", body), **_ALWAYS},
+    )
 
 
 def _change(path: str, name: str, summary: str, request: Any, example: object, status: int, body: Any) -> Operation:
@@ -132,6 +145,45 @@ OPERATIONS = secured(
             200,
             Data[Subscription],
         ),
+        _read("webhooks", "listWebhooks", "List the webhooks, disabled ones included", Data[list[WebhookView]]),
+        _change(
+            "webhooks",
+            "addWebhook",
+            "Add a webhook: send messages about events to a URL",
+            NewWebhook,
+            {"url": "https://alerts.example.com/registry", "kinds": ["expired", "recovered"]},
+            201,
+            Data[IssuedWebhook],
+        ),
+        _read(
+            "webhooks/{id}/deliveries",
+            "listDeliveries",
+            "List the last attempts to deliver to a webhook, newest first",
+            Data[list[Attempt]],
+            Parameter("id", "The id of the webhook.", kind=Annotated[str, Meta(pattern="^[0-9]{1,18}$")], example="1"),
+        ),
+        _change(
+            "webhooks/test", "testWebhook", "Send a test message to a webhook", Numbered, {"id": 1}, 200, Data[Trial]
+        ),
+        _change(
+            "webhooks/rotate",
+            "rotateWebhook",
+            "Create a new secret for a webhook",
+            WebhookRotation,
+            {"id": 1, "overlap": 86_400},
+            201,
+            Data[IssuedWebhook],
+        ),
+        _change(
+            "webhooks/enable",
+            "enableWebhook",
+            "Enable a webhook that is disabled",
+            Numbered,
+            {"id": 1},
+            200,
+            Data[WebhookView],
+        ),
+        _change("webhooks/remove", "removeWebhook", "Remove a webhook", Numbered, {"id": 1}, 200, Data[WebhookView]),
     ],
     TOKEN,
 )

@@ -5,28 +5,23 @@ with one.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from registry_gateway.adapter import Core
-from registry_gateway.auth import bearer, new_account
-from registry_gateway.auth.accounts import ADMINISTER, SUPER_ADMIN
+from registry_gateway.auth import new_account
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import NotRegistered
-from registry_gateway.core.model import Actor, Registration
+from registry_gateway.core.model import Registration
 from registry_gateway.core.status import Status, status
 from registry_gateway.endpoints.admin import wire
-from registry_gateway.http.answer import Answer, json_answer
+from registry_gateway.endpoints.admin.access import answer, authorize
+from registry_gateway.http.answer import Answer
 from registry_gateway.http.body import decode
 from registry_gateway.http.call import Call
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.key_lookup import find_by_key
-
-SECRET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""Headers of every answer. Answers may contain tokens and must not be cached."""
 
 _service = msgspec.json.Decoder(wire.Service)
 _removal = msgspec.json.Decoder(wire.Removal)
@@ -63,96 +58,78 @@ class Admin:
 
     async def approve(self, call: Call) -> Answer:
         """POST services/approve: 200; approving twice changes nothing."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         found = await self._find(decode(await call.body(), _service))
         now = (await self._registry.moment()).now  # before the change: a 503 says that nothing was changed
         approved = (await self._registry.approve(Approve(found.dialect, found.key, actor))).registration
-        return _answer(
+        return answer(
             200, wire.service_view(approved, status(approved, self._registry.policies.of(found.dialect), now))
         )
 
     async def remove(self, call: Call) -> Answer:
         """POST services/remove: 200, or 409 while the service has active subscriptions."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _removal)
         found = await self._find(body)
         command = Deregister(dialect=found.dialect, key=found.key, actor=actor, reason=body.reason, forced=True)
         done = await self._registry.deregister(command)
-        return _answer(200, wire.service_view(done.registration, Status.GONE))
+        return answer(200, wire.service_view(done.registration, Status.GONE))
 
     # --- accounts
 
     async def accounts(self, call: Call) -> Answer:
         """GET accounts: all, revoked ones included."""
-        await self._authorize(call)
-        return _answer(200, [wire.account_view(account) for account in await self._accounts.list()])
+        await authorize(call, self._accounts)
+        return answer(200, [wire.account_view(account) for account in await self._accounts.list()])
 
     async def create(self, call: Call) -> Answer:
         """POST accounts: 201 with the token, 409 if the name is taken, or 422 if it or a scope can't be used."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _new_account)
         scopes = body.scopes or self._account_scopes
         if not scopes:
             raise msgspec.ValidationError("Object missing required field `scopes`")
         new_account.check(body.name, scopes, self._account_scopes)
         issued = await self._accounts.create(body.name, scopes, body.slugs, actor, expires_in=body.expires_in)
-        return _answer(201, wire.issued_view(issued))
+        return answer(201, wire.issued_view(issued))
 
     async def rotate(self, call: Call) -> Answer:
         """POST accounts/rotate: 201 with the new token, 404, or 409 if the account is revoked."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _rotation)
         issued = await self._accounts.rotate(body.name, body.overlap, actor, expires_in=body.expires_in)
-        return _answer(201, wire.issued_view(issued))
+        return answer(201, wire.issued_view(issued))
 
     async def revoke(self, call: Call) -> Answer:
         """POST accounts/revoke: 200 or 404; revoking twice changes nothing."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _named)
-        return _answer(200, wire.account_view(await self._accounts.revoke(body.name, actor)))
+        return answer(200, wire.account_view(await self._accounts.revoke(body.name, actor)))
 
     # --- subscriptions
 
     async def subscriptions(self, call: Call) -> Answer:
         """GET subscriptions: all, ended ones included."""
-        await self._authorize(call)
-        return _answer(200, await self._registry.subscriptions())
+        await authorize(call, self._accounts)
+        return answer(200, await self._registry.subscriptions())
 
     async def subscribe(self, call: Call) -> Answer:
         """POST subscriptions: 201, 404, or 409 if the subscription exists already."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _new_subscription)
         found = await self._find(body)
-        return _answer(201, await self._registry.subscribe(found.dialect, found.key, body.subscriber, actor))
+        return answer(201, await self._registry.subscribe(found.dialect, found.key, body.subscriber, actor))
 
     async def cancel(self, call: Call) -> Answer:
         """POST subscriptions/cancel: 200, or 404 if there is no such active subscription."""
-        actor = await self._authorize(call)
+        actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _cancellation)
-        return _answer(200, await self._registry.unsubscribe(body.id, actor))
+        return answer(200, await self._registry.unsubscribe(body.id, actor))
 
     # ---
-
-    async def _authorize(self, call: Call) -> Actor:
-        """Return the caller, who must be an administrator. The body is not read.
-
-        Raises:
-            HTTPException: 404: there is no administrator at all.
-            Unauthorized: The token is missing or not valid.
-            Forbidden: The token is not an administrator's.
-        """
-        if not await self._accounts.granted(ADMINISTER, SUPER_ADMIN):
-            raise HTTPException(404)
-        account = await bearer.authenticate(call, self._accounts)
-        bearer.require_scope(account.scopes, ADMINISTER)
-        return call.actor(f"account:{account.name}")
 
     async def _find(self, asked: wire.Service) -> Registration:
         if asked.dialect is not None and asked.dialect not in self._dialects:
             raise NotRegistered("the gateway does not speak that dialect")
         dialects = self._dialects if asked.dialect is None else (asked.dialect,)
         return (await find_by_key(self._registry, asked.key, dialects)).registration
-
-
-def _answer(code: int, data: Any) -> Answer:
-    return json_answer(code, wire.Data(data), SECRET)

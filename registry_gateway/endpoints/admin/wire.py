@@ -6,16 +6,22 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.auth.accounts import Issued
-from registry_gateway.core.model import Account, Registration, Token
+from registry_gateway.core.model import Account, EventKind, Registration, Token
 from registry_gateway.core.status import Status
+from registry_gateway.core.webhook import Format
 from registry_gateway.http.decode_errors import Text
 
 T = TypeVar("T")
 
 _NAME = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
+_URL = r"^https?://([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?\Z"
+_NO_TOKEN = r"^(?!rgw_[0-9a-f]{16}_)"  # noqa: S105 - a pattern
 
 Name = Annotated[str, Meta(max_length=255, pattern=f"^{_NAME}")]
 """A name, scope or slug: one line, without white space at its ends."""
+
+Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+"""An id that the database has assigned."""
 
 Span = Annotated[float, Meta(gt=0, le=1e9)]
 """A duration in seconds, at most about thirty years."""
@@ -73,7 +79,28 @@ class NewSubscription(Service, frozen=True, kw_only=True):
 class Cancellation(_Strict, frozen=True, kw_only=True):
     """Body of `subscriptions/cancel`."""
 
-    id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    id: Number
+
+
+class NewWebhook(_Strict, frozen=True, kw_only=True):
+    """Body of `webhooks`. Empty `kinds` and no `dialect` mean all events. `slack` is text for people."""
+
+    url: Annotated[str, Meta(max_length=2048, pattern=_URL)]
+    kinds: Annotated[tuple[EventKind, ...], Meta(max_length=100)] = ()
+    dialect: Name | None = None
+    format: Format = Format.JSON
+
+
+class Numbered(_Strict, frozen=True, kw_only=True):
+    """Selects a webhook by its id."""
+
+    id: Number
+
+
+class WebhookRotation(Numbered, frozen=True, kw_only=True):
+    """Body of `webhooks/rotate`. The present secret signs too for `overlap` seconds (default: a day)."""
+
+    overlap: Annotated[float, Meta(ge=0, le=1e9)] = 86_400.0
 
 
 class ServiceView(msgspec.Struct, frozen=True):

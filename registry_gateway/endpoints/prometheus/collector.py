@@ -1,7 +1,7 @@
 """The metrics of the gateway. docs/operations.md lists their names, labels and descriptions."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import inf
 
@@ -15,10 +15,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector as Collecting
 from prometheus_client.utils import floatToGoString
+from sqlalchemy import Connection
 
 import registry_gateway
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.core.webhook import State
 from registry_gateway.endpoints.prometheus import services
 from registry_gateway.observability.metrics import KINDS, OUTCOMES, Metrics
 from registry_gateway.observability.shared_counters import Histogram, Reading
@@ -27,6 +29,7 @@ from registry_gateway.registry.readiness import Readiness
 from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.database_size import Size, measured
 from registry_gateway.store.engine import Store
+from registry_gateway.store.statements import webhooks
 
 FRESH = 5.0
 """Seconds for which what is read about the services is cached."""
@@ -70,6 +73,7 @@ class Collector(Collecting):
         self._reading = SharedRead(self._read)
         self._services: services.Services | None = None
         self._last: services.Services | None = None
+        self._webhooks: tuple[Mapping[State, int], float] = {}, 0.0
         self._read_at = -inf
         self._measuring = SharedRead(self._measure)
         self._size: Size | None = None
@@ -109,10 +113,14 @@ class Collector(Collecting):
     async def _read(self, _asked: None) -> None:
         asked_at = self._clock.monotonic()
         if self._services is None or asked_at >= self._read_at + FRESH:
-            found = await self._queries.read(services.read, self._policies, per_service=self._per_service)
+            found, self._webhooks = await self._queries.read(self._both)
             services.report(self._last, found)
             self._services = self._last = found
             self._read_at = asked_at
+
+    def _both(self, connection: Connection, now: float) -> tuple[services.Services, tuple[Mapping[State, int], float]]:
+        found = services.read(connection, now, self._policies, per_service=self._per_service)
+        return found, webhooks.standing(connection, now)
 
     async def _measure(self, _asked: None) -> None:
         asked_at = self._clock.monotonic()
@@ -127,6 +135,7 @@ class Collector(Collecting):
         yield from self._of_services()
         yield from self._room()
         yield from _life(metrics, reading)
+        yield from _deliveries(metrics, reading)
         yield from _requests(metrics, reading)
         yield from _queues(metrics, reading)
         yield from _database(metrics, reading)
@@ -141,6 +150,23 @@ class Collector(Collecting):
         yield up
         if self._services is not None:
             yield from services.families(self._services, self._policies.known)
+            yield from self._of_webhooks()
+
+    def _of_webhooks(self) -> Iterator[Metric]:
+        counts, waiting = self._webhooks
+        family = GaugeMetricFamily(
+            _PREFIX + "webhooks",
+            "Webhooks in the database by their state, the same on every gateway.",
+            labels=["state"],
+        )
+        for state, number in counts.items():
+            family.add_metric([state.value], number)
+        yield family
+        age = GaugeMetricFamily(
+            _PREFIX + "webhook_oldest_waiting_seconds", "Age of the oldest event that a failing webhook waits for."
+        )
+        age.add_metric([], waiting)
+        yield age
 
     def _room(self) -> Iterator[Metric]:
         if self._size is None:
@@ -165,6 +191,16 @@ def _life(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
         for kind, number in zip(KINDS, reading[row], strict=True):
             events.add_metric([dialect, kind.value], number)
     yield events
+
+
+def _deliveries(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
+    seconds = _histogram("webhook_delivery_duration_seconds", "Attempts to deliver to a webhook.", "outcome")
+    for outcome, histogram in metrics.webhooks.seconds.items():
+        _observed(seconds, [outcome], histogram, reading)
+    yield seconds
+    lag = _histogram("webhook_lag_seconds", "From an event to its delivery, of the oldest event of each message.")
+    _observed(lag, [], metrics.webhooks.lag, reading)
+    yield lag
 
 
 def _requests(metrics: Metrics, reading: Reading) -> Iterator[Metric]:

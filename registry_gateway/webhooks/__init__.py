@@ -1,0 +1,1 @@
+"""Webhooks: messages about events to the URLs that administrators name."""

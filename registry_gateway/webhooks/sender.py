@@ -1,0 +1,163 @@
+"""Sending messages to receivers, which may be slow, broken or hostile."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+import registry_gateway
+from registry_gateway.core import web_url
+from registry_gateway.core.clock import Clock
+from registry_gateway.core.destinations import Address, Destinations, Network
+from registry_gateway.core.errors import UnusableUrl
+from registry_gateway.http.checked_transport import CheckedTransport, ForbiddenAddress
+from registry_gateway.http.name_lookup import NameLookup
+from registry_gateway.observability.masking import MASK
+from registry_gateway.observability.printable import printable
+from registry_gateway.settings import PREFIX
+
+SECONDS = 10.0
+"""Seconds for a whole delivery: look-up, connection, TLS, request and answer."""
+
+LOOK_UP_SECONDS = 3.0
+"""Seconds for the look-up of a name when a webhook is added."""
+
+MOST_BYTES = 4_096
+"""Bytes of an answer that are read. The rest is of no use, and the connection is closed."""
+
+SHOWN = 200
+"""Most characters of an answer that are shown, if it is an error."""
+
+LONGEST_URL = 2_048
+"""Most characters of a webhook's URL."""
+
+SETTING = f"{PREFIX}WEBHOOK_PRIVATE_NETWORKS"
+"""The setting that names the private networks to which messages may be sent."""
+
+
+class Answer(NamedTuple):
+    """The result of a delivery.
+
+    `status` is None if there was no answer. `error` says why the delivery failed; None: it succeeded. `retry_after` is
+    the number of seconds that the receiver asked to wait; None: it did not.
+    """
+
+    status: int | None
+    seconds: float
+    error: str | None
+    retry_after: float | None = None
+
+
+class Sender:
+    """Sends messages. Redirects are not followed, and proxies of the environment are not used."""
+
+    def __init__(self, networks: Sequence[Network], clock: Clock) -> None:
+        """Send to public addresses, and to those in `networks`. Certificates are read with the first message."""
+        self._destinations = Destinations(named=networks)
+        self._clock = clock
+        self._opened: CheckedTransport | None = None
+
+    async def check(self, url: str) -> None:
+        """Return if messages may be sent to `url`. A name that can't be resolved now is accepted.
+
+        Raises:
+            UnusableUrl: It is no URL of a web server, or its host has only addresses that are not permitted.
+        """
+        try:
+            parts = web_url.parsed(url)
+        except ValueError:
+            raise UnusableUrl("the URL must start with http:// or https:// and name a host") from None
+        if parts.username is not None or parts.password is not None or "#" in url or len(url) > LONGEST_URL:
+            raise UnusableUrl(f"the URL must have no user, password or fragment, and at most {LONGEST_URL} characters")
+        try:
+            host = httpx.URL(url).host
+        except httpx.InvalidURL as error:
+            raise UnusableUrl(f"the URL can't be used: {error}") from None
+        refusals = [(a, self._destinations.refusal(a, own=False)) for a in await _addresses(host)]
+        if refusals and all(refusal is not None for _, refusal in refusals):
+            address, refusal = refusals[0]
+            named = f"{address} is" if host == str(address) else f"{host} has {address},"
+            raise UnusableUrl(f"{named} {refusal}; if that is intended, name its network in {SETTING}")
+
+    async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Send a message; return the result, also of a failure. It takes at most `SECONDS`."""
+        began = self._clock.monotonic()
+        status, retry_after = None, None
+        try:
+            with anyio.fail_after(SECONDS):
+                response = await self._transport().handle_async_request(_request(url, headers, body))
+                status, text = response.status_code, await _beginning(response)
+            retry_after = _seconds(response.headers.get("retry-after", ""))
+            error = None if 200 <= status < 300 else _refusal(status, text)
+        except TimeoutError:
+            error = f"no complete answer within {SECONDS:g} s"
+        except ForbiddenAddress as refused:
+            error = f"{refused}; {SETTING} names the networks that are permitted"
+        except httpx.TimeoutException:
+            error = f"no complete answer within {SECONDS:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as failure:
+            error = _shortened(str(failure) or type(failure).__name__)
+        return Answer(status, self._clock.monotonic() - began, error, retry_after)
+
+    def _transport(self) -> CheckedTransport:
+        if self._opened is None:
+            self._opened = CheckedTransport(self._destinations)
+        return self._opened
+
+
+def shown(url: str) -> str:
+    """Return a URL for people: the path and query of a webhook's URL are often a secret, so they are masked."""
+    parts = urlsplit(url)
+    hidden = f"/{MASK}" if parts.path.strip("/") or parts.query else parts.path
+    return f"{parts.scheme}://{parts.netloc}{hidden}"
+
+
+def _request(url: str, headers: dict[str, str], body: bytes) -> httpx.Request:
+    own = {
+        "content-type": "application/json",
+        "user-agent": f"registry-gateway/{registry_gateway.__version__}",
+        "accept-encoding": "identity",
+    }
+    limits = dict.fromkeys(("connect", "read", "write", "pool"), SECONDS)
+    return httpx.Request("POST", url, headers=own | headers, content=body, extensions={"timeout": limits})
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """Return the first bytes of an answer as text, and close it."""
+    found = b""
+    try:
+        async for piece in response.aiter_raw():
+            found += piece
+            if len(found) >= MOST_BYTES:
+                break
+    finally:
+        await response.aclose()
+    return found[:MOST_BYTES].decode("utf-8", "replace")
+
+
+def _refusal(status: int, text: str) -> str:
+    if 300 <= status < 400:
+        return f"answered {status}: redirects are not followed; use the URL it leads to"
+    said = _shortened(text.strip())
+    return f"answered {status}: {said}" if said else f"answered {status}"
+
+
+def _shortened(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return the seconds of a `Retry-After`; None if there are none. Dates are ignored."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 10 else None
+
+
+async def _addresses(host: str) -> Sequence[Address]:
+    """Return the addresses of a host; none if it can't be resolved now."""
+    try:
+        with anyio.fail_after(LOOK_UP_SECONDS):
+            return await NameLookup().addresses(host)
+    except (OSError, TimeoutError):
+        return ()
