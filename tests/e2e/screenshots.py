@@ -1,4 +1,4 @@
-"""Screenshots of the page in all its situations, in a real Chromium: `python -m tests.e2e.screenshots DIRECTORY [NAME…]`.
+"""Screenshots of the page in all its situations, in Chromium: `python -m tests.e2e.screenshots DIRECTORY [NAME…]`.
 
 The ones that README and docs show are in `docs/page/`; `--docs` writes these only.
 """
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page
@@ -35,7 +36,10 @@ def chap(gateway: Gateway, number: int) -> None:
     """Register a CHAP model."""
     name = MODELS[number % len(MODELS)] + (f" {number}" if number >= len(MODELS) else "")
     key = name.lower().replace(" ", "-")
-    body = {"url": f"http://{key}.models.svc.cluster.local:8000", "info": {"id": key, "display_name": name}}
+    body: dict[str, Any] = {
+        "url": f"http://{key}.models.svc.cluster.local:8000",
+        "info": {"id": key, "display_name": name},
+    }
     body["info"] |= {"version": f"{1 + number % 3}.{number % 5}.1", "summary": "Forecasts cases by district and month"}
     gateway.http.post("/v2/services/$register", json=body).raise_for_status()
 
@@ -56,7 +60,12 @@ def scaicontrol(gateway: Gateway, *slugs: str, unwell: Sequence[str] = ()) -> No
     """Register ScaiControl services; approve all but the last."""
     token = {"Authorization": f"Bearer {gateway.token('billing', 'registry:manage')}"}
     for slug in slugs:
-        body = {"slug": slug, "name": slug.capitalize(), "version": "8.4.3", "base_url": f"https://{slug}.example.org"}
+        body: dict[str, Any] = {
+            "slug": slug,
+            "name": slug.capitalize(),
+            "version": "8.4.3",
+            "base_url": f"https://{slug}.example.org",
+        }
         body |= {"capabilities": ["export", "query"]}
         gateway.http.post("/api/v1/registry/register", json=body, headers=token).raise_for_status()
         if slug != slugs[-1]:
