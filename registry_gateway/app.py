@@ -246,8 +246,9 @@ def open_core(
     protected = own.protect_catalog or any(a.closed_reads(configuration.adapters[a.name]) for a in adapters)
     readers = Readers(accounts, protected=protected)
     findings = adapters_module.own_findings(adapters, configuration)
+    notes = adapters_module.own_notes(adapters, configuration)
     commands = adapters_module.own_tool_commands(adapters, configuration)
-    return Core(registry, accounts, webhooks, readers, Keyrings(), own, clock, findings, commands), store
+    return Core(registry, accounts, webhooks, readers, Keyrings(), own, clock, findings, notes, commands), store
 
 
 def _mounted(core: Core, name: str, mount: Mount) -> Mounted:

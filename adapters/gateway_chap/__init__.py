@@ -1,6 +1,6 @@
 """The CHAP dialect: machine-learning services made with servicekit and chapkit, under `/v2/services`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Literal
@@ -234,6 +234,15 @@ def findings(own: ChapSettings, entry: Entry) -> Sequence[Finding]:
     return () if own.redis_url is None else chap_core_findings.of_entry(entry)
 
 
+async def notes(own: ChapSettings, entry: Entry) -> Mapping[str, str]:
+    """Return whether chap-core sees a service, if the services are mirrored for it."""
+    if own.redis_url is None:
+        return {}
+    from gateway_chap import visibility
+
+    return {"chap-core": await visibility.of_redis(own.redis_url).of(entry)}
+
+
 async def inspect(own: ChapSettings, alive: Sequence[Entry]) -> Sequence[Finding]:
     """Return the findings about chap-core's Redis, if the services are mirrored there."""
     if own.redis_url is None:
@@ -262,6 +271,7 @@ adapter = Adapter(
     warnings=warnings,
     write_only=(REGISTER,),
     findings=findings,
+    notes=notes,
     inspect=inspect,
     importer=Importer("/v2/services", HEADER, lambda body, own, actor: translate.listing(body, own.ttl_seconds, actor)),
     store_importers={

@@ -224,6 +224,12 @@ class ChapCoreRedis:
                     break
         return found
 
+    async def has(self, id_: str) -> bool:
+        """Tell whether a gateway has written a service and it has not expired."""
+        with failures():
+            _, _, left, own = await self._read([BOOK, PREFIX + id_], [id_])
+        return bool(own) and left > 0
+
     async def put(self, read_at: int, services: Sequence[Placed]) -> None:
         """Write services, also over keys of other programs."""
         await self._change(self._put, read_at, [one.id for one in services], *services)

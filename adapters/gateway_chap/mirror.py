@@ -22,8 +22,13 @@ from registry_gateway.adapter import Core, Entry, Event, EventKind, NotInLog, St
 PERIOD = 2.0
 """Seconds between two comparisons of all leases with Redis; a sixth of the shortest lease if that is less."""
 
-SHARE = 10
-"""Comparisons take at most one part in so many of the time: with very many services they are less frequent."""
+SHARE = 4
+"""How much longer than a comparison the pause after it is, up to a quarter of the shortest lease. So comparisons of
+very many services are less frequent.
+"""
+
+USUAL = 30.0
+"""Length of a lease in seconds while there is none."""
 
 CLOSING = 0.25
 """Seconds between two looks at the services that expire in Redis before the next comparison but one."""
@@ -63,7 +68,7 @@ class Mirror:
         self._news = asyncio.Event()
         self._compare_now = True
         self._closing: Sequence[str] = ()
-        self._period = PERIOD
+        self._shortest = USUAL
         self._failing = False
         self._said: dict[str, str] = {}
         self.written: set[str] = set()
@@ -154,10 +159,14 @@ class Mirror:
                     self._compare_now = False
                     began = clock()
                     await self._compare(redis)
-                    next_comparison = clock() + max(self._period, SHARE * (clock() - began))
+                    next_comparison = clock() + self._pause(clock() - began)
                 elif self._closing:
                     await self._write(redis, dict.fromkeys(self._closing))
                 await self._wait(min(next_comparison, clock() + CLOSING) if self._closing else next_comparison)
+
+    def _pause(self, took: float) -> float:
+        """Return the seconds until the next comparison, after one that took so many."""
+        return min(max(min(PERIOD, self._shortest / 6), SHARE * took), self._shortest / 4)
 
     async def _wait(self, until: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -207,7 +216,7 @@ class Mirror:
         read_at = await redis.time()
         entries = await self._registry.list(DIALECT, alive=True, documents=False)
         live = {entry.registration.key: entry for entry in entries}
-        self._period = min([PERIOD, *(entry.registration.lease.ttl / 6 for entry in entries)])
+        self._shortest = min((entry.registration.lease.ttl for entry in entries), default=USUAL)
         missing: list[str] = []
         closing: list[tuple[float, str]] = []
         async for group in paced(_groups(entries, LARGE_GROUP)):
@@ -242,7 +251,7 @@ class Mirror:
             self.written.add(one.id)
             if todo == "prolong":
                 prolong.append(prolonged(one))
-            elif left < 2000 * self._period:
+            elif left < 2000 * self._pause(0):
                 closing.append((left, one.id))
         if prolong:
             missing += await redis.prolong(read_at, prolong)

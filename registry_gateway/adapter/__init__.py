@@ -12,6 +12,7 @@ from registry_gateway.adapter.installation import (
     installed,
     open_to_writes,
     own_findings,
+    own_notes,
     own_tool_commands,
 )
 from registry_gateway.auth import bearer, service_keys
@@ -189,6 +190,7 @@ __all__ = [
     "json_answer",
     "open_to_writes",
     "own_findings",
+    "own_notes",
     "own_tool_commands",
     "paced",
     "parse",

@@ -15,7 +15,7 @@ from registry_gateway.core.clock import Clock
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Entry, Registration
 from registry_gateway.doctor.rules.finding import Finding
-from registry_gateway.doctor.rules.service import OwnFindings
+from registry_gateway.doctor.rules.service import OwnFindings, OwnNotes
 from registry_gateway.http.mount import Mount
 from registry_gateway.registry.event_feed import EventFeed
 from registry_gateway.registry.registry import Registry
@@ -30,6 +30,9 @@ ToolCommand = Callable[[str, Registration, str], str | None]
 None if the registration's dialect has no such command. Pure.
 """
 
+
+NOTES_WITHIN = 2.0
+"""Seconds for `Adapter.notes`."""
 
 INSPECT_WITHIN = 15.0
 """Seconds for `Adapter.inspect`."""
@@ -48,6 +51,7 @@ class Core:
         settings: The gateway's own settings.
         clock: The source of the time.
         findings: Returns the findings of the dialect of an entry (`Adapter.findings`).
+        notes: Returns the notes of the dialect of an entry (`Adapter.notes`).
         tool_command: Returns the command line that runs a tool (`Adapter.tool_command`).
         stopping: Set when the gateway begins to stop, while requests are still being answered. A request that waits
             must return then: after SIGTERM it has `FINISH_WITHIN` seconds until it is cancelled. Waits of `feed` end by
@@ -62,6 +66,7 @@ class Core:
     settings: Settings
     clock: Clock
     findings: OwnFindings
+    notes: OwnNotes
     tool_command: ToolCommand = lambda _url, _registration, _tool: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -133,6 +138,10 @@ class Adapter(Generic[Own]):
             each service that is alive. It must be pure and raise nothing. The doctor shows findings with the same
             `code` together, so a code starts with the dialect's name. `doctor URL` reads at most 100 findings of a
             service, codes of up to 64 characters, and texts of up to 8192.
+        notes: Returns what only the dialect knows about one of its services, such as whether another program sees it:
+            texts by their labels, from its settings and the service's entry. The catalogue and `services show` show
+            them with the service that they show, unless it is gone. It may ask another server. It raises nothing, and
+            after `NOTES_WITHIN` seconds there are none.
         inspect: Returns what is probably wrong beside the registry, such as in another program that reads what the
             adapter writes, given its settings and its live entries. `registry-gateway doctor` waits for it at most
             `INSPECT_WITHIN` seconds. It changes nothing, and its codes start with the dialect's name.
@@ -156,5 +165,6 @@ class Adapter(Generic[Own]):
     importer: Importer[Own] | None = None
     store_importers: Mapping[str, StoreImporter[Own]] = field(default_factory=dict)
     findings: Callable[[Own, Entry], Sequence[Finding]] = lambda _own, _entry: ()
+    notes: Callable[[Own, Entry], Awaitable[Mapping[str, str]]] | None = None
     inspect: Callable[[Own, Sequence[Entry]], Awaitable[Sequence[Finding]]] | None = None
     tool_command: Callable[[Own, str, Registration, str], str | None] = lambda _own, _url, _registration, _tool: None

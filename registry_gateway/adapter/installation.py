@@ -1,14 +1,14 @@
 """The installed adapters, and the selection of those that this gateway serves."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
-from registry_gateway.adapter.adapter import INSPECT_WITHIN, Adapter, ToolCommand
+from registry_gateway.adapter.adapter import INSPECT_WITHIN, NOTES_WITHIN, Adapter, ToolCommand
 from registry_gateway.core.model import Entry, Registration
 from registry_gateway.doctor.rules.finding import Finding, warning
-from registry_gateway.doctor.rules.service import OwnFindings
+from registry_gateway.doctor.rules.service import OwnFindings, OwnNotes
 from registry_gateway.settings import Configuration, SettingsError
 
 AnyAdapter: TypeAlias = Adapter[Any]
@@ -110,3 +110,20 @@ def own_tool_commands(adapters: Sequence[AnyAdapter], configuration: Configurati
         )
 
     return command
+
+
+def own_notes(adapters: Sequence[AnyAdapter], configuration: Configuration) -> OwnNotes:
+    """Return a function that asks the adapter of an entry for its notes; an entry of no such adapter has none."""
+    by_name = {adapter.name: adapter for adapter in adapters}
+
+    async def notes(entry: Entry) -> Mapping[str, str]:
+        adapter = by_name.get(entry.registration.dialect)
+        if adapter is None or adapter.notes is None:
+            return {}
+        try:
+            async with asyncio.timeout(NOTES_WITHIN):
+                return await adapter.notes(configuration.adapters[adapter.name], entry)
+        except TimeoutError:
+            return {}
+
+    return notes

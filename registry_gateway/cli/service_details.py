@@ -1,6 +1,6 @@
 """All details of one service, registered or gone, for `services show`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 import msgspec
@@ -58,6 +58,7 @@ class Dossier(msgspec.Struct, kw_only=True):
     versions: list[Version]
     subscriptions: list[Subscription]
     findings: list[Finding]
+    notes: Mapping[str, str]
     tools: list[str]
     document: msgspec.Raw | None
     tools_document: msgspec.Raw | None
@@ -102,6 +103,7 @@ def _dossier(service: ServiceDetail, events: list[Event], now: float) -> Dossier
         versions=service.versions,
         subscriptions=service.subscriptions,
         findings=service.findings,
+        notes=service.notes,
         tools=service.tools,
         document=_unless_null(service.document),
         tools_document=_unless_null(service.tools_document),
@@ -198,5 +200,6 @@ def _facts(dossier: Dossier, registration: RegistrationView) -> list[tuple[str, 
         ("Last seen", f"{age(now - lease.last_seen)} ago ({moment(lease.last_seen)})"),
         ("Registered", moment(registration.registered_at)),
         ("Updated", "-" if registration.updated_at is None else moment(registration.updated_at)),
+        *dossier.notes.items(),
     ]
     return facts if dossier.registered else [fact for fact in facts if fact[0] not in ("Account", "Approved")]

@@ -219,6 +219,15 @@ def test_registrations_that_would_hide_every_model_hide_none(
     [shown] = gateway.listed("/catalog/v1/services/chap/no-period")["findings"]
     assert (shown["code"], shown["severity"]) == ("chap_not_shown", "warning")
     assert shown["summary"] == "chap-core would not show this: `period_type` is missing"
+
+    def note(id_: str) -> str:
+        in_catalogue = str(gateway.listed(f"/catalog/v1/services/chap/{id_}")["notes"]["chap-core"])
+        assert f"chap-core     {in_catalogue}\n" in gateway.command("services", "show", id_)
+        return in_catalogue
+
+    assert note("last") == "visible"
+    assert note("email-1") == "visible, with corrections"
+    assert note("no-period") == "not visible: `period_type` is missing"
     register(gateway, "no-period")
     wait_until(lambda: "no-period" in consumer.listed(), "it is shown once it is a model")
     register(gateway, "no-period", period_type=...)
@@ -277,6 +286,9 @@ def test_a_redis_that_dies_freezes_or_is_restarted_delays_no_heartbeat_and_heals
         deregister(gateway, "gone")
         register(gateway, "new")
         keep_pinging(gateway, lambda: None, 20, ("a", "b", "new"))
+        for _ in range(3):
+            [note] = gateway.listed("/catalog/v1/services/chap/a")["notes"].values()
+            assert note.startswith("unknown: chap-core's Redis")
         redis.process.go_on()
         watch = Stopwatch(HEALED)
         watch.until(lambda: own.listed().keys() == {"a", "b", "new"}, "all that is live is listed, and no more")

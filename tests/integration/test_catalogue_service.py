@@ -58,6 +58,7 @@ async def test_all_there_is_on_a_service(start_gateway: GatewayFactory, database
             },
             "tools_document": None,
             "findings": [],
+            "notes": {},
         }
 
 

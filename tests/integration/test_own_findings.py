@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
@@ -31,6 +31,21 @@ def findings(own: HarbourSettings, entry: Entry) -> Sequence[Finding]:
     return [finding.error("harbour_incomplete", summary, "Send it.")]
 
 
+async def notes(own: HarbourSettings, entry: Entry) -> Mapping[str, str]:
+    """Say what the settings ask for; without it, take too long."""
+    if own.member == "nothing":
+        await anyio.sleep_forever()
+    return {"Asked for": f"{own.member} of {entry.registration.key}"}
+
+
+async def inspect(own: HarbourSettings, alive: Sequence[Entry]) -> Sequence[Finding]:
+    """Find the live services; without anything to ask for, take too long."""
+    if own.member == "nothing":
+        await anyio.sleep_forever()
+    keys = ", ".join(entry.registration.key for entry in alive)
+    return [finding.warning("harbour_seen", f"Seen: {keys}", "Look away.")]
+
+
 adapter = Adapter(
     name="harbour",
     segments=frozenset({"harbour"}),
@@ -38,6 +53,8 @@ adapter = Adapter(
     policy=lambda _core, _own: LeasePolicy(late_renewal="refuse", retention=0),
     mount=lambda _core, _own: Mount([], fastapi_errors.fault),
     findings=findings,
+    notes=notes,
+    inspect=inspect,
 )
 
 
@@ -47,6 +64,9 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = installation.entry_points  # type: ignore[attr-defined] # an import of the module
     point = EntryPoint("harbour", f"{__name__}:adapter", installation.GROUP)
     monkeypatch.setattr(installation, "entry_points", lambda group: [*real(group=group), point])
+
+
+SEEN = {"code": "harbour_seen", "severity": "warning", "summary": "Seen: pier", "advice": "Look away."}
 
 
 def test_they_are_shown_in_the_catalogue_by_services_show_and_by_the_doctor(
@@ -74,14 +94,16 @@ def test_they_are_shown_in_the_catalogue_by_services_show_and_by_the_doctor(
     report = command(database_url, "doctor", "--json", REGISTRY_GATEWAY_HOST="127.0.0.1")
     assert report.exit_code == 1
     assert json.loads(report.stdout)["findings"] == [
-        {"dialect": "harbour", "key": "pier", **found} for found in in_catalogue
+        {"dialect": None, "key": None, **SEEN},
+        *({"dialect": "harbour", "key": "pier", **found} for found in in_catalogue),
     ]
 
 
 def test_they_follow_the_settings_of_the_adapter(sqlite_url: str) -> None:
     register(sqlite_url, "harbour", "pier")
     environment = {"REGISTRY_GATEWAY_HOST": "127.0.0.1", "REGISTRY_GATEWAY_HARBOUR_MEMBER": "hello"}
-    assert output(sqlite_url, "doctor", **environment).startswith("Nothing found in ")
+    [seen] = json.loads(command(sqlite_url, "doctor", "--json", **environment).stdout)["findings"]
+    assert seen["code"] == "harbour_seen"
     assert json.loads(output(sqlite_url, "services", "show", "pier", "--json", **environment))["findings"] == []
 
 
@@ -99,3 +121,30 @@ def test_there_are_none_of_a_service_that_is_gone(
             return service["status"], service["findings"]
 
     assert anyio.run(catalogue) == ("gone", [])
+
+
+def test_notes_are_shown_of_what_is_registered(
+    start_gateway: GatewayFactory, sqlite_url: str, clock: ManualClock
+) -> None:
+    register(sqlite_url, "harbour", "pier")
+    register(sqlite_url, "chap", "my-model")
+    environment = {"REGISTRY_GATEWAY_HARBOUR_MEMBER": "hello"}
+
+    async def catalogue(key: str, dialect: str = "harbour") -> object:
+        clock.time = time.time()
+        async with start_gateway(sqlite_url, environment) as client:
+            return (await shown(client, dialect, key))["notes"]
+
+    assert anyio.run(catalogue, "pier") == {"Asked for": "hello of pier"}
+    assert anyio.run(catalogue, "my-model", "chap") == {}
+    assert "Asked for     hello of pier\n" in output(sqlite_url, "services", "show", "pier", **environment)
+
+
+def test_an_adapter_that_takes_too_long_is_not_waited_for(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "NOTES_WITHIN", 0.1)
+    monkeypatch.setattr(installation, "INSPECT_WITHIN", 0.1)
+    register(sqlite_url, "harbour", "pier")
+    environment = {"REGISTRY_GATEWAY_HOST": "127.0.0.1", "REGISTRY_GATEWAY_HARBOUR_MEMBER": "nothing"}
+    assert json.loads(output(sqlite_url, "services", "show", "pier", "--json", **environment))["notes"] == {}
+    found = json.loads(command(sqlite_url, "doctor", "--json", **environment).stdout)["findings"]
+    assert [one["code"] for one in found] == ["harbour_not_checked", "harbour_incomplete"]

@@ -46,7 +46,7 @@ class Database:
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all details of a service, registered or gone; None if nothing is known of it."""
-        return await self._reader.service(dialect, key, self._core.findings)
+        return await self._reader.service(dialect, key, self._core.findings, self._core.notes)
 
     async def last_events(self, dialect: str, key: str, limit: int) -> Sequence[Event]:
         """Return the last events of a service, oldest first."""

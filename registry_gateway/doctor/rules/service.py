@@ -1,12 +1,15 @@
 """What is wrong with one service: its address, what its last events show, and what its dialect finds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from registry_gateway.core.model import Entry, Event
 from registry_gateway.doctor.rules.addresses import of_address
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.history import of_history
+
+OwnNotes: TypeAlias = Callable[[Entry], Awaitable[Mapping[str, str]]]
+"""Returns what only the dialect of an entry knows about it, as texts by their labels."""
 
 RECENT = 200
 """How many of a service's last events are examined. Faults that recur are among them."""

@@ -8,11 +8,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection
 
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import REGISTERED, Status, status
-from registry_gateway.doctor.rules.service import RECENT, OwnFindings
+from registry_gateway.doctor.rules.service import RECENT, OwnFindings, OwnNotes
 from registry_gateway.endpoints.catalogue import cursor, render
 from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
@@ -140,13 +141,17 @@ class Reader:
         if began is not None and began[0] > 1 and at < began[1]:
             raise _before_the_log(began[1])
 
-    async def service(self, dialect: str, key: str, own: OwnFindings) -> ServiceDetail | None:
+    async def service(self, dialect: str, key: str, findings: OwnFindings, notes: OwnNotes) -> ServiceDetail | None:
         """Return all details of a service, registered or gone; None if it is neither registered nor in the log.
 
-        `own` returns what the dialect of an entry finds.
+        `findings` and `notes` return those of the dialect of an entry.
         """
         known, now = await self._queries.search(lambda c, now: (present.dossier(c, dialect, key, RECENT), now))
-        return render.dossier(known, self._policies.of(dialect), now, own)
+        policy = self._policies.of(dialect)
+        found = render.dossier(known, policy, now, findings)
+        if found is None or known.found is None or found.status is Status.GONE:
+            return found
+        return msgspec.structs.replace(found, notes=await notes(render.entry(known.found, policy, now)))
 
     async def events(self, dialect: str, key: str, query: Events) -> EventList | None:
         """Return a page of a service's events; None if the service is neither registered nor in the log.

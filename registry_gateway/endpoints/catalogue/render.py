@@ -22,8 +22,9 @@ from registry_gateway.endpoints.catalogue.wire import (
     Stats,
 )
 from registry_gateway.http.representations import lease_view, spliced
-from registry_gateway.store.statements import catalogue as found
+from registry_gateway.store.statements import catalogue
 from registry_gateway.store.statements.past import Past
+from registry_gateway.store.statements.registrations import Found
 
 _NULL = msgspec.Raw(b"null")
 
@@ -92,7 +93,7 @@ def picked(service: Service, members: Sequence[str]) -> Service:
     return Service(**{name: getattr(service, name) for name in members}) if members else service
 
 
-def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFindings) -> ServiceDetail | None:
+def dossier(known: catalogue.Known, policy: LeasePolicy, now: float, own: OwnFindings) -> ServiceDetail | None:
     """Return all details of a service; None if it is neither registered nor in the log.
 
     `own` returns what the dialect of an entry finds.
@@ -101,7 +102,7 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFinding
         return None if known.last is None else _of_the_log(known.last, known.ended, diagnose(None, known.recent, now))
     registration, document, tools_document = known.found
     lease, stands = registration.lease, status(registration, policy, now)
-    entry = Entry(registration, document, tools_document, lease.health(policy, now), now)
+    described = entry(known.found, policy, now)
     return ServiceDetail(
         dialect=registration.dialect,
         key=registration.key,
@@ -109,7 +110,7 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFinding
         version=registration.version,
         address=registration.address,
         status=stands,
-        health=entry.health,
+        health=described.health,
         reported=registration.reported,
         owner=registration.owner,
         registered_at=registration.registered_at,
@@ -120,10 +121,16 @@ def dossier(known: found.Known, policy: LeasePolicy, now: float, own: OwnFinding
         tools=list(known.tools),
         versions=list(known.versions),
         subscriptions=list(known.subscriptions),
-        findings=diagnose(None if stands is Status.GONE else entry, known.recent, now, own),
+        findings=diagnose(None if stands is Status.GONE else described, known.recent, now, own),
         document=spliced(document),
         tools_document=_NULL if tools_document is None else spliced(tools_document),
     )
+
+
+def entry(found: Found, policy: LeasePolicy, now: float) -> Entry:
+    """Return a registration with its documents as an entry, judged at `now`."""
+    registration, document, tools_document = found
+    return Entry(registration, document, tools_document, registration.lease.health(policy, now), now)
 
 
 def _of_the_log(last: Event, ended: Event | None, findings: list[Finding]) -> ServiceDetail:
@@ -156,7 +163,7 @@ def _ending(event: Event) -> Ending:
 
 
 def stats(
-    counts: Sequence[found.Count], left: Mapping[str, int], happenings: dict[str, int], dialects: Sequence[str]
+    counts: Sequence[catalogue.Count], left: Mapping[str, int], happenings: dict[str, int], dialects: Sequence[str]
 ) -> Stats:
     """Return the statistics, with zeros for all statuses and for all of `dialects`.
 

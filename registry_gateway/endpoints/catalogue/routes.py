@@ -36,6 +36,7 @@ class Catalogue:
         self._readers = core.readers
         self._findings = core.findings
         self._tool_command = core.tool_command
+        self._notes = core.notes
         self._reader = reader
         self._overviews = overviews
         self._tool_reader = tools
@@ -112,7 +113,7 @@ class Catalogue:
         """GET /catalog/v1/services/{dialect}/{key}: all details of a service, or 404."""
         await self._query(call, Nothing)
         dialect, key = call.param("dialect"), call.param("key")
-        found = await self._reader.service(dialect, key, self._findings)
+        found = await self._reader.service(dialect, key, self._findings, self._notes)
         if found is None:
             raise _never_was(dialect, key)
         return call.answer(Rendered(msgspec.json.encode(found)))

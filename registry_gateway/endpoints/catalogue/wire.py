@@ -1,5 +1,6 @@
 """The bodies of the catalogue's answers. Times are epoch seconds, durations are seconds."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -84,6 +85,10 @@ class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[Version] = []
     subscriptions: list[Subscription] = []
     findings: Annotated[list[Finding], Meta(description="Probable faults, errors first.")] = []
+    notes: Annotated[
+        Mapping[str, str],
+        Meta(description="What only its dialect knows, such as whether another program sees it: texts by labels."),
+    ] = {}
     document: msgspec.Raw
     tools_document: msgspec.Raw
 

@@ -126,6 +126,7 @@ function facts(service) {
     ["Registered", service.registered_at && moment(service.registered_at)],
     ["Updated", service.updated_at !== service.registered_at && service.updated_at && moment(service.updated_at)],
     ["Approved", service.status === "pending" ? "not yet" : approved(service)],
+    ...Object.entries(service.notes ?? {}),
   ];
   return rows.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
