@@ -11,13 +11,17 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 from gateway_chap import chap_core_rules
 from tests.e2e import commands
+from tests.e2e.browser import Tab, running_browser
 from tests.e2e.chap_core import ChapCore, chap_core
+from tests.e2e.chap_service import MODEL
 from tests.e2e.gateway import CHAP_TTL, SHORT_LEASES, Gateway, running_gateway, running_nodes
 from tests.e2e.polling import wait_until
 from tests.e2e.redis_server import RedisServer, needs_redis, running_redis
+from tests.e2e.registrant import Kind, each
 
 pytestmark = needs_redis
 
@@ -232,6 +236,31 @@ def test_registrations_that_would_hide_every_model_hide_none(
     wait_until(lambda: "no-period" in consumer.listed(), "it is shown once it is a model")
     register(gateway, "no-period", period_type=...)
     wait_until(lambda: "no-period" not in consumer.listed(), "it is shown no longer")
+
+
+@pytest.mark.slow
+@each(MODEL)
+def test_a_chapkit_model_is_visible_to_chap_core_on_the_page(
+    gateway: Gateway, consumer: ChapCore, tmp_path: Path, kind: Kind
+) -> None:
+    model = kind.start(gateway, tmp_path / "model", "my-model")
+    try:
+        document = model.wait_until_listed()
+        wait_until(consumer.listed, "chap-core lists the model")
+        assert consumer.call("get", "my-model")["url"] == document["url"]
+        with running_browser() as browser:
+            tab = Tab(browser, gateway)
+            fact = tab.open("/services/chap/my-model").locator("#facts > div", has_text="chap-core")
+            expect(fact.locator("dd")).to_have_text("visible")
+            tab.close()
+        keep = Stopwatch(60)
+        for _ in range(20):
+            assert [*consumer.listed()] == ["my-model"]
+            time.sleep(0.2)
+        model.child.terminate()
+        keep.until(lambda: not consumer.listed(), "it is gone")
+    finally:
+        model.child.close()
 
 
 def keep_pinging(
