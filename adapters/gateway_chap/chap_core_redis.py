@@ -82,10 +82,9 @@ _STATES = (
     + """
 local states = {}
 for i = 2, #KEYS do
-  local at = (i - 2) * 2
-  local _, deadline, registration = known(ARGV[at + 1])
+  local _, deadline, registration = known(string.sub(KEYS[i], #ARGV[1] + 1))
   local left = -3
-  if registration == ARGV[at + 2] then
+  if registration == ARGV[i] then
     left = redis.call('PTTL', KEYS[i])
     if left < 0 or math.abs(now() + left - deadline) > 50 then left = -3 end
   end
@@ -209,7 +208,7 @@ class ChapCoreRedis:
         """
         keys = [BOOK, *(PREFIX + name for name, _ in registrations)]
         with failures():
-            return list(await self._states(keys, [part for pair in registrations for part in pair]))
+            return list(await self._states(keys, [PREFIX, *(registration for _, registration in registrations)]))
 
     async def stored(self) -> dict[str, Stored]:
         """Return all services, of the gateways and of others, by id; at most `MOST_READ`."""

@@ -69,6 +69,7 @@ class Mirror:
         self._compare_now = True
         self._closing: Sequence[str] = ()
         self._shortest = USUAL
+        self._pause = PERIOD
         self._failing = False
         self._said: dict[str, str] = {}
         self.written: set[str] = set()
@@ -117,8 +118,10 @@ class Mirror:
                 if not self._failing:
                     log.error("chap-core's Redis cannot be used: %s", error, extra={"url": self._name})
                 self._failing = True
-            except (StoreUnavailable, Late):
-                pass  # `maintenance` logs that the database is unavailable
+            except Late:
+                log.warning("chap-core's Redis received a change too late; it is made again", extra={"url": self._name})
+            except StoreUnavailable:
+                pass  # `maintenance` logs it
             except Exception:
                 log.exception("unexpected error; next attempt in %g s", PAUSE)
             await asyncio.sleep(PAUSE)
@@ -159,12 +162,13 @@ class Mirror:
                     self._compare_now = False
                     began = clock()
                     await self._compare(redis)
-                    next_comparison = clock() + self._pause(clock() - began)
+                    self._pause = self._pause_after(clock() - began)
+                    next_comparison = clock() + self._pause
                 elif self._closing:
                     await self._write(redis, dict.fromkeys(self._closing))
                 await self._wait(min(next_comparison, clock() + CLOSING) if self._closing else next_comparison)
 
-    def _pause(self, took: float) -> float:
+    def _pause_after(self, took: float) -> float:
         """Return the seconds until the next comparison, after one that took so many."""
         return min(max(min(PERIOD, self._shortest / 6), SHARE * took), self._shortest / 4)
 
@@ -186,15 +190,17 @@ class Mirror:
                 self.written.update(service.id for service in given)
             await self._remove(redis, read_at, [key for key in keys if made.get(key) is None], live)
             times = [(live[key].judged_at, changed[key]) for key in live]
-            self.lag = max((read - at for read, at in times if at is not None), default=self.lag)
+            self.lag = max((max(0.0, read - at) for read, at in times if at is not None), default=self.lag)
 
     def _decided(self, entry: Entry, read_at: int) -> Placed | None:
         """Return the service as it is to be in Redis; None if it is left out."""
         decision = placed(entry, read_at)
         key = entry.registration.key
-        if decision.summary is not None and self._said.get(key) != decision.summary:
+        if decision.summary is None:
+            self._said.pop(key, None)
+        elif self._said.get(key) != decision.summary:
+            self._said[key] = decision.summary
             log.warning("%s", decision.summary, extra={"key": key})
-        self._said[key] = decision.summary or ""
         if decision.service is None:
             self.left_out[key] = decision
         else:
@@ -251,7 +257,7 @@ class Mirror:
             self.written.add(one.id)
             if todo == "prolong":
                 prolong.append(prolonged(one))
-            elif left < 2000 * self._pause(0):
+            elif left < 2000 * self._pause:
                 closing.append((left, one.id))
         if prolong:
             missing += await redis.prolong(read_at, prolong)

@@ -75,7 +75,7 @@ class Lease(NamedTuple):
 
 def registration_of(registration: Registration) -> str:
     """Return a text that is another one after each registration, and the same after renewals. It has no spaces."""
-    return f"{registration.registered_at!r}/{registration.lease.granted_at!r}"
+    return repr(registration.lease.granted_at)
 
 
 def placed(entry: Entry, read_at: int) -> Decision:

@@ -69,6 +69,23 @@ async def test_the_table_says_what_the_figures_say(start_gateway: GatewayFactory
 
 
 @pytest.mark.anyio
+async def test_the_table_of_the_mirror_says_what_its_figures_say(
+    start_gateway: GatewayFactory, sqlite_url: str
+) -> None:
+    async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_CHAP_REDIS_URL": "redis://127.0.0.1:1/3"}) as client:
+        found = await scrape(client)
+    rows = []
+    for family in found.families:
+        if family.name.startswith("registry_gateway_chap_core"):
+            labels = {label: None for sample in family.samples for label in sample.labels}
+            rows.append((family.name, family.type, ", ".join(f"`{label}`" for label in labels)))
+    table = (DOCS / "wire" / "chap.md").read_text().partition("<!-- mirror figures -->\n")[2].partition("<!-- end")[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
+    assert [(name.strip("`"), kind, labels) for name, kind, labels, _ in cells] == rows
+    assert len(rows) == 4
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("file", ["rules.yml", "rules.test.yml", "dashboard.json"])
 async def test_what_is_asked_for_is_there(start_gateway: GatewayFactory, sqlite_url: str, file: str) -> None:
     known = names(await scraped(start_gateway, sqlite_url))
