@@ -1,7 +1,6 @@
 """`registry-gateway doctor`: probable problems and their remedies."""
 
 import asyncio
-import functools
 
 import click
 import msgspec
@@ -14,7 +13,7 @@ from registry_gateway.cli.parameters import check_secret, check_url, database_ur
 from registry_gateway.cli.registry_access.target import choose, url_option
 from registry_gateway.cli.session import configured, opened
 from registry_gateway.doctor import local, remote
-from registry_gateway.doctor.host_lookup import of_hosts
+from registry_gateway.doctor.host_lookup import HostLookup
 from registry_gateway.doctor.report import Diagnosis, Report, about_gateway
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.finding import Finding
@@ -69,7 +68,7 @@ def doctor(
             raise click.UsageError("--token is for a gateway at a URL")
         report = asyncio.run(_here(database_url))
     else:
-        report = asyncio.run(remote.check(target.url, token, adapter.installed(), functools.partial(say, err=True)))
+        report = asyncio.run(remote.check(target.url, token, adapter.installed()))
     if as_json:
         print_json(_document(report))
     else:
@@ -93,9 +92,11 @@ async def _here(database_url: str | None) -> Report:
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))
         found += await local.of_database(store, core.clock)
         found += of_webhooks(await core.webhooks.list(), (await core.registry.moment()).now)
-        alive, diagnoses = await local.of_services(store, core.registry, core.findings)
+        lookup = HostLookup()
+        alive, diagnoses = await local.of_services(store, core.registry, core.findings, lookup)
+        found += await local.of_registry(core.registry)
         found += await adapter.inspected(speaking, configuration, alive)
-    unreachable, unresolved = of_hosts((r.dialect, r.key, r.address) for r in (entry.registration for entry in alive))
+    unreachable, unresolved = lookup.diagnoses()
     return Report(
         checked=checked,
         services=len(alive),

@@ -1,14 +1,15 @@
 """Checks of a database: its clock, its disk, and the services registered in it."""
 
-from collections.abc import Sequence
-
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.model import Entry, Event
+from registry_gateway.doctor.host_lookup import HostLookup
 from registry_gateway.doctor.report import Diagnosis
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.history import WINDOW
+from registry_gateway.doctor.rules.overview import of_overview
 from registry_gateway.doctor.rules.service import OwnFindings, diagnose
+from registry_gateway.registry import overviews
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store import database_size
 from registry_gateway.store.engine import Store
@@ -39,16 +40,29 @@ async def of_database(store: Store, clock: Clock) -> list[Finding]:
     return found + installation.of_disk(room.taken, room.free)
 
 
-async def of_services(store: Store, registry: Registry, own: OwnFindings) -> tuple[Sequence[Entry], list[Diagnosis]]:
-    """Return what is alive, and what is wrong with it or with what was alive within the last hour.
+async def of_registry(registry: Registry) -> list[Finding]:
+    """Return the findings about the registry as a whole: mass lapses, dialects that emptied, absences.
 
-    `own` returns what the dialect of an entry finds.
+    Raises:
+        StoreUnavailable: The database can't be reached, or takes too long.
+    """
+    return of_overview(await registry.queries.search(overviews.read, registry.queries))
+
+
+async def of_services(
+    store: Store, registry: Registry, own: OwnFindings, lookup: HostLookup
+) -> tuple[list[Entry], list[Diagnosis]]:
+    """Return the live services, and what is wrong with them or with what was alive within the last hour.
+
+    `own` returns what the dialect of an entry finds. The hosts of live services are passed to `lookup`.
 
     Raises:
         StoreUnavailable: The database can't be reached.
     """
     now = (await registry.moment()).now
     alive = {(e.registration.dialect, e.registration.key): e for e in await registry.list(alive=True)}
+    for (dialect, key), entry in alive.items():
+        lookup.add(dialect, key, entry.registration.address)
     happened: dict[Key, list[Event]] = {}
     for event in await store.read(lambda c: events.since(c, now - WINDOW, MOST_EVENTS)):
         happened.setdefault((event.dialect, event.key), []).append(event)

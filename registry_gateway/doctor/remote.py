@@ -1,7 +1,7 @@
 """Checks over HTTP of a gateway at a URL and of the services registered there."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
@@ -10,7 +10,7 @@ import anyio
 import msgspec
 
 from registry_gateway.adapter import AnyAdapter
-from registry_gateway.doctor.host_lookup import of_hosts
+from registry_gateway.doctor.host_lookup import HostLookup
 from registry_gateway.doctor.remote_catalogue import RemoteCatalogue
 from registry_gateway.doctor.report import Report, about_gateway
 from registry_gateway.doctor.rules import installation
@@ -29,26 +29,25 @@ LONGEST_URL = 2048
 _FOLLOWS_NONE = "The services' clients do not follow redirects"
 
 
-async def check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tell: Callable[[str], None]) -> Report:
+async def check(url: str, token: str | None, adapters: Sequence[AnyAdapter]) -> Report:
     """Return the report on the gateway at `url` and on the services in its catalogue.
 
     Args:
         url: The base URL of the gateway, or the URL of one of its endpoints as a service is configured with it.
         token: The bearer token to read the catalogue with, or None. It is sent only to the host in `url`.
         adapters: The dialects whose endpoints are checked.
-        tell: Called with a line about progress if the check takes long.
 
     Raises:
         Unreachable: There is no gateway, or it stopped answering before the end of the check.
     """
     try:
         with anyio.fail_after(SECONDS):
-            return await _check(url, token, adapters, tell)
+            return await _check(url, token, adapters)
     except TimeoutError:
         raise Unreachable(f"{shown(url)} did not answer all requests within {SECONDS:g} s") from None
 
 
-async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], tell: Callable[[str], None]) -> Report:
+async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter]) -> Report:
     async with RemoteServer() as stranger:
         base, found, health = await _find(stranger, _without_endpoint(url, adapters))
     if token is not None and not same_server(url, base):
@@ -64,14 +63,14 @@ async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter], te
             reason = member(ready.body, "reason") or "no reason given"
             found.append(error("not_ready", f"The gateway is not ready: {reason}", "Check its database and its log."))
         found += await _of_paths(remote, base, adapters)
-        catalogue = RemoteCatalogue(remote, base)
-        closed, listed = await catalogue.list(sent=token is not None)
-        found += closed
-        diagnoses = await catalogue.diagnoses(listed, tell)
-    hosts, unresolved = of_hosts((s.dialect, s.key, s.address) for s in listed)
+        lookup = HostLookup()
+        catalogue = RemoteCatalogue(remote, base, lookup)
+        closed, live, diagnoses = await catalogue.check(sent=token is not None)
+        found += closed or await catalogue.overview()
+    hosts, unresolved = lookup.diagnoses()
     return Report(
         checked=shown(base),
-        services=len(listed),
+        services=live,
         diagnoses=[*about_gateway(found), *diagnoses, *hosts],
         unresolved=unresolved,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e import commands
 from tests.e2e.gateway import Gateway, Tls, running_gateway, unused_port
+from tests.e2e.polling import wait_until
 from tests.e2e.proxy import Proxy, answering_http_with_400
 from tests.e2e.test_tls import tls
 
@@ -67,6 +68,38 @@ def test_services_with_something_wrong(tmp_path: Path) -> None:
         found = [(f["dialect"], f["key"], f["code"]) for f in json.loads(done.stdout)["findings"]]
         assert found == [("runspec", "a/b c", "loopback_address"), ("runspec", "ünï", "unresolvable_address")]
         assert (done.returncode, json.loads(done.stdout)["services"]) == (1, 3)
+
+
+def test_a_mass_lapse_is_told_in_the_same_words_everywhere(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "1"}) as gateway:
+        for number in range(6):
+            body = {"url": "http://192.0.2.7", "info": {"id": f"model-{number}", "display_name": "Model"}}
+            assert gateway.http.post(REGISTER, json=body).status_code == 200
+
+        def lapsed() -> bool:
+            log = gateway.http.get("/catalog/v1/log", params={"kind": "expired"}).json()
+            return len(log["events"]) == 6
+
+        wait_until(lapsed, "all six lapse", evidence=gateway.log)
+        done = doctor(gateway.url, "--json")
+        found = json.loads(done.stdout)["findings"]
+        assert [(f["key"], f["severity"], f["code"]) for f in found] == [
+            (None, "error", "mass_lapse"),
+            (None, "error", "dialect_emptied"),
+        ]
+        assert found[0]["summary"].startswith("6 of 6 chap services lapsed within ")
+        assert found[1]["summary"].startswith("chap has no live service: it had 6 within the last day")
+        assert done.returncode == 1
+        overview = gateway.http.get("/catalog/v1/overview").json()
+        assert [f["summary"] for f in overview["findings"]] == [f["summary"] for f in found]
+        here = commands.run(
+            ["doctor", "--json"],
+            {
+                "REGISTRY_GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/registry.db",
+                "REGISTRY_GATEWAY_HOST": "127.0.0.1",
+            },
+        )
+        assert json.loads(here.stdout)["findings"] == found
 
 
 @pytest.mark.slow

@@ -301,3 +301,30 @@ async def test_the_registry_in_figures(start_gateway: GatewayFactory, database_u
             "oldest_heartbeat": START,
             "newest_heartbeat": START + 3600,
         }
+
+
+async def test_findings_are_listed_if_they_are_asked_for(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url, chap_service.REFUSE_LATE) as client:
+        registry = core_of(client).registry
+        await registry.resume()
+        await runspec_agent.register(client, "loopback", host="localhost")
+        await runspec_agent.register(client, "well", host="web-1.example.org")
+        for _ in range(4):
+            await runspec_agent.register(client, "flapping", host="web-2.example.org")
+            for _ in range(100):
+                clock.advance(1)
+                await registry.resume()
+            await registry.expire()
+        await runspec_agent.register(client, "left", host="localhost")
+        await client.delete("/instances/left")
+        page = await listed(client, fields="key,status,findings", status="up,down,gone", sort="key")
+        found = {s["key"]: [finding["code"] for finding in s["findings"]] for s in page["services"]}
+        assert found == {"flapping": ["no_heartbeats"], "left": [], "loopback": ["loopback_address"], "well": []}
+        for service_ in page["services"]:
+            alone = (await client.get(f"{SERVICES}/runspec/{service_['key']}")).json()
+            assert alone["findings"] == service_["findings"]
+        assert "findings" not in (await listed(client))["services"][0]
+        answer = await client.get(SERVICES, params={"fields": "findings", "limit": "201"})
+        assert (answer.status_code, answer.json()["parameter"]) == (400, "limit")

@@ -5,7 +5,12 @@ import json
 import anyio
 import pytest
 
+from registry_gateway.core.clock import SystemClock
+from registry_gateway.core.commands import Register
+from registry_gateway.core.lease import LeasePolicy
+from registry_gateway.core.model import Actor
 from registry_gateway.doctor import host_lookup
+from registry_gateway.registry.registry import Registry
 from registry_gateway.store import database_size
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import presence
@@ -97,12 +102,36 @@ def test_a_gateway_that_has_left(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [10.0, 0.0])
-def test_hosts_are_looked_up_as_long_as_there_is_time(seconds: float) -> None:
+@pytest.mark.parametrize(("threads", "limit"), [(16, "SECONDS"), (2, "MANY_SECONDS")])
+def test_hosts_are_looked_up_as_long_as_there_is_time(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, threads: int, limit: str
+) -> None:
+    monkeypatch.setattr(host_lookup, "THREADS", threads)
+    monkeypatch.setattr(host_lookup, limit, seconds)
     hosts = {"localhost", "no-such-host.invalid", "x" * 64 + ".example"}
-    lost, unasked = host_lookup.look_up(hosts, seconds)
+    lookup = host_lookup.HostLookup()
+    for host in hosts:
+        lookup.look_up(host)
+    lost, unasked = lookup.finish()
     assert (lost | unasked) >= hosts - {"localhost"}
     if seconds:
         assert (lost, unasked) == (hosts - {"localhost"}, set())
+
+
+def test_each_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def resolves(host: str) -> bool:
+        asked.append(host)
+        return False
+
+    monkeypatch.setattr(host_lookup, "_resolves", resolves)
+    lookup = host_lookup.HostLookup()
+    for number in range(50):
+        lookup.add("chap", f"m{number}", f"http://Model-{number % 2}.example:80{number:02}")
+    diagnoses, unanswered = lookup.diagnoses()
+    assert sorted(asked) == ["model-0.example", "model-1.example"]
+    assert ([d.key for d in diagnoses], unanswered) == ([f"m{number}" for number in range(50)], [])
 
 
 def test_a_disk_that_is_nearly_full(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,3 +140,34 @@ def test_a_disk_that_is_nearly_full(sqlite_url: str, monkeypatch: pytest.MonkeyP
     said = command(sqlite_url, "doctor", **LOOPBACK).stdout
     assert "has 100 MiB left, and the database takes 300 MiB" in said
     assert "REGISTRY_GATEWAY_MAX_EVENTS" in said
+
+
+def test_what_happened_to_many(database_url: str) -> None:
+    async def lapse() -> None:
+        store = Store(database_url)
+        registry = Registry(store, {"chap": LeasePolicy(late_renewal="refuse", retention=0)}, SystemClock())
+        await registry.resume()
+        for number in range(10):
+            await registry.register(
+                Register(
+                    dialect="chap",
+                    key=f"model-{number}",
+                    name="Model",
+                    version="1",
+                    ttl=3600 if number < 4 else 0.01,
+                    document=b"{}",
+                    mode="replace",
+                    actor=Actor("test"),
+                )
+            )
+        await anyio.sleep(0.05)
+        await registry.expire()
+        await store.close()
+
+    anyio.run(lapse)
+    result = command(database_url, "doctor", **LOOPBACK)
+    assert result.exit_code == 1
+    first, second, *_ = result.stdout.splitlines()
+    assert first.split() == ["error", "mass_lapse"]
+    assert second.startswith("  6 of 10 chap services lapsed within 1 s, from 20")
+    assert result.stdout.endswith(" with 4 live services\n")

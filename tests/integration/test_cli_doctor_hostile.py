@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from itertools import count, repeat
@@ -32,17 +32,21 @@ class Hostile:
             "/health": lambda: b'{"status":"ok"}',
             "/health/ready": lambda: b'{"status":"ready"}',
             "/openapi.json": lambda: b'{"paths":{}}',
-            "/catalog/v1/services": lambda: page([{"dialect": "chap", "key": "a", "address": "http://192.0.2.7"}]),
-            "/catalog/v1/services/chap/a": lambda: b'{"findings":[]}',
+            "/catalog/v1/services": lambda: page([service("a", "http://192.0.2.7")]),
+            "/catalog/v1/overview": lambda: b'{"findings":[]}',
         }
 
     def answer(self, path: str) -> Body:
         """What a path is answered with."""
         path = path.partition("?")[0]
         known = self.answers.get(path)
-        if known is None:
-            return b'{"findings":[]}' if path.startswith("/catalog/v1/services/") else b"{}"
-        return known()
+        return b"{}" if known is None else known()
+
+
+def service(key: str, address: str | None = None, findings: Sequence[Any] = (), **members: str) -> dict[str, Any]:
+    """A service on a page."""
+    of_it = {"dialect": "chap", "key": key, "address": address, "status": "up", "findings": list(findings)}
+    return of_it | members
 
 
 def page(services: list[dict[str, Any]], after: str | None = None) -> bytes:
@@ -93,7 +97,7 @@ def test_it_is_a_gateway_until_it_is_changed(hostile: Hostile) -> None:
     assert (result.exit_code, result.stdout) == (0, f"Nothing found in {hostile.url} with 1 live service\n")
 
 
-PLACES = ["/health", "/health/ready", "/openapi.json", "/catalog/v1/services", "/catalog/v1/services/chap/a"]
+PLACES = ["/health", "/health/ready", "/openapi.json", "/catalog/v1/services", "/catalog/v1/overview"]
 
 NO_JSON = {
     "a nested member": b'{"status":"ok","paths":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
@@ -134,7 +138,7 @@ def test_a_body_that_would_be_large_if_it_were_inflated(hostile: Hostile) -> Non
 def test_pages_without_end(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_catalogue, "MOST_SERVICES", 5000)
     numbers = count()
-    services = [{"dialect": "chap", "key": f"k{n}", "address": None} for n in range(1000)]
+    services = [service(f"k{n}") for n in range(1000)]
     hostile.answers["/catalog/v1/services"] = lambda: page(services, f"next{next(numbers)}")
     said = refusal(hostile)
     assert said == f"the catalogue at {hostile.url} lists more than 5000 services"
@@ -149,7 +153,7 @@ def test_empty_pages_without_end(hostile: Hostile) -> None:
 
 def test_pages_of_long_keys(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_catalogue, "MOST_KEPT", 8 * 2**20)
-    services = [{"dialect": "chap", "key": "k" * 2**20, "address": None}]
+    services = [service("k" * 2**20)]
     hostile.answers["/catalog/v1/services"] = lambda: page(services, "more")
     assert refusal(hostile).endswith(" has more than 8 MiB of services and findings")
 
@@ -168,34 +172,27 @@ def test_a_cursor_without_end(hostile: Hostile) -> None:
     ],
 )
 def test_findings_beyond_bounds(hostile: Hostile, findings: list[Any], expected: str) -> None:
-    hostile.answers["/catalog/v1/services/chap/a"] = lambda: json.dumps({"findings": findings}).encode()
+    hostile.answers["/catalog/v1/services"] = lambda: page([service("a", findings=findings)])
+    assert expected in refusal(hostile)
+    hostile.answers["/catalog/v1/services"] = lambda: page([])
+    hostile.answers["/catalog/v1/overview"] = lambda: json.dumps({"findings": findings}).encode()
     assert expected in refusal(hostile)
 
 
 def test_findings_that_add_up(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_catalogue, "MOST_KEPT", 2**20)
     found = [{"severity": "error", "code": "c", "summary": "s" * 8000, "advice": "a"}] * 100
-    services = [{"dialect": "chap", "key": f"k{n}", "address": None} for n in range(10)]
+    services = [service(f"k{n}", findings=found) for n in range(10)]
     hostile.answers["/catalog/v1/services"] = lambda: page(services)
-    for service in services:
-        hostile.answers[f"/catalog/v1/services/chap/{service['key']}"] = lambda: json.dumps(
-            {"findings": found}
-        ).encode()
     assert refusal(hostile).endswith(" has more than 1 MiB of services and findings")
 
 
 def test_hostile_text(hostile: Hostile) -> None:
     evil = "\x1b[2J\x9b\u2028\u202e"
-    services = [{"dialect": f"chap{evil}", "key": f"a{evil}", "address": f"http://x{evil}.invalid"}]
     found = [{"severity": "error", "code": f"c{evil}", "summary": f"s{evil}", "advice": f"a{evil}"}]
+    services = [service(f"a{evil}", f"http://x{evil}.invalid", found, dialect=f"chap{evil}", status=evil)]
     hostile.answers["/catalog/v1/services"] = lambda: page(services)
-    hostile.answer = lambda path: (  # type: ignore[method-assign] # for one test
-        json.dumps({"findings": found}).encode()
-        if "services/" in path
-        else Hostile().answers[path.partition("?")[0]]()
-        if "services" not in path
-        else page(services)
-    )
+    hostile.answers["/catalog/v1/overview"] = lambda: json.dumps({"findings": found}).encode()
     hostile.answers["/health/ready"] = lambda: json.dumps({"status": "unavailable", "reason": evil}).encode()
     result = command(DATABASE, "doctor", hostile.url)
     assert result.exit_code == 1
@@ -247,7 +244,30 @@ def test_answers_that_take_for_ever(hostile: Hostile, monkeypatch: pytest.Monkey
     numbers = count()
 
     def slowly() -> Iterator[bytes]:
-        yield page([{"dialect": "chap", "key": f"k{next(numbers)}", "address": None}], "more")
+        yield page([service(f"k{next(numbers)}")], "more")
 
     hostile.answers["/catalog/v1/services"] = lambda: b"".join(slowly())
     assert refusal(hostile) == f"{hostile.url} did not answer all requests within 1 s"
+
+
+def test_a_gateway_that_is_busy_is_asked_again(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_catalogue, "PAUSE", 0.01)
+    found = [{"severity": "error", "code": "mass_lapse", "summary": "s", "advice": "a"}]
+    busy = {"status": 503, "code": "overloaded", "detail": "Too many expensive reads are running"}
+    asked = count()
+
+    def overview() -> bytes:
+        hostile.status = 503 if next(asked) < 2 else 200
+        return json.dumps({"findings": found} if hostile.status == 200 else busy).encode()
+
+    hostile.answers["/catalog/v1/overview"] = overview
+    result = command(DATABASE, "doctor", hostile.url, "--json")
+    assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["mass_lapse"]
+
+    def never() -> bytes:
+        hostile.status = 503
+        return json.dumps(busy).encode()
+
+    hostile.answers["/catalog/v1/overview"] = never
+    result = command(DATABASE, "doctor", hostile.url, "--json")
+    assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["overview_unavailable"]

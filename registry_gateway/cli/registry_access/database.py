@@ -42,7 +42,7 @@ class Database:
 
     async def services(self, query: Services) -> ServiceList:
         """Return a page of services."""
-        return await self._reader.services(query)
+        return await self._reader.services(query, self._core.findings)
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all details of a service, registered or gone; None if nothing is known of it."""

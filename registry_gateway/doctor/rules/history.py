@@ -17,6 +17,9 @@ MANY = 3
 LATE = 2
 """Heartbeats after the end of the lease from which on they are reported."""
 
+CODES = frozenset({"shared_key", "slow_heartbeat", "no_heartbeats", "keeps_lapsing"})
+"""The codes of the findings of this module."""
+
 _INSTANT = 0.001  # seconds; events of one transaction have one time, but floats may differ in the last digits
 
 

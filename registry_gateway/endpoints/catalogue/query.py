@@ -27,9 +27,13 @@ Member = Literal[
     "ttl",
     "tools",
     "ended",
+    "findings",
     "since",
 ]
 """The members of a service in a list."""
+
+MOST_WITH_FINDINGS = 200
+"""Most services on a page with findings: they need the documents and events of each service."""
 
 Order = Literal[
     "key",
@@ -74,7 +78,11 @@ class Services(Filters, frozen=True, kw_only=True):
         ),
     ] = UNSET
     fields: Annotated[
-        tuple[Member, ...], Meta(description="Members to return, separated by commas. Default: all.")
+        tuple[Member, ...],
+        Meta(
+            description="Members to return, separated by commas. Default: all but `findings`, with which a page has at "
+            f"most {MOST_WITH_FINDINGS} services."
+        ),
     ] = ()
     limit: Annotated[Limit, Meta(description="Most services on a page.")] = 100
     cursor: Annotated[Cursor | None, Meta(description=CURSOR)] = None
@@ -95,6 +103,18 @@ class Services(Filters, frozen=True, kw_only=True):
     def wanted(self) -> Wanted:
         """Return the filters as the store's search takes them. `q` may also be in the name of a tool."""
         return msgspec.structs.replace(super().wanted(), text_in_tools=True)
+
+    def with_findings(self) -> bool:
+        """Tell whether findings are wanted.
+
+        Raises:
+            Refused: 400: too many services are wanted with them.
+        """
+        if "findings" not in self.fields:
+            return False
+        if self.limit > MOST_WITH_FINDINGS:
+            raise bad_parameter("limit", f"With `findings` a page has at most {MOST_WITH_FINDINGS} services")
+        return True
 
 
 class Counted(Matching, frozen=True, kw_only=True):

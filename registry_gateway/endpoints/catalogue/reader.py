@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import REGISTERED, Status, status
 from registry_gateway.doctor.rules.service import RECENT, OwnFindings, OwnNotes
-from registry_gateway.endpoints.catalogue import cursor, render
+from registry_gateway.endpoints.catalogue import cursor, listed_findings, render
 from registry_gateway.endpoints.catalogue.changes import Changes
+from registry_gateway.endpoints.catalogue.listed_findings import Facts
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, Events, Services
 from registry_gateway.endpoints.catalogue.wire import EventList, LogPage, Service, ServiceDetail, ServiceList, Stats
@@ -77,8 +78,10 @@ class Reader:
         self._retention = retention
         self._most_events = most_events
 
-    async def services(self, query: Services) -> ServiceList:
+    async def services(self, query: Services, own: OwnFindings) -> ServiceList:
         """Return a page of services, of the present or, with `at`, of the past.
+
+        `own` returns what the dialect of an entry finds.
 
         Raises:
             Refused: 400: the parameters can't be combined; 410: `at` is before the first event in the log.
@@ -88,14 +91,21 @@ class Reader:
         kind, wanted = query.order(), query.wanted()
         order = kind.removeprefix("-")
         page = _page(query, kind, cursor.decode(kind, order, query.cursor))
+        with_findings = query.with_findings()
 
-        def work(connection: Connection, now: float) -> ServiceList:
+        def work(connection: Connection, now: float) -> tuple[ServiceList, list[Facts], float]:
             found, last = present.search(connection, wanted, page, self._policies, now)
             listed = self._listed(connection, found, now, tools="tools" in (query.fields or ("tools",)))
             total = present.count(connection, wanted, self._policies, now)
-            return _list(query, listed, total, cursor.encode(kind, last))
+            facts = listed_findings.read(connection, found, self._policies, now) if with_findings else []
+            return _list(query, listed, total, cursor.encode(kind, last)), facts, now
 
-        return await self._queries.search(work)
+        services, facts, now = await self._queries.search(work)
+        if not with_findings:
+            return services
+        return msgspec.structs.replace(
+            services, services=await listed_findings.added(services.services, facts, now, own)
+        )
 
     def _listed(
         self, connection: Connection, found: Collection[Registration], now: float, *, tools: bool = True

@@ -133,7 +133,7 @@ class Catalogue:
         return decode(call.scope.get("query_string", b""), query)
 
     async def _render_list(self, query: Services) -> Rendered:
-        return await render(listed(await self._reader.services(query)))
+        return await render(listed(await self._reader.services(query, self._findings)))
 
     async def _render_log(self, asked: tuple[LogQuery, bool]) -> tuple[Rendered, str | None]:
         query, as_csv = asked

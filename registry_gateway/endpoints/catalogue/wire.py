@@ -26,9 +26,9 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """A service in a list, with the members that were requested.
 
-    A list of present services has all members but `since`; `ended` is null unless the service is gone. A list of past
-    services (`at`) has `dialect` to `address` and `since`: the time of that registration, null if it is before the
-    first event in the log.
+    A list of present services has all members but `since`, and `findings` only if that was requested; `ended` is null
+    unless the service is gone. A list of past services (`at`) has `dialect` to `address` and `since`: the time of that
+    registration, null if it is before the first event in the log.
     """
 
     dialect: str | UnsetType = UNSET
@@ -48,6 +48,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     ttl: Annotated[float | UnsetType, Meta(description="Length of its lease without a heartbeat.")] = UNSET
     tools: Annotated[list[str] | UnsetType, Meta(description="Names of its tools.")] = UNSET
     ended: Annotated[Ending | UnsetType | None, Meta(description="How it ended, if it is gone.")] = UNSET
+    findings: Annotated[list[Finding] | UnsetType, Meta(description="Probable faults, errors first.")] = UNSET
     since: float | UnsetType | None = UNSET
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select
 
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Event, EventKind
@@ -108,6 +108,19 @@ _ENDS = Prepared(_last_end(SQLITE), postgresql=_last_end(POSTGRESQL))
 def since(connection: Connection, at: float, limit: int) -> list[Event]:
     """Return the newest `limit` events of services from `at` (epoch seconds) on, oldest first."""
     statement = select(*EventRow.__table__.c).where(EventRow.at >= at, EventRow.dialect != "")
+    rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
+    return [event_of(row) for row in reversed(rows)]
+
+
+def of_services(connection: Connection, keys: Collection[Key], at: float, limit: int) -> list[Event]:
+    """Return the newest `limit` events of the services under `keys` from `at` (epoch seconds) on, oldest first."""
+    by_dialect: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        by_dialect.setdefault(dialect, []).append(key)
+    if not by_dialect:
+        return []
+    these = (and_(EventRow.dialect == dialect, EventRow.key.in_(of_it)) for dialect, of_it in by_dialect.items())
+    statement = select(*EventRow.__table__.c).where(EventRow.at >= at, or_(*these))
     rows = connection.execute(statement.order_by(EventRow.id.desc()).limit(limit)).all()
     return [event_of(row) for row in reversed(rows)]
 
