@@ -14,7 +14,7 @@ from registry_gateway.core.model import Registration
 from registry_gateway.core.status import REGISTERED, Status, status
 from registry_gateway.endpoints.catalogue.cursor import Place
 from registry_gateway.store.engine import Store
-from registry_gateway.store.statements import catalogue
+from registry_gateway.store.statements import catalogue, statuses
 from registry_gateway.store.statements.registrations import COLUMNS, registration_of, save
 from registry_gateway.store.statements.search import Page, Wanted
 from tests.contract.services import ENDS, REFUSES, STAYS
@@ -103,8 +103,8 @@ async def test_pages_make_up_the_whole_list_in_its_order(database_url: str, orde
     values: dict[str, Callable[[Registration], Any]] = {
         "key": lambda _r: 0,
         "name": lambda r: r.name,
-        "status": lambda r: catalogue.RANKS[status(r, POLICIES.of(r.dialect), NOW)],
-        "urgency": lambda r: catalogue.URGENCY[status(r, POLICIES.of(r.dialect), NOW)],
+        "status": lambda r: statuses.RANKS[status(r, POLICIES.of(r.dialect), NOW)],
+        "urgency": lambda r: statuses.URGENCY[status(r, POLICIES.of(r.dialect), NOW)],
         "registered_at": lambda r: r.registered_at,
         "last_seen": lambda r: r.lease.last_seen,
     }

@@ -144,3 +144,24 @@ async def test_who_watches_what_is_gone_is_told_of_it(client: httpx.AsyncClient,
         told: list[Any] = [(await gone.change())["service"] for _ in range(2)]
         assert (told[1]["key"], told[1]["status"]) == ("second", "gone")
         assert [(await present.change())["service"] for _ in range(2)][1] is None
+
+
+async def test_parts_tools_and_figures_count_what_is_gone(start_gateway: GatewayFactory, database_url: str) -> None:
+    async with start_gateway(database_url) as client:
+        for name in ("malaria", "dengue"):
+            await chap_service.register(client, id=name, display_name=f"{name} model")
+        await client.delete("/v2/services/malaria")
+        assert await keys(client, status="gone", name="MALAR", match="contains") == ["malaria"]
+        assert await keys(client, status="gone", q="alaria") == ["malaria"]
+        assert await keys(client, status="up,gone", sort="urgency") == ["dengue", "malaria"]
+        billing = await service(client)
+        await billing.register("scaiflow", capabilities=["flows"])
+        await billing.deregister("scaiflow")
+        for query in ({"q": "FLOWS"}, {"tool": "flow", "match": "contains"}, {"tool": "flows"}):
+            assert await keys(client, status="gone", **query) == ["scaiflow"]
+            stats = (await client.get("/catalog/v1/stats", params=query)).json()
+            assert (stats["services"], stats["by_status"]["gone"], stats["by_dialect"]["scaicontrol"]["gone"]) == (
+                0,
+                1,
+                1,
+            )

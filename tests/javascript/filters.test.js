@@ -35,6 +35,10 @@ test("the catalogue is asked for parts, unless whole values are wanted", () => {
   open("/", "?tool=rot&match=exact&q=x");
   assert.equal(`${asked()}`, "q=x&tool=rot&match=exact&sort=urgency");
   assert.equal(`${askedStream()}`, "tool=rot&match=exact");
+  open("/", "?status=gone");
+  assert.equal(`${asked()}`, "status=gone&sort=-ended_at");
+  open("/", "?status=gone&sort=name");
+  assert.equal(`${asked()}`, "status=gone&sort=name");
   open("/", "?q=x");
   assert.equal(`${asked()}`, "q=x&sort=urgency");
 });

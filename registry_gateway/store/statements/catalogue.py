@@ -1,6 +1,6 @@
 """The catalogue's statements on the present: searches by status and content, in pages, and counts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -8,45 +8,33 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
-    SmallInteger,
-    and_,
     case,
     func,
-    literal,
     or_,
     select,
-    true,
     tuple_,
     type_coerce,
     union_all,
 )
 from sqlalchemy.orm import aliased
 
-from registry_gateway.core.lease import KEEP, REVOKED, LeasePolicy, Policies
+from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import Event, Registration, Subscription, Version
-from registry_gateway.core.status import REGISTERED, UNWELL, Status, silences
+from registry_gateway.core.status import REGISTERED, Status
 from registry_gateway.store.statements import events as log
 from registry_gateway.store.statements import gone, registrations, subscriptions, tools
 from registry_gateway.store.statements.events import event_of
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.registrations import COLUMNS, Found, registration_of
 from registry_gateway.store.statements.search import EVERYTHING, Column, Page, Searched, Wanted, both, matching, paged
+from registry_gateway.store.statements.statuses import RANKS, URGENCY, Row, rank
+from registry_gateway.store.statements.statuses import registered as registered_rows
 from registry_gateway.store.statements.versions import history
 from registry_gateway.store.tables import DocumentRow, EventRow, GoneRow, RegistrationRow
-
-Ranks = Mapping[Status, int]
 
 R = RegistrationRow
 E = EventRow
 D = DocumentRow
-
-RANKS = {status: rank for rank, status in enumerate(Status)}
-"""The sort order of statuses, and their numbers in statements."""
-
-URGENCY = {
-    status: rank for rank, status in enumerate((Status.DOWN, Status.DEGRADED, Status.PENDING, Status.UP, Status.GONE))
-}
-"""The sort order of statuses by what needs attention first."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,57 +54,6 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     last: Event | None
     ended: Event | None
     recent: Sequence[Event]
-
-
-# --- status as SQL
-
-Row = type[RegistrationRow]
-"""The rows that a condition is about: the registrations, or an alias of rows with their columns."""
-
-
-def _rank_under(row: Row, policy: LeasePolicy, now: float, ranks: Ranks) -> ColumnElement[int]:
-    """Return the rank of `status.status(row, policy, now)`; it must match that function."""
-    alive = _alive(row, now)
-    numbers = {status: literal(rank, SmallInteger) for status, rank in ranks.items()}
-    first, *later = silences(policy)
-    steps = [(row.expires_at <= now - after, numbers[found]) for after, found in reversed(later)]
-    return case(
-        (row.stage == REVOKED, numbers[Status.GONE]),
-        *([(~_kept(row, policy, now), numbers[Status.GONE])] if policy.lapse_frees_key else []),
-        (row.approved_at.is_(None), numbers[Status.PENDING]),
-        (and_(alive, row.reported.in_(UNWELL)), numbers[Status.DEGRADED]),
-        (alive, numbers[Status.UP]),
-        *steps,
-        else_=numbers[first[1]],
-    )
-
-
-def _alive(row: Row, now: float) -> ColumnElement[bool]:
-    return and_(row.stage == 0, row.expires_at > literal(now, Double))
-
-
-def _kept(row: Row, policy: LeasePolicy, now: float) -> ColumnElement[bool]:
-    """Return `not lease.ended(policy, now)` under a policy whose lapse frees the key."""
-    if policy.ends_at_lapse:
-        return _alive(row, now)
-    if policy.retention is None:
-        return true()
-    return or_(_alive(row, now), row.expires_at > literal(now - policy.retention, Double))
-
-
-def rank(policies: Policies, now: float, row: Row = R, ranks: Ranks = RANKS) -> ColumnElement[int]:
-    """Return the rank of a row's status at `now`, by the policy of its dialect."""
-    known = policies.known.items()
-    ranked = [(row.dialect == dialect, _rank_under(row, policy, now, ranks)) for dialect, policy in known]
-    other = _rank_under(row, KEEP, now, ranks)
-    return case(*ranked, else_=other) if ranked else other
-
-
-def _registered(policies: Policies, now: float) -> ColumnElement[bool]:
-    """Return whether a row is not gone: the most frequent condition, answered from an index."""
-    freeing = {dialect: policy for dialect, policy in policies.known.items() if policy.lapse_frees_key}
-    kept = (or_(R.dialect != dialect, _kept(R, policy, now)) for dialect, policy in freeing.items())
-    return and_(R.stage != REVOKED, *kept)
 
 
 def _last_seen(row: Row) -> ColumnElement[float]:
@@ -152,7 +89,7 @@ def _source(wanted: Wanted, policies: Policies, now: float) -> _Source:
     conditions = _content(wanted)
     if Status.GONE not in wanted.statuses:
         if set(wanted.statuses) == set(REGISTERED):
-            conditions.append(_registered(policies, now))
+            conditions.append(registered_rows(policies, now))
         elif wanted.statuses:
             conditions.append(rank(policies, now).in_([RANKS[status] for status in wanted.statuses]))
         return _Source(R, both(conditions), None)

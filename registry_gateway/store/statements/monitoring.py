@@ -7,8 +7,8 @@ from sqlalchemy import Connection, case, func, select
 from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.status import Status
-from registry_gateway.store.statements.catalogue import RANKS, rank
 from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.statuses import RANKS, rank
 from registry_gateway.store.tables import EventRow, RegistrationRow
 
 R = RegistrationRow

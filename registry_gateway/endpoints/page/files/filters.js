@@ -10,7 +10,7 @@ const PARTS = ["tool", "name", "version", "host"]; // of which a part is enough,
 const FIRST = "urgency"; // the order without `sort`
 const PAUSE = 150; // after a letter was typed
 
-/** The filters of this page's address: {q, status: [], …, match, sort}. */
+/** The filters of this page's address: {q, status: [], …, match, at, sort}. @returns {any} */
 export function filters() {
   const given = new URLSearchParams(location.search);
   const match = given.get("match") === "exact" ? "exact" : "";
@@ -35,7 +35,8 @@ export function parameters({ sort, match, at, ...chosen }) {
 export function asked({ at: _at, ...chosen } = filters()) {
   const query = parameters({ ...chosen, match: "", sort: "", at: "" });
   if (PARTS.some((name) => chosen[name])) query.set("match", chosen.match || "contains");
-  query.set("sort", chosen.sort);
+  const gone = chosen.status.length === 1 && chosen.status[0] === "gone";
+  query.set("sort", gone && chosen.sort === FIRST ? "-ended_at" : chosen.sort); // the last one that ended comes first
   return query;
 }
 

@@ -35,13 +35,13 @@ export class Row {
     this.service = { ...this.service, ...service };
     const shown = JSON.stringify([rest, wanted]);
     if (shown === this.shown) {
-      this.seen.at = seen;
+      this.seen.at = rest.ended?.at ?? seen;
       if (this.bar) this.bar.at = end;
       return;
     }
     this.shown = shown;
     const focused = this.element.contains(document.activeElement);
-    this.seen = ticking(service.ended?.at ?? seen);
+    this.seen = ticking(rest.ended?.at ?? seen);
     this.bar = rest.status === "gone" || rest.health !== "healthy" ? null : leaseBar(end, rest.ttl, rest.status);
     this.element.replaceChildren(...this.cells(wanted));
     if (focused) this.element.querySelector("a")?.focus();
@@ -65,7 +65,7 @@ export class Row {
       cell("dialect", null, service.dialect),
       cell("version", service.version, service.version ?? ""),
       cell("address", service.address, address(service.address)),
-      cell("tools", null, ...tools(service.tools ?? [], wanted)),
+      service.ended ? cell("tools", service.ended.reason, service.ended.reason ?? "") : cell("tools", null, ...tools(service.tools ?? [], wanted)),
       cell("seen", null, this.seen, this.bar ?? make("span", { className: "bar none" })),
     ];
   }

@@ -16,7 +16,7 @@ import { askForToken, forgetRefused, offerToken } from "./token.js";
 
 const STEP = 500; // services that are shown at first, and with each "Show more"
 const MOST = 1000; // services on one page of the catalogue
-const LIGHT = "dialect,key,status,health,reported,last_seen,expires_at";
+const LIGHT = "dialect,key,status,health,reported,last_seen,expires_at,ended";
 
 const table = document.getElementById("services");
 const body = table.tBodies[0];
@@ -107,6 +107,10 @@ function show({ total, services }, stats, matching) {
   further.textContent = `Show ${Math.min(STEP, total - services.length).toLocaleString()} more`;
   shownCount.textContent = nothing ? "" : counted(total, services.length, stats);
   sayNothing(total === 0 && !nothing);
+  const gone = filters().status.join() === "gone";
+  table.classList.toggle("of-gone", gone);
+  document.getElementById("seen-title").textContent = gone ? "Ended" : "Last heartbeat";
+  document.getElementById("tools-title").textContent = gone ? "Reason" : "Tools";
   if (asked) announce(shownCount.textContent);
   asked = false;
 }
