@@ -273,7 +273,7 @@ def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     expect(page.locator("#versions tbody td:first-child")).to_have_text(["1.1", "1.0"])
     expect(page.locator("#facts")).to_contain_text("10m 0s, ends in 9m 5")
     expect(page.locator("#facts")).not_to_contain_text("Approved")
-    expect(page.locator("#life")).to_contain_text("New version from 1.0 to 1.1")
+    expect(page.locator("#life")).to_contain_text("new version from 1.0 to 1.1")
     expect(page.locator("#findings")).to_be_hidden()
     expect(page.locator("#tools li")).to_have_text(["restart"])
     expect(page.locator("#commands code").first).to_have_text(

@@ -100,6 +100,7 @@ function show({ total, services }, stats, matching) {
   count(matching);
   attend(stats.by_status.down);
   const nothing = total === 0 && !filtering();
+  document.getElementById("strip").hidden = nothing && stats.by_status.gone === 0;
   document.getElementById("first").hidden = !nothing;
   document.getElementById("filters").hidden = nothing && stats.by_status.gone === 0;
   table.hidden = total === 0;

@@ -13,7 +13,6 @@ let drawn = "";
 
 /** Show the strip: statistics of the present, and the overview, which is up to a minute old. */
 export function showStrip(stats, overview) {
-  at("strip").hidden = false;
   const statuses = STATUSES.map((status) => figure(stats.by_status[status], status, `${root}/?status=${status}`, `is-${status}`));
   at("now").replaceChildren(...statuses);
   const hour = KINDS.map((kind) => figure(overview.last_hour[kind], kind, `${root}/page/events?kind=${kind}&since=1h`, kind === "expired" ? "is-down" : ""));

@@ -26,8 +26,10 @@ async function look(light, signal) {
   if (light) return;
   const { q, tool } = fields.values();
   const query = new URLSearchParams({ limit: `${wanted}` });
-  if (q || tool) query.set("q", q || tool);
-  const found = await read(`/catalog/v1/tools?${query}`, signal);
+  if (q) query.set("q", q);
+  let found = await read(`/catalog/v1/tools?${query}`, signal);
+  const listed = !tool || found.tools.some(({ name }) => name === tool);
+  if (!listed && found.next !== null) found = await read(`/catalog/v1/tools?${new URLSearchParams({ q: tool })}`, signal);
   if (tool && !opened.has(tool) && found.tools.some(({ name }) => name === tool)) opened.set(tool, null);
   for (const name of opened.keys()) opened.set(name, await hostsOf(name, signal));
   show(found);
@@ -49,8 +51,7 @@ function show(found) {
   shown = now;
   at("tools").hidden = found.total === 0;
   at("nothing").hidden = found.total > 0;
-  const { q, tool } = fields.values();
-  at("nothing").textContent = q || tool ? "No matching tools." : "No registered service has tools.";
+  at("nothing").textContent = fields.values().q ? "No matching tools." : "No registered service has tools.";
   const focused = document.activeElement?.closest("[data-tool]")?.getAttribute("data-tool");
   body.replaceChildren(...found.tools.flatMap(row));
   if (focused) [...body.querySelectorAll("[data-tool]")].find((button) => button.dataset.tool === focused)?.focus();
@@ -109,7 +110,7 @@ function toggle(name) {
   const open = !opened.has(name);
   if (open) opened.set(name, null);
   else opened.delete(name);
-  fields.go({ ...fields.values(), q: fields.values().q || (fields.values().tool ?? ""), tool: open ? name : "" }, { replace: true });
+  fields.go({ ...fields.values(), tool: open ? name : "" }, { replace: true });
   live.tryLook(false);
 }
 
