@@ -46,6 +46,7 @@ def test_a_mass_lapse_is_a_banner(started: Open) -> None:
     expect(page.locator("#events tbody .kind")).to_have_text(["lease expired"] * 6)
 
 
+@pytest.mark.slow
 def test_tools_lead_to_their_hosts_and_to_the_command_that_runs_them(started: Open) -> None:
     gateway, tab = started()
     body = {"name": "rotate", "description": "Rotate the logs", "inputSchema": {}}
@@ -70,7 +71,7 @@ def test_tools_lead_to_their_hosts_and_to_the_command_that_runs_them(started: Op
     assert copied == f"runspec jump rotate --host web-01.example.org --registry {gateway.url}"
     gateway.http.delete("/instances/web-01").raise_for_status()
     expect(commands).to_have_count(1)
-    page.get_by_role("link", name="1 service", exact=True).first.click()
+    rows.nth(0).get_by_role("link", name="1 service", exact=True).click()
     expect_names(page, "portal")
     assert page.url == f"{gateway.url}/?tool=rotate&match=exact"
     page.get_by_label("Whole values only").uncheck()
@@ -125,6 +126,7 @@ def test_older_events_are_shown_on_demand(started: Open) -> None:
     expect(rows).to_have_count(211)
 
 
+@pytest.mark.slow
 def test_what_is_gone_is_listed_with_reason_and_time_and_shown_as_it_was(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -150,6 +152,7 @@ def test_what_is_gone_is_listed_with_reason_and_time_and_shown_as_it_was(started
     expect(page.get_by_role("button", name="Remove…")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_time_travel_shows_the_difference_to_now(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -184,6 +187,7 @@ def test_time_travel_shows_the_difference_to_now(started: Open) -> None:
     expect(page.get_by_role("alert")).to_contain_text("at: Events are kept since")
 
 
+@pytest.mark.slow
 def test_values_are_completed(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -199,3 +203,43 @@ def test_values_are_completed(started: Open) -> None:
     expect(page.get_by_role("group", name="Dialect").get_by_text("runspec")).to_contain_text("runspec")
     expect(page.locator("#dialects label", has_text="runspec").locator(".number")).to_have_text("0")
     expect(page.locator("#dialects label", has_text="chap").locator(".number")).to_have_text("1")
+
+
+@pytest.mark.slow
+def test_twenty_services_fit_on_a_screen_and_900_pixels_are_a_table(started: Open) -> None:
+    gateway, tab = started()
+    for number in range(30):
+        runspec(
+            gateway, f"node/{number:02}", "rotate", name=f"node {number:02}", host=f"{'long-' * 20}{number}.example.org"
+        )
+    page = tab.open("/")
+    rows = page.locator("#services tbody tr")
+    expect(rows).to_have_count(30)
+    shown = """() => {
+      const end = document.querySelector('.bottom').getBoundingClientRect().top;
+      const rows = [...document.querySelectorAll('#services tbody tr')];
+      return rows.filter(row => row.getBoundingClientRect().bottom <= end).length;
+    }"""
+    for width, height in ((1440, 900), (1920, 1080), (900, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(shown) >= 20, width
+        assert rows.first.evaluate("row => getComputedStyle(row).display") == "table-row"
+        assert rows.first.evaluate("row => row.offsetHeight") == 32
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.slow
+def test_the_documentation_of_the_api_begins_with_the_dialects_and_leads_back(started: Open) -> None:
+    gateway, tab = started()
+    page = tab.open("/docs")
+    sections = page.locator(".opblock-tag")
+    expect(sections.nth(2)).to_be_visible()
+    tags = [sections.nth(number).get_attribute("data-tag") for number in range(4)]
+    assert tags == ["chap", "runspec", "scaicontrol", "catalogue"]
+    dark = "document.documentElement.classList.contains('dark-mode')"
+    assert page.evaluate(dark) is False
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(dark)
+    page.get_by_role("link", name="Services", exact=True).click()
+    expect(page.locator("#first")).to_be_visible()
+    assert page.url == f"{gateway.url}/"
