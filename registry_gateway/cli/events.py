@@ -2,19 +2,21 @@
 
 import contextlib
 from collections.abc import Iterable
+from typing import cast
 
 import click
+import msgspec
 
-from registry_gateway.adapter import Core
 from registry_gateway.cli.output import details, moment, print_json_line, say
-from registry_gateway.cli.parameters import database_url_option, dialect_option
-from registry_gateway.cli.session import run
+from registry_gateway.cli.parameters import dialect_option
+from registry_gateway.cli.registry_access.access import RegistryAccess
+from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core import time_text
 from registry_gateway.core.errors import NotInLog
 from registry_gateway.core.model import Event, EventKind
+from registry_gateway.endpoints.catalogue.log_query import Kind, LogQuery
+from registry_gateway.endpoints.catalogue.query import Watching
 from registry_gateway.observability.printable import printable
-from registry_gateway.store.statements.log_search import LogFilter
-from registry_gateway.store.statements.search import Page
 
 WIDTHS = (25, 15, 24, 24, 0)
 """Minimal widths of the columns, so that lines added by `--follow` are mostly aligned."""
@@ -71,8 +73,9 @@ Examples:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line. Times are seconds since the epoch."
 )
-@database_url_option
+@registry_option
 def events(
+    target: Target,
     follow: bool,
     key: str | None,
     dialect: str | None,
@@ -82,13 +85,13 @@ def events(
     until: str | None,
     limit: int | None,
     as_json: bool,
-    database_url: str | None,
 ) -> None:
     """Print the changes of services, oldest first, with time, kind, service, author, client address and reason.
 
     The author is an account, the id of a shared key, a user of the command line, or the gateway itself. `--json` also
-    has the request id, which is in the log too. --service account:NAME prints the changes of an account. TIME is RFC
-    3339 with an offset, epoch seconds, or a duration before now such as 90s, 30m, 1h or 7d.
+    has the request id, which is in the log too. --service account:NAME prints the changes of an account; with --url
+    those of accounts are left out. TIME is RFC 3339 with an offset, epoch seconds, or a duration before now such as
+    90s, 30m, 1h or 7d.
 
     A running gateway records a lapse within about a second. Events are kept for REGISTRY_GATEWAY_RETENTION_DAYS, and at
     most REGISTRY_GATEWAY_MAX_EVENTS of them if that is set.
@@ -97,42 +100,41 @@ def events(
         raise click.UsageError("use --follow or --until, not both")
     most = limit or (FEW if since is None else MANY)
 
-    def wanted(now: float) -> LogFilter:
-        return LogFilter(
-            dialects=() if dialect is None else (dialect,),
-            kinds=kinds,
-            key=key,
-            actor=actor,
-            since=None if since is None else time_text.instant(since, now),
-            until=None if until is None else time_text.instant(until, now),
-            accounts=True,
-        )
+    query = LogQuery(
+        dialect=() if dialect is None else (dialect,),
+        kind=cast("tuple[Kind, ...]", kinds),
+        key=key,
+        actor=actor,
+        since=since,
+        until=until,
+    )
 
-    async def work(core: Core) -> None:
-        last = (await core.registry.moment()).event
-        found, more, _ = await core.registry.queries.log(wanted, Page(order="id", descending=True, limit=most))
-        last = max([last, *(event.id for event in found)])
+    async def work(registry: RegistryAccess) -> None:
+        last = await registry.last_event()
+        found, more = await registry.log(query, most)
         print_events(found[::-1], as_json=as_json)
-        if more is not None and since is not None:
+        if more and since is not None:
             say(f"Only the newest {most} events are printed; --limit prints more", err=True)
         if follow:
-            await follow_on(core, last, wanted(0.0), as_json=as_json)
+            await follow_on(registry, max([last, *(event.id for event in found)]), query, as_json=as_json)
 
     # Ctrl-C ends `--follow` and is not a failure.
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
-        run(database_url, work, reading=True)
+        target.run(work, reading=True)
 
 
-async def follow_on(core: Core, last: int, wanted: LogFilter, *, as_json: bool) -> None:
+async def follow_on(registry: RegistryAccess, last: int, query: LogQuery, *, as_json: bool) -> None:
     """Print events after id `last` as they happen, whatever their time."""
+    wanted = msgspec.structs.replace(query, since=None, until=None).wanted(0.0)
     while True:
-        follower = core.feed.follow(last)
         try:
-            async for batch in follower:
-                print_events(filter(wanted.matches, batch.events), as_json=as_json)
+            watching = Watching(dialect=query.dialect, q=query.key, last_event_id=last)
+            async with registry.changes(watching) as changes:
+                async for events in changes:
+                    print_events(filter(wanted.matches, events), as_json=as_json)
             return
         except NotInLog as gap:
-            removed = gap.first - 1 - follower.position
+            removed = gap.first - 1 - gap.after
             if removed > 0:
                 say(f"{removed} events were removed before they could be shown", err=True)
             last = gap.first - 1 if removed > 0 else gap.last  # the end of the log is missing, as after a restore

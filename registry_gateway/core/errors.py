@@ -79,7 +79,8 @@ class NotInLog(RegistryError):
     """The event log cannot be continued from the requested id: later events have been removed, or the id does not
     exist.
 
-    `first` and `last` are the ids of the first and the last event in the log; 1 and 0 if it is empty.
+    `after` is the requested id; `first` and `last` are the ids of the first and the last event in the log, 1 and 0 if
+    it is empty.
     """
 
     code = "not_in_log"
@@ -90,6 +91,7 @@ class NotInLog(RegistryError):
             super().__init__(f"The log has no event {after}: it ends with event {last}")
         else:
             super().__init__(f"What followed event {after} is not kept: the log begins with event {first}")
+        self.after = after
         self.first = first
         self.last = last
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from registry_gateway.cli.registry_access import remote
 from tests.e2e.gateway import running_gateway
 from tests.e2e.polling import wait_until
 from tests.integration.command_line import command, complaint, output, register
@@ -71,6 +73,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         register(database, "runspec", "twin")
         register(database, "chap", "twin", ttl=0.001)
         register(database, "scaicontrol", "invoices", approved=False)
+        wait_until(lambda: "expired" in output(database, "events"), "the lapse is recorded")
         yield Pair(gateway, database)
     assert "Traceback" not in gateway.log()
 
@@ -234,6 +237,47 @@ def test_the_doctor_takes_the_option_as_its_argument(pair: Pair) -> None:
         assert json.loads(checked.stdout)["checked"] == pair.url
     assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--url", pair.url)
     assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--database-url", pair.database)
+
+
+# --- events
+
+
+def test_events_are_printed_alike(pair: Pair) -> None:
+    services = [*("--kind", "registered"), *("--kind", "expired")]
+    for arguments in (
+        services,
+        [*services, "--limit", "2"],
+        [*services, "--since", "1h"],
+        [*services, "--until", "1h"],
+        ["--dialect", "CHAP"],
+        ["--service", "my-model"],
+        ["--actor", "test"],
+    ):
+        pair.same("events", *arguments)
+        pair.same("events", *arguments, "--json")
+    assert len(pair.remotely("events", *services, "--limit", "2").splitlines()) == 2
+    assert "account" not in pair.remotely("events")
+    assert "read them in the database" in pair.complaint("events", "--service", "account:operations")
+    assert "read them in the database" in pair.complaint("events", "--kind", "account_created")
+
+
+def test_many_events_are_read_page_by_page(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAGE", 2)
+    assert len(pair.same("events", "--actor", "test", "--limit", "5").splitlines()) == 5
+
+
+def test_events_are_followed(pair: Pair) -> None:
+    follow = [sys.executable, "-m", "registry_gateway", "events", "--follow", "--dialect", "chap", "--url", pair.url]
+    with subprocess.Popen(follow, env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "expired" not in process.stdout.readline():
+            pass
+        wait_until(lambda: watchers(pair) == 1, "it watches")
+        register(pair.database, "runspec", "unrelated")
+        register(pair.database, "chap", "new-model")
+        assert re.search(r"registered +chap/new-model +test \(192.0.2.7\)", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
 
 
 # --- services wait

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from registry_gateway.cli.events import follow_on
+from registry_gateway.cli.registry_access.database import Database
+from registry_gateway.cli.session import Session
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.registry import event_feed
-from registry_gateway.store.statements.log_search import LogFilter
 from tests.conftest import GatewayFactory, core_of
 from tests.integration import chap_service
 
@@ -23,8 +25,9 @@ async def test_it_says_what_was_removed_before_it_could_be_shown(
     monkeypatch.setattr(event_feed, "PAUSE_SECONDS", 2.0)  # between two looks that found something
     async with start_gateway(database_url) as client:
         core = core_of(client)
+        registry = Database(Session(core, core.registry._store), "database", ())
         await chap_service.register(client)
-        follower = asyncio.create_task(follow_on(core, 1, LogFilter(key="my-model"), as_json=False))
+        follower = asyncio.create_task(follow_on(registry, 1, LogQuery(key="my-model"), as_json=False))
 
         async def shown(within: float = 2.5) -> tuple[int, str]:
             await asyncio.sleep(within)

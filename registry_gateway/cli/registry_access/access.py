@@ -9,6 +9,7 @@ from typing import Protocol
 
 from registry_gateway.core.model import Event, Subscription
 from registry_gateway.endpoints.admin.wire import AccountView, IssuedView, ServiceView
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Services, Watching
 from registry_gateway.endpoints.catalogue.wire import ServiceDetail, ServiceList
 
@@ -43,6 +44,17 @@ class RegistryAccess(Protocol):
 
     async def last_events(self, dialect: str, key: str, limit: int) -> Sequence[Event]:
         """Return the last events of a service, oldest first."""
+        ...
+
+    async def last_event(self) -> int:
+        """Return the id of the last event in the log; 0 if it is empty."""
+        ...
+
+    async def log(self, query: LogQuery, limit: int) -> tuple[Sequence[Event], bool]:
+        """Return the newest `limit` events that match, newest first, and whether there are more.
+
+        `limit` and `cursor` of the query have no effect.
+        """
         ...
 
     async def approve(self, key: str, dialect: str | None) -> ServiceView:

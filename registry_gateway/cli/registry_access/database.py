@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from registry_gateway.adapter import AnyAdapter, Core, account_scopes
 from registry_gateway.auth import new_account
 from registry_gateway.bulk import exporting
@@ -13,10 +15,13 @@ from registry_gateway.core.model import Event, Registration, Subscription
 from registry_gateway.core.status import Status, status
 from registry_gateway.endpoints.admin.wire import AccountView, IssuedView, ServiceView, account_view, issued_view
 from registry_gateway.endpoints.admin.wire import service_view as view
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.wire import ServiceDetail, ServiceList
 from registry_gateway.registry.key_lookup import find_by_key
+from registry_gateway.store.statements.log_search import LogFilter
+from registry_gateway.store.statements.search import Page
 
 
 class Database:
@@ -52,6 +57,20 @@ class Database:
         """Return the last events of a service, oldest first."""
         found = await self._reader.events(dialect, key, Events(limit=limit))
         return () if found is None else found.events[::-1]
+
+    async def last_event(self) -> int:
+        """Return the id of the last event in the log."""
+        return (await self._core.registry.moment()).event
+
+    async def log(self, query: LogQuery, limit: int) -> tuple[Sequence[Event], bool]:
+        """Return the newest events that match, those of accounts included."""
+
+        def wanted(now: float) -> LogFilter:
+            return msgspec.structs.replace(query.wanted(now), accounts=True)
+
+        page = Page(order="id", descending=True, limit=limit)
+        found, more, _ = await self._core.registry.queries.log(wanted, page)
+        return found, more is not None
 
     async def approve(self, key: str, dialect: str | None) -> ServiceView:
         """Approve a pending service."""

@@ -41,6 +41,7 @@ class NotReady(Refused):
 class _Problem(msgspec.Struct):
     detail: str
     code: str | None = None
+    parameter: str | None = None
     last_event_id: Annotated[int, Meta(ge=0)] = 0
     first: Annotated[int, Meta(ge=0)] = 1
     last: Annotated[int, Meta(ge=0)] = 0
@@ -76,7 +77,8 @@ def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
             return NotInLog(problem.last_event_id, problem.first, problem.last)
         case 503:
             return NotReady(f"{name} is not ready: {detail}")
-    return Refused(f"{name} refuses this: {detail}")
+    where = "" if problem.parameter is None else f"{brief(problem.parameter)}: "
+    return Refused(f"{name} refuses this: {where}{detail}")
 
 
 def _not_a_gateway(name: str, reply: Reply) -> Exception:

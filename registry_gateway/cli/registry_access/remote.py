@@ -13,16 +13,20 @@ import httpx
 import msgspec
 from httpx_sse import EventSource
 
-from registry_gateway.cli.registry_access.refusals import NotReady, refusal
+from registry_gateway.cli.registry_access.refusals import NotReady, Refused, refusal
 from registry_gateway.core.model import Event, Subscription
 from registry_gateway.endpoints.admin.wire import AccountView, Data, IssuedView, ServiceView
+from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
-from registry_gateway.endpoints.catalogue.wire import Change, EventList, ServiceDetail, ServiceList, Stats
+from registry_gateway.endpoints.catalogue.wire import Change, EventList, LogPage, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.body import parse
 from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, shown, whole
 
 PAGE_BYTES = 64 * 2**20
 """Largest answer that is read, in bytes: a page of a thousand services with many tools."""
+
+PAGE = 1000
+"""Most events of a page."""
 
 SILENCE = 60.0
 """Seconds without a byte after which a stream counts as broken. The gateway sends a comment every 15."""
@@ -76,6 +80,29 @@ class RemoteGateway:
         """Return the last events of a service, oldest first."""
         found = await self._found(f"{_path(dialect, key)}/events{_query(Events(limit=limit))}", EventList)
         return () if found is None else found.events[::-1]
+
+    async def last_event(self) -> int:
+        """Return the id of the last event in the log, or of the last that is not about an account."""
+        found, _ = await self.log(LogQuery(), 1)
+        return found[0].id if found else 0
+
+    async def log(self, query: LogQuery, limit: int) -> tuple[Sequence[Event], bool]:
+        """Return the newest events that match. Those of accounts are not part of the catalogue.
+
+        Raises:
+            Refused: The events of an account are wanted.
+        """
+        if (query.key or "").startswith("account:") or any(kind.startswith("account_") for kind in query.kind):
+            raise Refused(
+                f"{self.name} lists no events of accounts; read them in the database, or with export --events"
+            )
+        found: list[Event] = []
+        page = LogPage(next="", searched_since=None, events=[])
+        while page.next is not None and len(found) < limit:
+            asked = msgspec.structs.replace(query, limit=min(limit - len(found), PAGE), cursor=page.next or None)
+            page = await self._get(f"catalog/v1/log{_query(asked)}", LogPage)
+            found += page.events
+        return found, page.next is not None
 
     async def approve(self, key: str, dialect: str | None) -> ServiceView:
         """Approve a pending service."""
