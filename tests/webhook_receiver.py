@@ -18,6 +18,7 @@ class Delivery(NamedTuple):
     """A request to a receiver, and its time by the monotonic clock."""
 
     at: float
+    path: str
     headers: Mapping[str, str]
     body: bytes
     status: int
@@ -40,6 +41,7 @@ class Delivery(NamedTuple):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256
 
     def handle_error(self, _request: object, _client_address: object) -> None:
         """Say nothing: the gateway may close a connection before it is answered."""
@@ -96,7 +98,7 @@ class Receiver:
         headers = {name.lower(): value for name, value in handler.headers.items()}
         with self._lock:
             number = len(self.requests)
-            self.requests.append(Delivery(time.monotonic(), headers, body, 0))
+            self.requests.append(Delivery(time.monotonic(), handler.path, headers, body, 0))
         found = self.answer(number)
         status, more, content = (found, {}, b"") if isinstance(found, int) else found
         self.requests[number] = self.requests[number]._replace(status=status)

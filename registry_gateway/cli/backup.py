@@ -40,7 +40,8 @@ def backup(file: Path, as_json: bool, database_url: str | None) -> None:
     """Back up the SQLite database into the new file FILE.
 
     FILE contains the state of one instant. Gateways may run and are not delayed. FILE has mode 0600, because it
-    contains hashes of tokens. It appears when it is complete, and an existing file is never overwritten.
+    contains hashes of tokens and secrets of webhooks. It appears when it is complete, and an existing file is never
+    overwritten.
     """
     database = _file_of(database_url)
     if database is None:

@@ -34,7 +34,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
         position: The id of the last event that is delivered, or that the webhook does not want.
         skip_to: The last event that was missed while the webhook was disabled; None if there is none. It is told about
             these events with one message.
-        pending_to: The last event of the message whose delivery failed, so that it is sent again unchanged.
+        pending_to: The last event of the message that is being sent, so that another gateway, or a repetition after a
+            failure, makes the same one; None if there is none.
         failures: How often that message failed in succession.
         failing_since: The time of the first of these failures.
         waiting_since: The time of the oldest event in that message.

@@ -69,7 +69,7 @@ def ready_in(webhook: Webhook, happened_at: float, now: float) -> float:
 
 
 def after_success(webhook: Webhook, to: int, now: float) -> Webhook:
-    """Return a webhook after a successful delivery of all that it wants up to the event `to`."""
+    """Return a webhook after a successful delivery of all that it wants up to the event `to`. No message is pending."""
     skipping = webhook.skip_to is not None and webhook.skip_to > to
     return replace(
         webhook,

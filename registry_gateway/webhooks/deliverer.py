@@ -12,6 +12,7 @@ import random
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from registry_gateway.core import webhook_schedule as schedule
@@ -41,7 +42,7 @@ IDLE = 2.0
 """Seconds between two looks while no webhook is enabled."""
 
 SETTLE = 0.1
-"""Seconds from a new event to the look at it: what happens together is read together."""
+"""Seconds from a new event, or the end of a delivery, to the next look: what happens together is seen together."""
 
 STORED = 30.0
 """Seconds between two times at which positions are stored that have only passed events that are not wanted."""
@@ -110,10 +111,10 @@ class Deliverer:
             StoreUnavailable: The database cannot be reached.
         """
         self._look.clear()
-        if not await self._store.read(statements.any_enabled):
+        known = await self._read()
+        if not known:
             self._tail.begin(0)
             return IDLE
-        known = await self._read()
         wait = POLL
         wanted: list[int] = []
         for webhook, free in known:
@@ -125,11 +126,11 @@ class Deliverer:
             elif since is not None:
                 wanted.append(webhook.id)
         if wanted:
-            for taken in await self._holds.take(wanted):
+            for taken in await self._holds.take(wanted, self._tail.last):
                 self._start(taken)
         await self._store_positions([webhook for webhook, _ in known])
         due_in = [webhook.next_at - self.now() for webhook, free in known if not free and webhook.next_at > self.now()]
-        return max(SETTLE, min([wait, *due_in]))
+        return min([wait, *due_in])
 
     async def _read(self) -> Sequence[tuple[Webhook, bool]]:
         """Return the webhooks, and whether each can be taken. All events up to the end of the log are read then."""
@@ -140,6 +141,8 @@ class Deliverer:
             return events.span(connection)[1], statements.enabled(connection, self._holds.holder, now)
 
         last, known = await self._store.read(work)
+        if not known:
+            return known
         if not 0 < self._tail.last <= last:
             self._tail.begin(last)
         await self._tail.advance()
@@ -178,16 +181,14 @@ class Deliverer:
         """
         waits: list[Coroutine[Any, Any, object]] = [self._look.wait(), stopping.wait()]
         if following:
-            waits.append(self._event(within))
+            waits.append(self._feed.changed(self._tail.last, within))
         tasks = [asyncio.ensure_future(wait) for wait in waits]
         try:
             await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-
-    async def _event(self, within: float) -> None:
-        if await self._feed.changed(self._tail.last, within):
+        if not stopping.is_set():
             await asyncio.sleep(SETTLE)
 
     # --- one webhook
@@ -199,11 +200,14 @@ class Deliverer:
             for left in reversed(range(TURN)):
                 more = False
                 message = await self._backlog.message(webhook)
-                if message is not None and self._holds.held(webhook.id):
+                if message is None:
+                    webhook = replace(webhook, pending_to=None)
+                elif self._holds.held(webhook.id):
                     webhook, attempt = await self._attempt(webhook, message)
                     attempts = (*attempts, attempt)[-ATTEMPTS:]
                     due = left > 0 and webhook.disabled_at is None and webhook.next_at <= self.now()
                     more = due and await self._backlog.waiting_since(webhook) is not None
+                    webhook = replace(webhook, pending_to=self._tail.last) if more else webhook
                 if not await self._holds.store(Progress(webhook, attempts, released=not more)) or not more:
                     return
         except StoreUnavailable as error:

@@ -42,14 +42,14 @@ class Holds:
         """By webhook, until when (monotonic) it is certainly held."""
         self._saving: GroupCommit[Progress, bool] = GroupCommit(self._save, batch=TOGETHER, writing=True)
 
-    async def take(self, numbers: Sequence[int]) -> Sequence[Taken]:
-        """Take webhooks; return those that were free.
+    async def take(self, numbers: Sequence[int], last: int) -> Sequence[Taken]:
+        """Take webhooks; return those that were free. The next message of each ends at the event `last`.
 
         Raises:
             StoreUnavailable: The database cannot be reached.
         """
         before = self._clock.monotonic()
-        taken = await self._store.write(lambda c: statements.take(c, numbers, self.holder, self._time(c)))
+        taken = await self._store.write(lambda c: statements.take(c, numbers, self.holder, self._time(c), last))
         self._until |= {one.webhook.id: before + HOLD for one in taken}
         return taken
 

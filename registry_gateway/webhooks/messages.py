@@ -11,10 +11,10 @@ from registry_gateway.core.model import Event
 from registry_gateway.core.webhook import Format, Webhook
 from registry_gateway.webhooks import slack
 
-MOST_EVENTS = 200
+MOST_EVENTS = 500
 """Most events in a message in JSON."""
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 256 * 1024
 """Most bytes of a message in JSON. A single event always fits: its texts are limited when services register."""
 
 EVENTS = "registry.events"
@@ -53,13 +53,13 @@ class Message(NamedTuple):
 def of_events(webhook: Webhook, logged: Sequence[Logged]) -> Message | None:
     """Return the next message about events that follow the webhook's position; None if it wants none of them.
 
-    What does not fit is for the next message. A message that has failed before is made again.
+    What does not fit is for the next message. If one is pending, it is made again, whatever has happened since.
     """
     for_people = webhook.format is Format.SLACK  # a summary of any number of events is short
     found: list[Logged] = []
     size, to = 0, logged[-1].event.id if logged else 0
     for one in logged:
-        if webhook.pending_to is not None and one.event.id > webhook.pending_to:
+        if found and webhook.pending_to is not None and one.event.id > webhook.pending_to:
             to = webhook.pending_to
             break
         if not webhook.wants(one.event):

@@ -1,5 +1,6 @@
 """Sending messages to receivers, which may be slow, broken or hostile."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -87,7 +88,8 @@ class Sender:
         status, retry_after = None, None
         try:
             with anyio.fail_after(SECONDS):
-                response = await self._transport().handle_async_request(_request(url, headers, body))
+                transport = await self._transport()
+                response = await transport.handle_async_request(_request(url, headers, body))
                 status, text = response.status_code, await _beginning(response)
             retry_after = _seconds(response.headers.get("retry-after", ""))
             error = None if 200 <= status < 300 else _refusal(status, text)
@@ -101,9 +103,9 @@ class Sender:
             error = _shortened(str(failure) or type(failure).__name__)
         return Answer(status, self._clock.monotonic() - began, error, retry_after)
 
-    def _transport(self) -> CheckedTransport:
-        if self._opened is None:
-            self._opened = CheckedTransport(self._destinations)
+    async def _transport(self) -> CheckedTransport:
+        if self._opened is None:  # in a thread: reading the certificates would delay heartbeats
+            self._opened = await asyncio.to_thread(CheckedTransport, self._destinations)
         return self._opened
 
 

@@ -81,7 +81,7 @@ class Webhooks:
                 ),
             )
             detail = {"url": shown(url), "format": form.value, "kinds": ", ".join(added.kinds) or "all"}
-            return added, happened(EventKind.WEBHOOK_ADDED, added, actor, now, **detail, of_dialect=dialect)
+            return added, happened(EventKind.WEBHOOK_ADDED, added, actor, now, **detail, dialect=dialect)
 
         return await self._issue(work)
 

@@ -139,7 +139,9 @@ def test_what_is_no_backup_is_not_restored(sqlite_url: str, path: Path, tmp_path
     with contextlib.closing(sqlite3.connect(newer, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     content = bytearray(backup.read_bytes())
-    content[4096:] = bytes(len(content) - 4096)
+    with contextlib.closing(sqlite3.connect(backup)) as connection:
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'registrations'")
+    content[4096 * (page - 1) : 4096 * page] = bytes(4096)  # a page that does not describe the tables
     damaged.write_bytes(content)
     for file, complaint_of in (
         (text, "it is not a SQLite database"),

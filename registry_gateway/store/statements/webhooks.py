@@ -1,19 +1,20 @@
 """Statements on webhooks, and on the hold by which one gateway at a time delivers for each of them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
 
-from registry_gateway.core.webhook import Attempt, State, Webhook
+from registry_gateway.core.model import EventKind
+from registry_gateway.core.webhook import Attempt, Format, State, Webhook
 from registry_gateway.core.webhook_schedule import HOLD, MOST_PAUSE
 from registry_gateway.store.tables import WebhookRow
 
 W = WebhookRow
 
 _COLUMNS = [W.__table__.c[name] for name in Webhook.__struct_fields__]
-_kinds = msgspec.json.Decoder(tuple[str, ...]).decode
 _attempts = msgspec.json.Decoder(tuple[Attempt, ...]).decode
 
 _PROGRESS = (
@@ -47,8 +48,15 @@ class Progress(NamedTuple):
 
 
 def _webhook(row: Any) -> Webhook:
-    values = {column.name: row._mapping[column.name] for column in _COLUMNS}
-    return msgspec.convert(values | {"kinds": _kinds(row.kinds)}, Webhook)
+    """Return the webhook in the first columns of a row."""
+    values: dict[str, Any] = dict(zip(Webhook.__struct_fields__, row, strict=False))
+    values["format"], values["kinds"] = Format(values["format"]), _kinds(values["kinds"])
+    return Webhook(**values)
+
+
+@lru_cache(maxsize=1_000)  # all webhooks are read again and again
+def _kinds(text: str) -> tuple[EventKind, ...]:
+    return msgspec.json.decode(text, type=tuple[EventKind, ...])
 
 
 # --- administration
@@ -129,13 +137,8 @@ def enabled(connection: Connection, holder: str, now: float) -> list[tuple[Webho
     return [(_webhook(row), bool(row.free)) for row in rows]
 
 
-def any_enabled(connection: Connection) -> bool:
-    """Return whether there is a webhook that is enabled."""
-    return connection.execute(select(W.id).where(W.disabled_at.is_(None)).limit(1)).first() is not None
-
-
-def take(connection: Connection, numbers: Collection[int], holder: str, now: float) -> list[Taken]:
-    """Take webhooks for `HOLD` seconds; return those that were free.
+def take(connection: Connection, numbers: Collection[int], holder: str, now: float, last: int) -> list[Taken]:
+    """Take webhooks for `HOLD` seconds; return those that were free. The next message ends at the event `last`.
 
     Of several gateways that try it at once, one gets each: the row is locked, and the condition is checked again under
     the lock. Rows that another one is taking are skipped.
@@ -145,7 +148,7 @@ def take(connection: Connection, numbers: Collection[int], holder: str, now: flo
     statement = (
         update(W)
         .where(W.id.in_(select(locked.c.id)), _free(holder, now))
-        .values(holder=holder, held_until=now + HOLD)
+        .values(holder=holder, held_until=now + HOLD, pending_to=func.coalesce(W.pending_to, last))
         .returning(*_COLUMNS, W.attempts)
     )
     return [Taken(_webhook(row), _attempts(row.attempts)) for row in connection.execute(statement).all()]

@@ -90,6 +90,12 @@ def test_a_failed_message_is_made_again_although_more_has_happened() -> None:
     assert (again.id, again.body, again.to) == (first.id, first.body, first.to)
 
 
+def test_a_pending_message_without_a_wanted_event_hides_none() -> None:
+    found = of_events(replace(HOOK, pending_to=12), [logged(11, EventKind.UPDATED), logged(13)])
+    assert found is not None
+    assert ids(found.body) == [13]
+
+
 def test_the_id_follows_from_webhook_and_contents() -> None:
     def made(webhook: Webhook, events: Sequence[Logged]) -> str:
         found = of_events(webhook, events)
