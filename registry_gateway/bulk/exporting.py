@@ -48,7 +48,7 @@ async def lines(
 ) -> AsyncGenerator[bytes]:
     """Yield a JSON object for each registration and then, with `events`, for each event. All come from one snapshot.
 
-    Without `accounts`, the events of accounts are left out.
+    Without `accounts`, the events of accounts and webhooks are left out.
 
     Raises:
         StoreUnavailable: The database can't be reached, or was lost during the export.
@@ -59,7 +59,7 @@ async def lines(
             yield _encode(_line(found, tools, queries.policies, now))
         if events:
             async for event in all_rows.events(connection, dialect):
-                if event.kind.startswith("account_") and not accounts:
+                if event.kind.startswith(("account_", "webhook_")) and not accounts:
                     continue
                 yield _encode(_event(event))
 

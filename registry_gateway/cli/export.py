@@ -38,8 +38,8 @@ def export(target: Target, path: Path | None, events: bool, dialect: str | None)
     """Print all registrations, including ended ones that are kept, one JSON object per line.
 
     All lines are of one instant; a gateway may run in the meantime. Credentials are not exported. Times are seconds
-    since the epoch. To move a registry to another database use `db copy`. With --url, the events of accounts need a
-    token with admin:registry.
+    since the epoch. To move a registry to another database use `db copy`. With --url, the events of accounts and
+    webhooks need a token with admin:registry.
     """
 
     async def work(registry: RegistryAccess) -> None:

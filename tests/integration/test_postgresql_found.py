@@ -108,7 +108,7 @@ def test_settings_of_the_url_reach_the_session(postgresql_url: str) -> None:
 @pytest.mark.parametrize("arguments", [["db", "check"], ["serve"]])
 def test_a_missing_privilege_stops_the_start(limited: str, role: str, arguments: list[str]) -> None:
     assert complaint(limited, *arguments, REGISTRY_GATEWAY_PORT="0") == (
-        f"the role {role} lacks DELETE on accounts, documents, events, presence, registrations, subscriptions, tokens; "
+        f"the role {role} lacks DELETE on accounts, documents, events, gone, presence, registrations, subscriptions, tokens, webhooks; "
         f"as the owner of the tables run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
     )
     assert "No service is registered" in output(limited, "services", "list")
@@ -128,7 +128,7 @@ async def test_a_privilege_that_goes_missing_is_not_try_again_shortly(
         assert (await client.put("/v2/services/svc/$ping")).status_code == 200
         _is_lasting(await client.delete("/v2/services/svc"))
         (line,) = [record.getMessage() for record in caplog.records]
-        assert "the database refuses DELETE FROM registrations: permission denied for table registrations; " in line
+        assert "the database refuses DELETE FROM gone: permission denied for table gone; " in line
         assert "GRANT SELECT, INSERT, UPDATE, DELETE" in line
         ready = await client.get("/health/ready")
         assert (ready.status_code, "retry-after" in ready.headers) == (503, False)

@@ -82,19 +82,21 @@ class RemoteGateway:
         return () if found is None else found.events[::-1]
 
     async def last_event(self) -> int:
-        """Return the id of the last event in the log, or of the last that is not about an account."""
+        """Return the id of the last event in the log, or of the last that is not about an account or a webhook."""
         found, _ = await self.log(LogQuery(), 1)
         return found[0].id if found else 0
 
     async def log(self, query: LogQuery, limit: int) -> tuple[Sequence[Event], bool]:
-        """Return the newest events that match. Those of accounts are not part of the catalogue.
+        """Return the newest events that match. Those of accounts and webhooks are not part of the catalogue.
 
         Raises:
-            Refused: The events of an account are wanted.
+            Refused: The events of an account or a webhook are wanted.
         """
-        if (query.key or "").startswith("account:") or any(kind.startswith("account_") for kind in query.kind):
+        private = (query.key or "").startswith(("account:", "webhook:"))
+        if private or any(kind.startswith(("account_", "webhook_")) for kind in query.kind):
             raise Refused(
-                f"{self.name} lists no events of accounts; read them in the database, or with export --events"
+                f"{self.name} lists no events of accounts and webhooks; read them in the database, or with export "
+                "--events"
             )
         found: list[Event] = []
         page = LogPage(next="", searched_since=None, events=[])

@@ -39,8 +39,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     events: Annotated[
         bool,
         Meta(
-            description="Whether the log of events follows. The events of accounts are only for tokens with "
-            "`admin:registry`."
+            description="Whether the log of events follows. The events of accounts and webhooks are only for tokens "
+            "with `admin:registry`."
         ),
     ] = False
 

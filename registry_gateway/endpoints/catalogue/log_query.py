@@ -30,7 +30,7 @@ Kind = Literal[
     "unsubscribed",
     "resumed",
 ]
-"""The kinds of events in the log: all but those of accounts."""
+"""The kinds of events in the log: all but those of accounts and webhooks."""
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):

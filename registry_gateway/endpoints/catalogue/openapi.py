@@ -94,8 +94,8 @@ _OPERATIONS = (
         path="/catalog/v1/log",
         name="log",
         summary="List the events of all services",
-        description="Newest first. An event must match all filters. The events of accounts are left out; those of the "
-        "gateway itself (`resumed`) have an empty dialect.",
+        description="Newest first. An event must match all filters. The events of accounts and webhooks are left out; "
+        "those of the gateway itself (`resumed`) have an empty dialect.",
         parameters=(*parameters(LogQuery), IF_NONE_MATCH),
         responses=answers("A page.", LogPage),
     ),

@@ -21,7 +21,7 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
         dialects, kinds: The dialect and the kind are one of these.
         key, name, actor: Exact values.
         since, until: Times in epoch seconds; an event at `since` is included, one at `until` is not.
-        accounts: Whether the events of accounts match, which have no dialect.
+        accounts: Whether the events of accounts and webhooks match, which have no dialect.
         text: Part of the key, the name, the addresses, the actor or the reason, ignoring case. Only the newest
             `SEARCHED` events before `until` are searched.
     """

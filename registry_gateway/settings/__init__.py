@@ -1,0 +1,33 @@
+"""The settings, from the environment and the command line. They are checked before anything starts.
+
+Each setting is a field of a frozen Struct: `Settings` for the gateway, another Struct for each adapter. The options of
+`serve`, `registry-gateway config` and the table in the docs are generated from these fields.
+"""
+
+from registry_gateway.settings.settings import AROUND, OF_COMMANDS, PREFIX, Port, Seconds, Settings, SettingsError
+from registry_gateway.settings.variables import (
+    Configuration,
+    HasSettings,
+    Variable,
+    effective,
+    load,
+    variables,
+    without_links,
+)
+
+__all__ = [
+    "AROUND",
+    "OF_COMMANDS",
+    "PREFIX",
+    "Configuration",
+    "HasSettings",
+    "Port",
+    "Seconds",
+    "Settings",
+    "SettingsError",
+    "Variable",
+    "effective",
+    "load",
+    "variables",
+    "without_links",
+]
