@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from registry_gateway.core.commands import Unknown
-from registry_gateway.core.errors import NotRegistered
+from registry_gateway.core.errors import NotRegistered, StoreUnavailable
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.status import Status
 from registry_gateway.registry.registry import Registry
@@ -247,10 +247,12 @@ async def test_gateways_that_remove_prune_and_register_at_once(open_registry: Op
 
     async def live(gateway: Registry, key: str) -> None:
         for _ in range(5):
-            await gateway.register(register(key))
             try:
+                await gateway.register(register(key))
                 await gateway.deregister(deregister(key))
             except NotRegistered:  # another gateway was faster
+                continue
+            except StoreUnavailable:  # a batch lost the race for one of its keys too often, and changed nothing
                 continue
 
     lives = [live(gateway, f"s{number}") for gateway in gateways for number in range(10)]

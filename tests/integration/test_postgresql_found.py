@@ -108,7 +108,8 @@ def test_settings_of_the_url_reach_the_session(postgresql_url: str) -> None:
 @pytest.mark.parametrize("arguments", [["db", "check"], ["serve"]])
 def test_a_missing_privilege_stops_the_start(limited: str, role: str, arguments: list[str]) -> None:
     assert complaint(limited, *arguments, REGISTRY_GATEWAY_PORT="0") == (
-        f"the role {role} lacks DELETE on accounts, documents, events, gone, presence, registrations, subscriptions, tokens, webhooks; "
+        f"the role {role} lacks DELETE on accounts, documents, events, gone, presence, registrations, subscriptions, "
+        "tokens, webhooks; "
         f"as the owner of the tables run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
     )
     assert "No service is registered" in output(limited, "services", "list")
