@@ -1,7 +1,7 @@
 """A real Redis server: started, stopped, frozen and restarted on one port, with a password and nothing on disk."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ PASSWORD = "password-of-redis"
 class RedisServer:
     """A server on loopback. `client` is a client of chap-core's database there; `url` names that database."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, options: Sequence[str] = ()) -> None:
         self.port = unused_port()
         self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/3"
         self.client = self.database(3)
         self._directory = directory
+        self._options = options
         self._child: Child | None = None
 
     def database(self, number: int) -> "Redis":
@@ -45,7 +46,17 @@ class RedisServer:
     def start(self) -> None:
         """Start it, again or for the first time, and return once it answers. A restart finds it empty."""
         assert PROGRAM is not None
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", ""]
+        options = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--requirepass",
+            PASSWORD,
+            "--save",
+            "",
+            *self._options,
+        ]
         if self._child is not None:
             self._child.close()
         log = self._directory / "redis.log"
@@ -87,10 +98,10 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(directory: Path) -> Iterator[RedisServer]:
+def running_redis(directory: Path, *options: str) -> Iterator[RedisServer]:
     """A server for as long as the block runs."""
     directory.mkdir(exist_ok=True)
-    server = RedisServer(directory)
+    server = RedisServer(directory, options)
     try:
         server.start()
         yield server

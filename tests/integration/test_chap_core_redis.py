@@ -3,13 +3,16 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
+import trustme
 
 from gateway_chap.chap_core_redis import BOOK, MOST_AGE, ChapCoreRedis, Late, Unusable, connected
 from gateway_chap.mirrored import Placed
-from tests.e2e.redis_server import RedisServer, needs_redis, running_redis
+from tests.e2e.gateway import unused_port
+from tests.e2e.redis_server import PASSWORD, RedisServer, needs_redis, running_redis
 
 pytestmark = [needs_redis, pytest.mark.anyio]
 
@@ -163,3 +166,36 @@ async def test_a_redis_that_refuses_is_one_line_without_the_password(server: Red
             await redis.time()
     assert "wrong@" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+async def test_over_tls_the_certificate_is_checked(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    port = unused_port()
+    files = ["--tls-cert-file", str(tmp_path / "cert.pem"), "--tls-key-file", str(tmp_path / "key.pem")]
+    with running_redis(tmp_path, "--tls-port", str(port), *files, "--tls-auth-clients", "no"):
+        url = f"rediss://:{PASSWORD}@127.0.0.1:{port}/3"
+        async with connected(f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}") as redis:
+            await redis.put(await redis.time(), [service(await redis.time() + 5_000)])
+            assert (await redis.stored())["a"].own
+        async with connected(url) as redis:
+            with pytest.raises(Unusable):
+                await redis.time()
+
+
+async def test_a_user_of_redis_that_may_do_no_more_than_the_documentation_says(server: RedisServer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "wire" / "chap.md").read_text()
+    rules = page.partition("`ACL SETUSER gateway on >PASSWORD ")[2].partition("`")[0].split()
+    server.client.execute_command("ACL", "SETUSER", "gateway", "on", ">secret", *rules)  # type: ignore[no-untyped-call] # it has no types
+    async with connected(f"redis://gateway:secret@127.0.0.1:{server.port}/3") as redis:
+        now = await redis.time()
+        await redis.prune()
+        await redis.put(now, [service(now + 5_000)])
+        assert await redis.prolong(now, [prolonging(now + 9_000)]) == []
+        assert await redis.remaining([("a", "r1")]) != [-3]
+        assert await redis.has("a")
+        assert (await redis.stored())["a"].own
+        await redis.remove(now, ["a"])
