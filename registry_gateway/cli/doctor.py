@@ -94,7 +94,7 @@ async def _here(database_url: str | None) -> Report:
         found += of_webhooks(await core.webhooks.list(), (await core.registry.moment()).now)
         lookup = HostLookup()
         alive, diagnoses = await local.of_services(store, core.registry, core.findings, lookup)
-        found += await local.of_registry(core.registry)
+        found += await local.of_registry(core.registry, core.clock)
         found += await adapter.inspected(speaking, configuration, alive)
     unreachable, unresolved = lookup.diagnoses()
     return Report(

@@ -3,8 +3,7 @@
 It is computed backwards from the services that are live now and the begins and ends of leases in the event log.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -15,6 +14,9 @@ DAY = 86_400.0
 
 INTERVAL = 600
 """Seconds of an interval of the series."""
+
+SECONDS = 5
+"""Length of a span in seconds: so short that a minute has many, and so long that a day has not too many."""
 
 WINDOW = 60.0
 """Seconds within which the lapses of a mass lapse come."""
@@ -89,14 +91,38 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     absences: list[Absence]
 
 
-class Second(NamedTuple):
-    """The leases of a dialect that began, ended, and expired (these are among the ended) within a second from `at`."""
+class Span(NamedTuple):
+    """What happened to the leases of a dialect within `SECONDS`.
+
+    Attributes:
+        dialect: The dialect.
+        at, last_at: The times of the first and the last event.
+        begun, ended: Leases that began and that ended.
+        expired: Those of the ended that expired.
+        lapsed_at, last_lapsed_at: The times of the first and the last lapse; infinity and 0 if there is none.
+    """
 
     dialect: str
     at: float
+    last_at: float
     begun: int
     ended: int
     expired: int
+    lapsed_at: float
+    last_lapsed_at: float
+
+    def joined(self, other: "Span") -> "Span":
+        """Return this span together with another part of it."""
+        return Span(
+            self.dialect,
+            min(self.at, other.at),
+            max(self.last_at, other.last_at),
+            self.begun + other.begun,
+            self.ended + other.ended,
+            self.expired + other.expired,
+            min(self.lapsed_at, other.lapsed_at),
+            max(self.last_lapsed_at, other.last_lapsed_at),
+        )
 
 
 class Run(NamedTuple):
@@ -108,17 +134,11 @@ class Run(NamedTuple):
     live_before: int
 
 
-def by_dialect(seconds: Sequence[Second]) -> dict[str, list[Second]]:
-    """Return seconds by dialect, in the order of time."""
-    ordered = sorted(seconds, key=lambda second: (second.dialect, second.at))
-    return {dialect: list(of_it) for dialect, of_it in groupby(ordered, key=lambda second: second.dialect)}
-
-
-def series(seconds: Sequence[Second], live: int, now: float, known_since: float) -> Series:
+def series(spans: Iterable[Span], live: int, now: float, known_since: float) -> Series:
     """Return the series of the day before `now`.
 
     Args:
-        seconds: What happened in that day, in any order.
+        spans: What happened in that day, in any order.
         live: The services that are live at `now`.
         now: The time in epoch seconds.
         known_since: The time from which on the log has all events.
@@ -126,11 +146,11 @@ def series(seconds: Sequence[Second], live: int, now: float, known_since: float)
     count = int(DAY) // INTERVAL + 1
     since = now // INTERVAL * INTERVAL - (count - 1) * INTERVAL
     change, expired = [0] * count, [0] * count
-    for second in seconds:
-        number = min(int((second.at - since) // INTERVAL), count - 1)
+    for span in spans:
+        number = min(int((span.at - since) // INTERVAL), count - 1)
         if number >= 0:
-            change[number] += second.begun - second.ended
-            expired[number] += second.expired
+            change[number] += span.begun - span.ended
+            expired[number] += span.expired
     lived: list[int | None] = []
     for number in reversed(range(count)):
         known = since + (number + 1) * INTERVAL > known_since
@@ -139,34 +159,36 @@ def series(seconds: Sequence[Second], live: int, now: float, known_since: float)
     return Series(since=since, interval=INTERVAL, live=lived[::-1], expired=expired)
 
 
-def runs(seconds: Sequence[Second], live: int) -> Iterator[Run]:
+def runs(spans: Sequence[Span], live: int) -> Iterator[Run]:
     """Yield the possible mass lapses of a dialect, the oldest first. Overlapping ones are one.
 
     A service that lapses twice counts twice here, so the caller counts the services.
 
     Args:
-        seconds: What happened to the dialect, in the order of time.
+        spans: What happened to the dialect, in the order of time.
         live: Its services that are live at the end.
     """
-    before = _live_before(seconds, live)
+    before = _live_before(spans, live)
     found: Run | None = None
     first, lapses, begun = 0, 0, 0
-    for last, second in enumerate(seconds):
-        lapses += second.expired
-        begun += second.begun
-        while second.at - seconds[first].at >= WINDOW or (first < last and not seconds[first].expired):
-            lapses -= seconds[first].expired
-            begun -= seconds[first].begun
-            first += 1
-        if not second.expired or not massive(lapses, before[first] + begun):
+    for span in spans:
+        lapses += span.expired
+        begun += span.begun
+        if not span.expired:
             continue
-        began_at = seconds[first].at
+        while not spans[first].expired or span.last_lapsed_at - spans[first].lapsed_at >= WINDOW:
+            lapses -= spans[first].expired
+            begun -= spans[first].begun
+            first += 1
+        if not massive(lapses, before[first] + begun):
+            continue
+        began_at = spans[first].lapsed_at
         if found is not None and began_at <= found.ended_at:
-            found = found._replace(ended_at=second.at)
+            found = found._replace(ended_at=span.last_lapsed_at)
             continue
         if found is not None:
             yield found
-        found = Run(second.dialect, began_at, second.at, before[first] + begun)
+        found = Run(span.dialect, began_at, span.last_lapsed_at, before[first] + begun)
     if found is not None:
         yield found
 
@@ -176,20 +198,20 @@ def massive(lapsed: int, live_before: int) -> bool:
     return lapsed >= LEAST and lapsed * SHARE >= live_before
 
 
-def emptied(seconds: Sequence[Second], live: int) -> Emptied | None:
+def emptied(spans: Sequence[Span], live: int) -> Emptied | None:
     """Return how a dialect emptied; None if it has live services or had few. For the arguments see `runs`."""
-    ends = [second for second in seconds if second.ended]
+    ends = [span for span in spans if span.ended]
     if live > 0 or not ends:
         return None
-    most = max(_live_before(seconds, live))
-    return Emptied(dialect=ends[-1].dialect, at=ends[-1].at, services=most) if most >= LEAST else None
+    most = max(_live_before(spans, live))
+    return Emptied(dialect=ends[-1].dialect, at=ends[-1].last_at, services=most) if most >= LEAST else None
 
 
-def _live_before(seconds: Sequence[Second], live: int) -> list[int]:
-    """Return the live services before each second."""
+def _live_before(spans: Sequence[Span], live: int) -> list[int]:
+    """Return the live services before each span."""
     before: list[int] = []
-    for second in reversed(seconds):
-        live += second.ended - second.begun
+    for span in reversed(spans):
+        live += span.ended - span.begun
         before.append(live)
     return before[::-1]
 

@@ -9,7 +9,7 @@ from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.history import WINDOW
 from registry_gateway.doctor.rules.overview import of_overview
 from registry_gateway.doctor.rules.service import OwnFindings, diagnose
-from registry_gateway.registry import overviews
+from registry_gateway.registry.overviews import Overviews
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store import database_size
 from registry_gateway.store.engine import Store
@@ -40,13 +40,13 @@ async def of_database(store: Store, clock: Clock) -> list[Finding]:
     return found + installation.of_disk(room.taken, room.free)
 
 
-async def of_registry(registry: Registry) -> list[Finding]:
+async def of_registry(registry: Registry, clock: Clock) -> list[Finding]:
     """Return the findings about the registry as a whole: mass lapses, dialects that emptied, absences.
 
     Raises:
         StoreUnavailable: The database can't be reached, or takes too long.
     """
-    return of_overview(await registry.queries.search(overviews.read, registry.queries))
+    return of_overview(await Overviews(registry.queries, clock).get())
 
 
 async def of_services(

@@ -1,14 +1,17 @@
 """The overview of a registry, computed at most once a minute for all readers."""
 
+from itertools import chain
+
 from sqlalchemy import Connection
 
 from registry_gateway.core import overview
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.lease import Policies
-from registry_gateway.core.overview import DAY, HOUR, Absence, MassLapse, Overview, Second
+from registry_gateway.core.overview import DAY, HOUR, Absence, MassLapse, Overview, Span
 from registry_gateway.core.status import REGISTERED
 from registry_gateway.registry.queries import Queries
 from registry_gateway.registry.shared_read import SharedRead
+from registry_gateway.registry.timeline import Timeline
 from registry_gateway.store.statements import catalogue, day, events, presence
 
 AGE = 60.0
@@ -33,6 +36,7 @@ class Overviews:
         self._clock = clock
         self._kept: Overview | None = None
         self._until = 0.0
+        self._timeline = Timeline()
         self._reads: SharedRead[None, Overview] = SharedRead(self._current)
 
     async def get(self) -> Overview:
@@ -46,29 +50,34 @@ class Overviews:
 
     async def _current(self, _asked: None) -> Overview:
         if self._kept is None or self._clock.monotonic() >= self._until:
-            self._kept = await self._queries.search(read, self._queries)
+            while await self._queries.search(self._timeline.advance):
+                pass
+            self._kept = await self._queries.search(_read, self._queries, self._timeline)
             self._until = self._clock.monotonic() + AGE
         return self._kept
 
 
-def read(connection: Connection, now: float, queries: Queries) -> Overview:
+def _read(connection: Connection, now: float, queries: Queries, timeline: Timeline) -> Overview:
     """Compute the overview. `now` is the judging time."""
     live = day.live(connection, now)
+    while timeline.advance(connection, now):
+        pass  # events since the last part
     known = queries.policies.known
-    seconds = [second for second in day.seconds(connection, now - DAY) if second.dialect in known]
+    by_dialect = {dialect: of_it for dialect, of_it in timeline.spans(now).items() if dialect in known}
     absences = _absences(connection, queries.now(connection))
     began = events.began(connection)
     known_since = began[1] if began is not None and began[0] > 1 else 0.0
     statuses = _statuses(connection, queries.policies, now)
     happened = catalogue.happenings(connection, now - HOUR)
-    by_dialect = overview.by_dialect(seconds)
     emptied = (overview.emptied(of_it, live.get(dialect, 0)) for dialect, of_it in by_dialect.items())
     return Overview(
         at=now,
         by_status=overview.totals(statuses, REGISTERED),
         by_dialect=statuses,
         last_hour={kind: happened.get(kind, 0) for kind in KINDS},
-        last_day=overview.series(seconds, sum(live.get(dialect, 0) for dialect in known), now, known_since),
+        last_day=overview.series(
+            chain.from_iterable(by_dialect.values()), sum(live.get(dialect, 0) for dialect in known), now, known_since
+        ),
         mass_lapses=_mass_lapses(connection, by_dialect, live, absences, now),
         emptied=sorted((e for e in emptied if e is not None), key=lambda e: -e.at),
         absences=absences[:MOST_ABSENCES],
@@ -93,7 +102,7 @@ def _absences(connection: Connection, now: float) -> list[Absence]:
 
 def _mass_lapses(
     connection: Connection,
-    by_dialect: dict[str, list[Second]],
+    by_dialect: dict[str, list[Span]],
     live: dict[str, int],
     absences: list[Absence],
     now: float,

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from registry_gateway.core.errors import StoreUnavailable
+from registry_gateway.registry import timeline
 from tests.conftest import START, GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import problem
@@ -51,7 +52,11 @@ async def test_of_an_empty_registry(start_gateway: GatewayFactory, database_url:
         assert (found["mass_lapses"], found["emptied"], found["absences"], found["findings"]) == ([], [], [], [])
 
 
-async def test_counts_and_the_last_day(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:
+@pytest.mark.parametrize("part", [1, 50_000])
+async def test_counts_and_the_last_day(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    monkeypatch.setattr(timeline, "PART", part)
     async with start_gateway(database_url) as client:
         registry = core_of(client).registry
         await models(client, 3)
@@ -74,6 +79,11 @@ async def test_counts_and_the_last_day(start_gateway: GatewayFactory, database_u
         day = found["last_day"]
         assert day["live"][-4:] == [0, 1 + 1, 0, 1]
         assert day["expired"][-4:] == [0, 3, 2, 0]
+        clock.advance(86_400)  # what is more than a day old is dropped
+        await registry.expire()
+        later = await overview(client)
+        assert later["last_day"]["live"][-3:] == [1, 1, 0]
+        assert sum(later["last_day"]["expired"]) == 1
 
 
 async def test_it_is_computed_once_a_minute(

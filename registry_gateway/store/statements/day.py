@@ -1,12 +1,13 @@
-"""Statements on the last day: begins and ends of leases second by second, mass lapses, and absences."""
+"""Statements on the last day: begins and ends of leases, mass lapses, and absences."""
 
+from math import inf
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, select
 from sqlalchemy.orm import aliased
 
 from registry_gateway.core.model import EventKind
-from registry_gateway.core.overview import Absence, Run, Second
+from registry_gateway.core.overview import SECONDS, Absence, Run, Span
 from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements import events
 from registry_gateway.store.tables import EventRow, RegistrationRow
@@ -27,21 +28,40 @@ def live(connection: Connection, now: float) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(running)}
 
 
-def seconds(connection: Connection, since: float) -> list[Second]:
-    """Return what happened to leases from `since` (epoch seconds) on, by dialect and second."""
-    second = cast(E.at, BigInteger)
+def last_before(connection: Connection, at: float) -> int:
+    """Return an id after which all events from `at` (epoch seconds) on come."""
+    first = connection.execute(select(E.id).where(E.at >= at).order_by(E.at).limit(1)).scalar()
+    return events.span(connection)[1] if first is None else first - 1
+
+
+def spans(connection: Connection, after: int, last: int) -> list[tuple[int, Span]]:
+    """Return what happened to leases in the events after the id `after` up to the id `last`, by dialect and span.
+
+    Each span has its number, which grows with the time.
+    """
+    number = cast(E.at / SECONDS, BigInteger)
+    expired = E.kind == EventKind.EXPIRED.value
     statement = (
         select(
+            number,
             E.dialect,
             func.min(E.at),
+            func.max(E.at),
             func.sum(case((E.kind.in_(_BEGINS), 1), else_=0)),
             func.sum(case((_ends(), 1), else_=0)),
-            func.sum(case((E.kind == EventKind.EXPIRED.value, 1), else_=0)),
+            func.sum(case((expired, 1), else_=0)),
+            func.min(case((expired, E.at))),
+            func.max(case((expired, E.at))),
         )
-        .where(E.at >= since, E.dialect != "", E.kind.in_(_TURNS))
-        .group_by(E.dialect, second)
+        .where(E.id > after, E.id <= last, E.dialect != "", E.kind.in_(_TURNS))
+        .group_by(E.dialect, number)
     )
-    return [Second(*row) for row in connection.execute(statement)]
+    rows = connection.execute(statement)
+    return [(row[0], Span._make((*row[1:7], _or(row[7], inf), _or(row[8], 0.0)))) for row in rows]
+
+
+def _or(at: float | None, otherwise: float) -> float:
+    return otherwise if at is None else at
 
 
 def _ends() -> ColumnElement[bool]:
@@ -74,8 +94,10 @@ class Lapsed(NamedTuple):
 
 def lapsed(connection: Connection, run: Run, now: float) -> Lapsed:
     """Return the services that lapsed in a run, at `now`."""
-    condition = and_(E.dialect == run.dialect, E.kind == EventKind.EXPIRED.value)
-    within = and_(condition, E.at >= run.began_at, E.at < run.ended_at + 1.0)
+    # The coalesce keeps the planner from reading all events of the dialect by its index.
+    of_dialect = func.coalesce(E.dialect, "") == run.dialect
+    lapses = and_(of_dialect, E.kind == EventKind.EXPIRED.value)
+    within = and_(lapses, E.at >= run.began_at, E.at <= run.ended_at)
     last_seen: ColumnElement[Any] = func.min(sql_of(connection).number_member(E.detail, "last_seen"))
     services, seen = connection.execute(select(func.count(E.key.distinct()), last_seen).where(within)).one()
     again = select(func.count()).where(R.dialect == run.dialect, R.stage == 0, R.expires_at > now)

@@ -1,5 +1,7 @@
 """The last day, reckoned backwards from what is live now."""
 
+from math import inf
+
 import pytest
 
 from registry_gateway.core.overview import (
@@ -7,7 +9,7 @@ from registry_gateway.core.overview import (
     INTERVAL,
     Absence,
     Run,
-    Second,
+    Span,
     emptied,
     massive,
     overlapping,
@@ -18,16 +20,17 @@ from registry_gateway.core.overview import (
 NOW = 1_800_000_100.0
 
 
-def lapse(ago: float, count: int) -> Second:
-    return Second("chap", NOW - ago, 0, count, count)
+def lapse(ago: float, count: int) -> Span:
+    at = NOW - ago
+    return Span("chap", at, at, 0, count, count, at, at)
 
 
-def begin(ago: float, count: int) -> Second:
-    return Second("chap", NOW - ago, count, 0, 0)
+def begin(ago: float, count: int) -> Span:
+    return Span("chap", NOW - ago, NOW - ago, count, 0, 0, inf, 0.0)
 
 
-def leave(ago: float, count: int) -> Second:
-    return Second("chap", NOW - ago, 0, count, 0)
+def leave(ago: float, count: int) -> Span:
+    return Span("chap", NOW - ago, NOW - ago, 0, count, 0, inf, 0.0)
 
 
 def test_the_series_counts_back_from_now() -> None:
@@ -61,18 +64,18 @@ def test_a_mass_lapse_is_a_fifth_and_at_least_five(lapsed: int, before: int, exp
 
 
 def test_lapses_within_a_minute_are_one() -> None:
-    seconds = [begin(5000, 100), *(lapse(500 - 5 * n, 4) for n in range(6))]
-    assert list(runs(seconds, 76)) == [Run("chap", NOW - 500, NOW - 475, 100)]
+    spans = [begin(5000, 100), *(lapse(500 - 5 * n, 4) for n in range(6))]
+    assert list(runs(spans, 76)) == [Run("chap", NOW - 500, NOW - 475, 100)]
 
 
 def test_lapses_over_more_than_a_minute_are_none() -> None:
-    seconds = [begin(5000, 100), *(lapse(500 - 15 * n, 4) for n in range(5))]
-    assert list(runs(seconds, 80)) == []
+    spans = [begin(5000, 100), *(lapse(500 - 15 * n, 4) for n in range(5))]
+    assert list(runs(spans, 80)) == []
 
 
 def test_two_mass_lapses_are_two() -> None:
-    seconds = [begin(5000, 10), lapse(2000, 10), begin(1900, 10), lapse(1000, 10)]
-    assert list(runs(seconds, 0)) == [Run("chap", NOW - 2000, NOW - 2000, 10), Run("chap", NOW - 1000, NOW - 1000, 10)]
+    spans = [begin(5000, 10), lapse(2000, 10), begin(1900, 10), lapse(1000, 10)]
+    assert list(runs(spans, 0)) == [Run("chap", NOW - 2000, NOW - 2000, 10), Run("chap", NOW - 1000, NOW - 1000, 10)]
 
 
 def test_services_that_came_within_the_minute_count_as_live_before() -> None:
@@ -81,11 +84,11 @@ def test_services_that_came_within_the_minute_count_as_live_before() -> None:
 
 
 def test_a_dialect_that_emptied() -> None:
-    seconds = [begin(5000, 10), lapse(2000, 4), leave(1000, 6)]
-    found = emptied(seconds, 0)
+    spans = [begin(5000, 10), lapse(2000, 4), leave(1000, 6)]
+    found = emptied(spans, 0)
     assert found is not None
     assert (found.dialect, found.at, found.services) == ("chap", NOW - 1000, 10)
-    assert emptied(seconds, 1) is None
+    assert emptied(spans, 1) is None
     assert emptied([begin(5000, 4), leave(1000, 4)], 0) is None
     assert emptied([], 0) is None
 
@@ -98,3 +101,8 @@ def test_absences_that_overlap() -> None:
     assert overlapping([late, early], 15, 40) == [early]
     assert overlapping([late, early], 21, 60) == [late]
     assert overlapping([late, early], 21, 49) == []
+
+
+def test_parts_of_a_span_are_joined() -> None:
+    one, other = lapse(10, 3), begin(12, 2)
+    assert one.joined(other) == other.joined(one) == Span("chap", NOW - 12, NOW - 10, 2, 3, 3, NOW - 10, NOW - 10)
