@@ -135,10 +135,9 @@ def _unless_null(document: msgspec.Raw) -> msgspec.Raw | None:
 
 def print_dossier(dossier: Dossier) -> None:
     """Print the details as text."""
-    if not dossier.registered:
-        say(f"{dossier.key} is no longer registered.{' It was:' if dossier.registration else ' Last events:'}")
-        say()
     if dossier.registration is None:
+        say(f"{dossier.key} is no longer registered. Last events:")
+        say()
         print_events(dossier.events)
         _print_findings(dossier)
         return

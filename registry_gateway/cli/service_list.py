@@ -54,7 +54,7 @@ def print_list(found: Listed) -> None:
 
 def print_list_as_json(found: Listed) -> None:
     """Print the services as a JSON list."""
-    print_json([msgspec.to_builtins(service) | {"approved": _approved(service)} for service in found.services])
+    print_json([msgspec.to_builtins(service) | {"approved": _approved(service.status)} for service in found.services])
 
 
 def _row(service: dict[str, Any], now: float) -> tuple[str, ...]:
@@ -66,11 +66,15 @@ def _row(service: dict[str, Any], now: float) -> tuple[str, ...]:
         service["version"] or "-",
         service["status"],
         service["health"],
-        "no" if service["status"] == Status.PENDING else "yes",
+        _APPROVED[_approved(service["status"])],
         "-" if seen is None else f"{age(now - seen)} ago",
         service["address"] or "-",
     )
 
 
-def _approved(service: Service) -> bool:
-    return service.status is not Status.PENDING
+def _approved(status: object) -> bool | None:
+    """Return whether a service is approved; None if it is gone."""
+    return None if status == Status.GONE else status != Status.PENDING
+
+
+_APPROVED = {True: "yes", False: "no", None: "-"}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import get_args
 
 import click
+from msgspec import UNSET
 
 from registry_gateway.cli import service_list
 from registry_gateway.cli.key_lookup import advising
@@ -55,7 +56,9 @@ Examples:
 @_filters
 @click.option("--alive", is_flag=True, help="Only services whose lease is running.")
 @click.option(
-    "--sort", type=ORDERS, default="key", show_default=True, help="Order; `key` is by dialect and key, `-` reverses it."
+    "--sort",
+    type=ORDERS,
+    help="Order; `-` reverses it.  [default: key, which is by dialect and key; -ended_at with --status gone]",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Maximum number of services.  [default: all]")
 @json_option
@@ -67,7 +70,7 @@ def list_(
     tool: str | None,
     host: str | None,
     alive: bool,
-    sort: Order,
+    sort: Order | None,
     limit: int | None,
     as_json: bool,
 ) -> None:
@@ -81,7 +84,7 @@ def list_(
         status=tuple(map(Status, statuses)) or REGISTERED,
         tool=tool,
         host=host,
-        sort=sort,
+        sort=UNSET if sort is None else sort,
     )
 
     async def work(registry: RegistryAccess) -> service_list.Listed:

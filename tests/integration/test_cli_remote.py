@@ -92,6 +92,10 @@ def test_services_are_listed_alike(pair: Pair) -> None:
     ):
         assert pair.same("services", "list", *arguments)
         pair.same("services", "list", *arguments, "--json")
+    by_end = ("services", "list", "--sort", "ended_at")
+    here, there = complaint(pair.database, *by_end), pair.complaint(*by_end)
+    assert here.replace(pair.database, "") == there.replace(pair.url, "")
+    assert "sort: " in there
     found = json.loads(pair.remotely("services", "list", "--status", "pending", "--status", "down", "--json"))
     assert [(service["key"], service["approved"]) for service in found] == [("twin", True), ("invoices", False)]
     assert pair.remotely("services", "list", "--tool", "none") == "No matching services (6 in total).\n"

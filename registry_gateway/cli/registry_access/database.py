@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import msgspec
 
 from registry_gateway.adapter import AnyAdapter, Core, account_scopes
 from registry_gateway.auth import new_account
 from registry_gateway.bulk import exporting
+from registry_gateway.cli.registry_access.refusals import refused
 from registry_gateway.cli.session import Session, actor
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import InvalidAccount
@@ -19,6 +21,7 @@ from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.wire import ServiceDetail, ServiceList
+from registry_gateway.http import problem_details
 from registry_gateway.registry.key_lookup import find_by_key
 from registry_gateway.store.statements.log_search import LogFilter
 from registry_gateway.store.statements.search import Page
@@ -46,8 +49,15 @@ class Database:
         return self._dialects
 
     async def services(self, query: Services) -> ServiceList:
-        """Return a page of services."""
-        return await self._reader.services(query, self._core.findings)
+        """Return a page of services.
+
+        Raises:
+            Refused: The parameters can't be combined.
+        """
+        try:
+            return await self._reader.services(query, self._core.findings)
+        except problem_details.Refused as error:
+            raise refused(self.name, str(error), cast("str | None", error.extra.get("parameter"))) from None
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all details of a service, registered or gone; None if nothing is known of it."""

@@ -77,7 +77,12 @@ def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
             return NotInLog(problem.last_event_id, problem.first, problem.last)
         case 503:
             return NotReady(f"{name} is not ready: {detail}")
-    where = "" if problem.parameter is None else f"{brief(problem.parameter)}: "
+    return refused(name, detail, problem.parameter)
+
+
+def refused(name: str, detail: str, parameter: str | None) -> Refused:
+    """Return the error for a request that makes no sense; `parameter` is its part, if that is known."""
+    where = "" if parameter is None else f"{brief(parameter)}: "
     return Refused(f"{name} refuses this: {where}{detail}")
 
 

@@ -195,7 +195,9 @@ class RemoteGateway:
     async def _get(self, path: str, kind: type[T]) -> T:
         found = await self._found(path, kind)
         if found is None:
-            raise Unreachable(f"{self.name} is not a registry-gateway, or an older one: it has no /{path}")
+            raise Unreachable(
+                f"{self.name} is not a registry-gateway, or an older one: it has no /{path.partition('?')[0]}"
+            )
         return found
 
     async def _found(self, path: str, kind: type[T]) -> T | None:
