@@ -35,11 +35,11 @@ from registry_gateway.webhooks.tail import Tail
 AT_ONCE = 20
 """Most deliveries at a time in a process."""
 
+RETRIES = 10
+"""Most of these that repeat a failed message, so that receivers that hang do not delay all others."""
+
 POLL = 1.0
 """Seconds between two looks at the webhooks without a new event."""
-
-IDLE = 2.0
-"""Seconds between two looks while no webhook is enabled."""
 
 SETTLE = 0.1
 """Seconds from a new event, or the end of a delivery, to the next look: what happens together is seen together."""
@@ -73,6 +73,7 @@ class Deliverer:
         self._backlog = Backlog(self._tail)
         self._holds = Holds(store, clock, feed.notice)
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._repeating: set[int] = set()
         self._look = asyncio.Event()
         self._offset = 0.0
         self._store_at = 0.0
@@ -114,17 +115,21 @@ class Deliverer:
         known = await self._read()
         if not known:
             self._tail.begin(0)
-            return IDLE
+            return POLL
         wait = POLL
         wanted: list[int] = []
+        retries = RETRIES - len(self._repeating)
         for webhook, free in known:
             if not free or webhook.id in self._running or len(self._running) + len(wanted) >= AT_ONCE:
+                continue
+            if webhook.failures and retries <= 0:
                 continue
             since = await self._backlog.waiting_since(webhook)
             if since is not None and (ready_in := schedule.ready_in(webhook, since, self.now())):
                 wait = min(wait, ready_in)
             elif since is not None:
                 wanted.append(webhook.id)
+                retries -= bool(webhook.failures)
         if wanted:
             for taken in await self._holds.take(wanted, self._tail.last):
                 self._start(taken)
@@ -159,10 +164,13 @@ class Deliverer:
         number = taken.webhook.id
         task = asyncio.create_task(self._deliver(taken), name=f"webhook {number}")
         self._running[number] = task
+        if taken.webhook.failures:
+            self._repeating.add(number)
         task.add_done_callback(lambda _task: self._ended(number))
 
     def _ended(self, number: int) -> None:
         del self._running[number]
+        self._repeating.discard(number)
         self._holds.drop(number)
         self._look.set()
 

@@ -34,7 +34,6 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often: time is the manual clock's, and only the looks at it take real time."""
     monkeypatch.setattr(deliverer, "POLL", 0.05)
-    monkeypatch.setattr(deliverer, "IDLE", 0.05)
     monkeypatch.setattr(deliverer, "SETTLE", 0.01)
 
 
@@ -213,6 +212,41 @@ async def test_a_receiver_that_hangs_or_refuses_delays_no_other(
         held.set()
     assert (await gateway.webhooks.deliveries(slow.id))[0].error == "no complete answer within 0.5 s"
     assert "connect" in str((await gateway.webhooks.deliveries(refused.id))[0].error).lower()
+
+
+async def test_many_receivers_that_hang_leave_room_for_others(
+    open_gateway: OpenGateway,
+    clock: ManualClock,
+    receivers: Callable[[], Receiver],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "SECONDS", 1.0)
+    held = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    hanging, good = receivers(), receivers()
+    hanging.answer = lambda _number: asyncio.run_coroutine_threadsafe(held.wait(), loop).result(30) and 200
+    gateway = open_gateway()
+    for _ in range(2 * deliverer.AT_ONCE):
+        await gateway.add(hanging.url, EventKind.REGISTERED)
+    added = await gateway.add(good.url, EventKind.DEREGISTERED)
+    try:
+        async with gateway.running():
+            await gateway.registry.register(register("a"))
+            clock.advance(1)
+            failing = 0
+            while failing < 2 * deliverer.AT_ONCE:
+                await asyncio.sleep(0.1)
+                failing = sum(webhook.state is State.FAILING for webhook in await gateway.webhooks.list())
+            clock.advance(3)  # all of them are due again, and have waited longer than the good one
+            await until(lambda: len(hanging.requests) > 2 * deliverer.AT_ONCE)
+            began = loop.time()
+            await gateway.registry.deregister(deregister("a"))
+            clock.advance(0.3)
+            await until(lambda: good.events)
+            assert loop.time() - began < 0.9, "it waited for a receiver that hangs"
+            assert (await gateway.webhook(added.id)).failures == 0
+    finally:
+        held.set()
 
 
 async def test_a_receiver_that_is_gone_is_told_nothing_more(
