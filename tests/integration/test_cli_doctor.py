@@ -130,7 +130,8 @@ def test_each_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(50):
         lookup.add("chap", f"m{number}", f"http://Model-{number % 2}.example:80{number:02}")
     diagnoses, unanswered = lookup.diagnoses()
-    assert sorted(asked) == ["model-0.example", "model-1.example"]
+    ours = [host for host in asked if host.startswith("model-")]  # a thread of another test may still be looking up
+    assert sorted(ours) == ["model-0.example", "model-1.example"]
     assert ([d.key for d in diagnoses], unanswered) == ([f"m{number}" for number in range(50)], [])
 
 
