@@ -57,7 +57,7 @@ async function look(light, signal) {
     return;
   }
   if (light) {
-    const found = await pages(LIGHT, signal);
+    const [found] = await Promise.all([pages(LIGHT, signal), lookAtAll(signal)]);
     const shown = [...rows.keys()];
     if (found.services.length === shown.length && found.services.every((one, index) => identity(one) === shown[index])) {
       found.services.forEach((one) => rows.get(identity(one)).update(one, searched()));
@@ -66,13 +66,25 @@ async function look(light, signal) {
     }
   }
   const query = askedStats();
-  const [found, stats, overview] = await Promise.all([
-    pages(null, signal),
+  const [found, stats] = await Promise.all([pages(null, signal), lookAtAll(signal)]);
+  show(found, stats, query.size ? await readMatching(`/catalog/v1/stats?${query}`, signal) : stats);
+}
+
+/** Show the numbers of the whole registry in the strip, title and icon; resolves to the statistics. */
+async function lookAtAll(signal) {
+  const [stats, overview] = await Promise.all([
     readStats("/catalog/v1/stats", signal),
-    readOverview("/catalog/v1/overview", signal),
+    readOverview("/catalog/v1/overview", signal).catch(withoutIt),
   ]);
   showStrip(stats, overview);
-  show(found, stats, query.size ? await readMatching(`/catalog/v1/stats?${query}`, signal) : stats);
+  attend(stats.by_status.down);
+  return stats;
+}
+
+/** While the gateway has too many expensive reads, the list is shown without an overview, or with the one before. */
+function withoutIt(problem) {
+  if (problem.code !== "overloaded") throw problem;
+  return null;
 }
 
 /** Show the services of a moment, and what is different now. */
@@ -98,7 +110,6 @@ function show({ total, services }, stats, matching) {
   place(services);
   tick(now(), body);
   count(matching);
-  attend(stats.by_status.down);
   const nothing = total === 0 && !filtering();
   document.getElementById("strip").hidden = nothing && stats.by_status.gone === 0;
   document.getElementById("first").hidden = !nothing;

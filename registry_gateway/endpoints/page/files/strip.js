@@ -11,10 +11,11 @@ const RECENT = 3600; // seconds for which a mass lapse is an error, as the docto
 const at = (id) => document.getElementById(id);
 let drawn = "";
 
-/** Show the strip: statistics of the present, and the overview, which is up to a minute old. */
+/** Show the strip: statistics of the present, and the overview, which is up to a minute old; null leaves the one before. */
 export function showStrip(stats, overview) {
   const statuses = STATUSES.map((status) => figure(stats.by_status[status], status, `${root}/?status=${status}`, `is-${status}`));
   at("now").replaceChildren(...statuses);
+  if (overview === null) return;
   const hour = KINDS.map((kind) => figure(overview.last_hour[kind], kind, `${root}/page/events?kind=${kind}&since=1h`, kind === "expired" ? "is-down" : ""));
   at("hour").replaceChildren(...hour);
   const known = JSON.stringify(overview.last_day);
