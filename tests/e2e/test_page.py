@@ -423,6 +423,10 @@ def test_the_keyboard_is_enough(started: Open) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(focused).to_have_text("2up")
+    chap(gateway, "cholera")
+    expect(focused).to_have_text("3up")  # the focus stays where it is while numbers change
+    gateway.http.delete("/v2/services/cholera").raise_for_status()
+    expect(focused).to_have_text("2up")
     page.locator("h1").evaluate("() => document.activeElement.blur()")
     page.keyboard.press("/")
     expect(focused).to_have_attribute("type", "search")

@@ -5,6 +5,7 @@ import { copyButton } from "./copy.js";
 import { addressed, ask, now, Problem, reader, root, servicePath } from "./gateway.js";
 import { Live } from "./live.js";
 import { announce, notify } from "./notice.js";
+import { patch } from "./patch.js";
 import { rest, who } from "./sentences.js";
 import { address, badge, happened, leaseBar, make, moment, span, tick, ticking } from "./text.js";
 import { askForToken, forgetRefused, offerToken } from "./token.js";
@@ -182,18 +183,6 @@ function offerCopies() {
   const commands = path === null ? [] : [`curl ${quoted}'`, `curl ${quoted}/events?limit=10'`];
   at("commands").hidden = commands.length === 0;
   at("commands").querySelector("ul").append(...commands.map((text) => make("li", {}, make("code", {}, text), " ", copyButton("the command", () => text))));
-}
-
-/** Make these the children of an element; those that are the same already stay, with the focus they may have. */
-function patch(place, ...children) {
-  const fresh = make("div", {}, ...children);
-  tick(now(), fresh);
-  const there = [...place.childNodes];
-  [...fresh.childNodes].forEach((node, index) => {
-    if (index >= there.length) place.append(node);
-    else if (!there[index].isEqualNode(node)) there[index].replaceWith(node);
-  });
-  there.slice(children.filter((child) => child !== null && child !== undefined).length).forEach((node) => node.remove());
 }
 
 // --- its life

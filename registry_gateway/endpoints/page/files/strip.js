@@ -2,6 +2,7 @@
 
 import { chart } from "./chart.js";
 import { root } from "./gateway.js";
+import { patch } from "./patch.js";
 import { make, shortTime, span } from "./text.js";
 
 const STATUSES = ["up", "degraded", "down", "pending"];
@@ -14,10 +15,10 @@ let drawn = "";
 /** Show the strip: statistics of the present, and the overview, which is up to a minute old; null leaves the one before. */
 export function showStrip(stats, overview) {
   const statuses = STATUSES.map((status) => figure(stats.by_status[status], status, `${root}/?status=${status}`, `is-${status}`));
-  at("now").replaceChildren(...statuses);
+  patch(at("now"), ...statuses);
   if (overview === null) return;
   const hour = KINDS.map((kind) => figure(overview.last_hour[kind], kind, `${root}/page/events?kind=${kind}&since=1h`, kind === "expired" ? "is-down" : ""));
-  at("hour").replaceChildren(...hour);
+  patch(at("hour"), ...hour);
   const known = JSON.stringify(overview.last_day);
   if (known !== drawn) at("day").replaceChildren(chart(overview.last_day));
   drawn = known;
