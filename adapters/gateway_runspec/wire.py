@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from registry_gateway.adapter import Text
+from registry_gateway.adapter import Text, decode_errors
 
-InstanceId = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]*[^\x00/]\Z")]
+_INSTANCE_ID = decode_errors.worded(r"^[^\x00]*[^\x00/]\Z", "text without NUL and without a slash at its end")
+
+InstanceId = Annotated[str, Meta(min_length=1, max_length=512, pattern=_INSTANCE_ID)]
 """An agent's id: a UUID by default, but operators may set any text. A slash at the end is not allowed, because the
 gateway treats `/path/` as `/path`. 512 characters of any script fit into PostgreSQL's index limit of 2,704 bytes.
 """

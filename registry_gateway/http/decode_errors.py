@@ -14,7 +14,16 @@ from registry_gateway.core.errors import Unstorable
 from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.body import EmptyBody
 
-NO_NUL = r"^[^\x00]*\Z"
+_WORDS: dict[str, str] = {}
+
+
+def worded(pattern: str, words: str) -> str:
+    """Return a pattern for `Meta`. Errors then say that a text must be `words`, instead of quoting the pattern."""
+    _WORDS[f"Expected `str` matching regex {pattern!r}"] = f"It must be {words}"
+    return pattern
+
+
+NO_NUL = worded(r"^[^\x00]*\Z", "text without the character NUL")
 """Pattern of text without NUL, which PostgreSQL's text cannot contain."""
 
 Text = Annotated[str, Meta(max_length=1024, pattern=NO_NUL)]
@@ -23,7 +32,7 @@ Text = Annotated[str, Meta(max_length=1024, pattern=NO_NUL)]
 LongText = Annotated[str, Meta(max_length=65536)]
 """Text that is stored in a document only. It has no pattern, because checking one takes half a microsecond."""
 
-SLUG = r"^[a-z][a-z0-9-]*\Z"
+SLUG = worded(r"^[a-z][a-z0-9-]*\Z", "lower-case letters, digits and hyphens, starting with a letter")
 """A slug: a lower case letter, then lower case letters, digits and hyphens."""
 
 
@@ -80,7 +89,7 @@ def detail(error: Exception) -> dict[str, Any]:
     if missing:
         return {"type": "missing", "loc": [*loc, missing[1]], "msg": "Field required"}
     kind = next((kind for words, kind in _KINDS if words in problem), "value_error")
-    return {"type": kind, "loc": loc, "msg": problem}
+    return {"type": kind, "loc": loc, "msg": _WORDS.get(problem, problem)}
 
 
 def parted(message: str) -> tuple[str, str]:

@@ -9,15 +9,19 @@ from registry_gateway.auth.accounts import Issued
 from registry_gateway.core.model import Account, EventKind, Registration, Token
 from registry_gateway.core.status import Status
 from registry_gateway.core.webhook import Format
-from registry_gateway.http.decode_errors import Text
+from registry_gateway.http.decode_errors import Text, worded
 
 T = TypeVar("T")
 
-_NAME = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
-_URL = r"^https?://([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?\Z"
-_NO_TOKEN = r"^(?!rgw_[0-9a-f]{16}_)"  # noqa: S105 - a pattern
+_NAME = worded(
+    r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z", "one line without white space at its ends"
+)
+_URL = worded(
+    r"^https?://([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?\Z",
+    "a URL with http or https, without user and password, in printable ASCII",
+)
 
-Name = Annotated[str, Meta(max_length=255, pattern=f"^{_NAME}")]
+Name = Annotated[str, Meta(max_length=255, pattern=_NAME)]
 """A name, scope or slug: one line, without white space at its ends."""
 
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]

@@ -7,7 +7,7 @@ import pytest
 from msgspec import Meta
 
 from registry_gateway.http.body import EmptyBody, decode
-from registry_gateway.http.decode_errors import REFUSED, SLUG, Invalid, Text, detail, unprocessable
+from registry_gateway.http.decode_errors import REFUSED, SLUG, Invalid, Text, detail, unprocessable, worded
 
 
 class Inner(msgspec.Struct):
@@ -84,6 +84,15 @@ def test_a_refusal_says_where_and_of_which_type(body: str | bytes, kind: str, lo
     refused = refusal(body)
     assert (refused["type"], refused["loc"]) == (kind, loc)
     assert refused["msg"]
+
+
+def test_a_pattern_is_explained_in_words() -> None:
+    words = "It must be lower-case letters, digits and hyphens, starting with a letter"
+    assert refusal('{"info":{"id":"My_Model"}}')["msg"] == words
+    assert "NUL" in refusal(f'{{{INFO},"name":"a\\u0000"}}')["msg"]
+    with pytest.raises(msgspec.ValidationError) as refused:
+        msgspec.convert("b", Annotated[str, Meta(pattern=worded("^a", "text that begins with a"))])
+    assert detail(refused.value)["msg"] == "It must be text that begins with a"
 
 
 def test_a_missing_member_is_worded_as_fastapi_does() -> None:
