@@ -54,6 +54,9 @@ A request in flight and its connection have up to 80 objects, so 60 requests at 
 when hundreds of watchers left. A collection of all objects takes 50 to 180 ms, so it is rare.
 """
 
+COMMAND = "_REGISTRY_GATEWAY_COMMAND"
+"""Environment variable with the call of the command line that the page shows, set by `serve`."""
+
 _UNQUOTED = "/!$&'()*+,;=:@~"
 """Characters that clients do not encode in a path, besides letters, digits and `_.-` (RFC 3986, 3.3)."""
 
@@ -217,8 +220,7 @@ def create_app(
 
 
 def _welcome(configuration: Configuration, speaking: Sequence[AnyAdapter], url: str) -> list[Sequence[str]]:
-    welcomes = (adapter.welcome(url, configuration.adapters[adapter.name]) for adapter in speaking)
-    return [lines for lines in welcomes if lines]
+    return list(adapters_module.welcomes(speaking, configuration, url, os.environ.get(COMMAND, "registry-gateway")))
 
 
 def open_core(

@@ -14,6 +14,7 @@ from registry_gateway.adapter.installation import (
     own_findings,
     own_notes,
     own_tool_commands,
+    welcomes,
 )
 from registry_gateway.auth import bearer, service_keys
 from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
@@ -202,4 +203,5 @@ __all__ = [
     "split_address",
     "unprocessable",
     "web_url",
+    "welcomes",
 ]

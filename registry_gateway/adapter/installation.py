@@ -1,7 +1,8 @@
 """The installed adapters, and the selection of those that this gateway serves."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
@@ -127,3 +128,19 @@ def own_notes(adapters: Sequence[AnyAdapter], configuration: Configuration) -> O
             return {}
 
     return notes
+
+
+def welcomes(
+    adapters: Sequence[AnyAdapter], configuration: Configuration, url: str, command: str
+) -> Iterator[Sequence[str]]:
+    """Yield the lines with which each adapter shows how to register a service.
+
+    `url` is where services reach the gateway, `command` how the command line is called in this installation.
+    """
+    for adapter in adapters:
+        lines = adapter.welcome(url, configuration.adapters[adapter.name])
+        if lines:
+            yield [_CALL.sub(lambda _called: command, line) for line in lines]
+
+
+_CALL = re.compile(r"\bregistry-gateway(?= [a-z])")

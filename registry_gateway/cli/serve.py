@@ -14,7 +14,7 @@ import uvicorn
 
 from registry_gateway import adapter
 from registry_gateway.adapter import AnyAdapter
-from registry_gateway.app import create_app
+from registry_gateway.app import COMMAND, create_app
 from registry_gateway.cli.database_level import (
     NewerDatabase,
     WrongLevel,
@@ -22,6 +22,7 @@ from registry_gateway.cli.database_level import (
     require_rights,
     upgrade_command,
 )
+from registry_gateway.cli.invocation import call, call_on
 from registry_gateway.cli.output import say, setting
 from registry_gateway.cli.program import NAME
 from registry_gateway.cli.serving import run
@@ -94,7 +95,9 @@ def serve(
         port: int = listener.getsockname()[1]
         _warn_of_open_dialects(configuration, adapters)
         _warn_of_settings(configuration, adapters)
-        _welcome(configuration, adapters, f"{scheme}://{_reachable(own.host)}:{port}")
+        bound = f"{scheme}://{_reachable(own.host)}:{port}"
+        _welcome(configuration, adapters, bound, call_on(None if database_url is None else str(database_url)))
+        os.environ[COMMAND] = call()
         # The application is built from the environment: here, in each worker, and again at each reload.
         os.environ.update({env: setting(value) for env, value in given.items() if value is not None})
         server = uvicorn.Config(
@@ -211,13 +214,13 @@ def _warn_of_settings(configuration: Configuration, adapters: tuple[AnyAdapter, 
             say(f"{NAME}: warning: {warning}", err=True)
 
 
-def _welcome(configuration: Configuration, adapters: tuple[AnyAdapter, ...], bound: str) -> None:
+def _welcome(configuration: Configuration, adapters: tuple[AnyAdapter, ...], bound: str, command: str) -> None:
     own = configuration.gateway
     url = own.public_url.rstrip("/") if own.public_url is not None else bound + own.root_path
     say(f"registry-gateway listens on {bound}")
     say()
-    for dialect in adapter.chosen(adapters, configuration):
-        for line in dialect.welcome(url, configuration.adapters[dialect.name]):
+    for lines in adapter.welcomes(adapter.chosen(adapters, configuration), configuration, url, command):
+        for line in lines:
             say(line)
     say()
     say(f"Page         {url}/")

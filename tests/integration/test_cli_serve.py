@@ -1,5 +1,6 @@
 """`serve` as a process: how it starts, what it prints, and how it ends."""
 
+import html
 import json
 import os
 import re
@@ -85,6 +86,19 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
             finally:
                 if gateway.process.poll() is None:
                     os.killpg(gateway.process.pid, signal.SIGKILL)
+
+
+def test_the_first_commands_can_be_typed_as_they_are_shown(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with serving(tmp_path, "--database-url", f"sqlite:///{tmp_path}/my.db") as gateway:
+        [shown] = re.findall(r"TOKEN=\$\((.*)\)$", gateway.welcome, re.M)
+        done = subprocess.run(["sh", "-c", shown], cwd=elsewhere, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("rgw_")
+        assert "my-service" in output(f"sqlite:///{tmp_path}/my.db", "accounts", "list")
+        page = httpx.get(gateway.url, trust_env=False).text
+        assert f"$({sys.executable} -m registry_gateway accounts create" in html.unescape(page)
+        assert str(tmp_path) not in page, "the page does not name the database"
 
 
 def test_an_empty_directory_is_enough_and_the_curl_lines_work(tmp_path: Path) -> None:
