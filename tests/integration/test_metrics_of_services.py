@@ -9,6 +9,7 @@ from registry_gateway.core.model import Actor
 from registry_gateway.endpoints.prometheus import services
 from registry_gateway.endpoints.prometheus.collector import FRESH
 from registry_gateway.endpoints.prometheus.services import WINDOWS
+from registry_gateway.store.statements.monitoring import RecentLapses, recent_lapses
 from tests.conftest import GatewayFactory, ManualClock, core_of
 from tests.integration import chap_service, runspec_agent, scaicontrol_account
 from tests.integration.prometheus_reader import Scrape, scrape
@@ -127,3 +128,24 @@ async def test_lapses_are_counted_exactly_whoever_recorded_them(
         assert lapses(await scrape(second))["chap"] == [0, 5]
         clock.advance(long - short)
         assert lapses(await scrape(second))["chap"] == [0, 0]
+
+
+async def test_a_log_that_ends_earlier_is_counted_anew(
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock
+) -> None:
+    async with start_gateway(database_url) as client:
+        await chap_service.register(client)
+        clock.advance(chap_service.TTL)
+        registry = core_of(client).registry
+        await registry.expire()
+
+        async def counted(known: RecentLapses | None) -> RecentLapses:
+            return await registry.queries.read(lambda c, now: recent_lapses(c, now - 60, known))
+
+        found = await counted(None)
+        assert (found.last, [*found.times], len(found.times["chap"])) == (2, ["chap"], 1)
+        assert await counted(found) == found
+        assert await counted(RecentLapses(7, {"chap": [clock.now()] * 3})) == found, "as after a restore"
+        assert (await counted(RecentLapses(2, {}))).times == {}, "events that are known are not read again"
+        clock.advance(60)
+        assert not any((await counted(found)).times.values())

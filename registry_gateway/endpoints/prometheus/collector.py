@@ -119,7 +119,7 @@ class Collector(Collecting):
             self._read_at = asked_at
 
     def _both(self, connection: Connection, now: float) -> tuple[services.Services, tuple[Mapping[State, int], float]]:
-        found = services.read(connection, now, self._policies, per_service=self._per_service)
+        found = services.read(connection, now, self._policies, self._last, per_service=self._per_service)
         return found, webhooks.standing(connection, now)
 
     async def _measure(self, _asked: None) -> None:

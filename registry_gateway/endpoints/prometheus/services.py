@@ -15,6 +15,7 @@ from registry_gateway.core.status import Status
 from registry_gateway.store.statements import catalogue, monitoring
 from registry_gateway.store.statements.catalogue import Count
 from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.store.statements.monitoring import RecentLapses
 
 MOST_SERIES = 1_000
 """Most services that have a series of their own. With more of them none has one."""
@@ -28,24 +29,31 @@ log = logging.getLogger("registry_gateway.metrics")
 
 
 class Services(NamedTuple):
-    """The services at one moment. `up` is None where services have no series of their own."""
+    """The services at the moment `now`. `up` is None where services have no series of their own."""
 
+    now: float
     counts: Sequence[Count]
-    lapses: Mapping[str, Sequence[int]]
+    lapses: RecentLapses
     up: Mapping[Key, bool] | None
     left_out: int
 
 
-def read(connection: Connection, now: float, policies: Policies, *, per_service: bool) -> Services:
-    """Return the services at `now`; each with its own state if `per_service` is set and they are few enough."""
+def read(
+    connection: Connection, now: float, policies: Policies, before: Services | None, *, per_service: bool
+) -> Services:
+    """Return the services at `now`; each with its own state if `per_service` is set and they are few enough.
+
+    `before` is the result of an earlier read, of which the lapses are taken over.
+    """
     counts = catalogue.counts(connection, policies, now)
-    lapses = monitoring.lapses(connection, [now - seconds for seconds in WINDOWS.values()])
+    known = None if before is None else before.lapses
+    lapses = monitoring.recent_lapses(connection, now - max(WINDOWS.values()), known)
     if not per_service:
-        return Services(counts, lapses, None, 0)
+        return Services(now, counts, lapses, None, 0)
     judged = sum(c.services for c in counts if c.status in (Status.UP, Status.DEGRADED, Status.DOWN))
     if judged > MOST_SERIES:
-        return Services(counts, lapses, {}, judged)
-    return Services(counts, lapses, monitoring.up(connection, policies, now), 0)
+        return Services(now, counts, lapses, {}, judged)
+    return Services(now, counts, lapses, monitoring.up(connection, policies, now), 0)
 
 
 def report(before: Services | None, after: Services) -> None:
@@ -59,9 +67,9 @@ def report(before: Services | None, after: Services) -> None:
 
 def families(services: Services, enabled: Iterable[str]) -> Iterator[Metric]:
     """Yield the families. Each of the `enabled` dialects has its series, with services or without."""
-    dialects = dict.fromkeys((*enabled, *(c.dialect for c in services.counts), *services.lapses))
+    dialects = dict.fromkeys((*enabled, *(c.dialect for c in services.counts), *services.lapses.times))
     yield _registrations(services.counts, dialects)
-    yield _lapses(services.lapses, dialects)
+    yield _lapses(services.lapses, services.now, dialects)
     if services.up is not None:
         yield from _each(services.up, services.left_out)
 
@@ -79,16 +87,16 @@ def _registrations(counts: Sequence[Count], dialects: Iterable[str]) -> Metric:
     return family
 
 
-def _lapses(lapses: Mapping[str, Sequence[int]], dialects: Iterable[str]) -> Metric:
+def _lapses(lapses: RecentLapses, now: float, dialects: Iterable[str]) -> Metric:
     family = GaugeMetricFamily(
         _PREFIX + "recent_lapses",
         "Lapses in the event log within the window before now, the same on every gateway.",
         labels=["dialect", "window"],
     )
-    none = [0] * len(WINDOWS)
+    counted = {window: lapses.after(now - seconds) for window, seconds in WINDOWS.items()}
     for dialect in dialects:
-        for window, number in zip(WINDOWS, lapses.get(dialect, none), strict=True):
-            family.add_metric([dialect, window], number)
+        for window, numbers in counted.items():
+            family.add_metric([dialect, window], numbers.get(dialect, 0))
     return family
 
 

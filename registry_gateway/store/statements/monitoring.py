@@ -1,12 +1,15 @@
 """Statements for monitoring: recent lapses, and which services are up."""
 
+from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, select
 
 from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.status import Status
+from registry_gateway.store.statements.events import span
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.store.statements.statuses import RANKS, rank
 from registry_gateway.store.tables import EventRow, RegistrationRow
@@ -15,11 +18,31 @@ R = RegistrationRow
 E = EventRow
 
 
-def lapses(connection: Connection, since: Sequence[float]) -> Mapping[str, Sequence[int]]:
-    """Return the number of recorded lapses by dialect after each time of `since` (epoch seconds)."""
-    counted = [func.sum(case((E.at > at, 1), else_=0)) for at in since]
-    recent = select(E.dialect, *counted).where(E.at > min(since), E.kind == EventKind.EXPIRED).group_by(E.dialect)
-    return {row[0]: list(row[1:]) for row in connection.execute(recent)}
+class RecentLapses(NamedTuple):
+    """The times of recorded lapses by dialect, in ascending order, up to the event with the id `last`."""
+
+    last: int
+    times: Mapping[str, Sequence[float]]
+
+    def after(self, at: float) -> Mapping[str, int]:
+        """Return the number of lapses by dialect after `at` (epoch seconds)."""
+        return {dialect: len(times) - bisect_right(times, at) for dialect, times in self.times.items()}
+
+
+def recent_lapses(connection: Connection, since: float, known: RecentLapses | None) -> RecentLapses:
+    """Return the lapses that were recorded after `since` (epoch seconds).
+
+    Of `known`, the result of the call before, only what has happened since is read; None: all is read.
+    """
+    last = span(connection)[1]
+    if known is None or last < known.last:  # the log ends earlier, as after a restore
+        first = connection.execute(select(E.id).where(E.at > since).order_by(E.at).limit(1)).scalar()
+        known = RecentLapses(last if first is None else first - 1, {})
+    times = {dialect: list(at[bisect_right(at, since) :]) for dialect, at in known.times.items()}
+    new = select(E.dialect, E.at).where(E.id > known.last, E.id <= last, E.kind == EventKind.EXPIRED, E.at > since)
+    for dialect, at in connection.execute(new):
+        insort(times.setdefault(dialect, []), at)
+    return RecentLapses(last, times)
 
 
 def up(connection: Connection, policies: Policies, now: float) -> Mapping[Key, bool]:
