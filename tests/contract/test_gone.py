@@ -38,8 +38,7 @@ LIMITED = LeasePolicy(late_renewal="refuse", retention=0, most=1, most_owned=1)
 
 
 async def last_state(registry: Registry, key: str = "svc") -> gone.LastState | None:
-    states = await registry.queries.read(lambda c, _now: gone.find(c, [(DIALECT, key)]))
-    return states.get((DIALECT, key))
+    return await registry.queries.last_state(DIALECT, key)
 
 
 async def listed(registry: Registry, **wanted: Any) -> list[str]:

@@ -139,7 +139,7 @@ def refused(gateway: Gateway, token: str, start_service: StartService) -> Refuse
     assert owner.first("register").status == 201, owner.evidence()
     intruders = Refused(
         no_such_token=start_service("ledger", "6.6.6", made_up),
-        no_scope=start_service("ledger", "6.6.6", gateway.token("reader", "registry:read")),
+        no_scope=start_service("ledger", "6.6.6", gateway.token("reader", "read:catalog")),
         another_account=start_service("ledger", "6.6.6", gateway.token("stranger", "registry:manage")),
     )
     for intruder in (intruders.no_such_token, intruders.no_scope, intruders.another_account):

@@ -217,7 +217,7 @@ class Reader:
     def _changes(self, connection: Connection, now: float, batch: Batch) -> Changes:
         keys = {(e.dialect, e.key) for e in batch.events}
         found = present.registered(connection, keys)
-        found |= {key: left.found[0] for key, left in gone.find(connection, keys - found.keys()).items()}
+        found |= gone.find_registrations(connection, keys - found.keys())
         services = dict(zip(found, self._listed(connection, found.values(), now), strict=True))
         return Changes(batch.after, batch.events, services)
 

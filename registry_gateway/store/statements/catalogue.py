@@ -164,7 +164,7 @@ def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Regis
 def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
     """Return what is known about a service, registered or not, with up to `recent` of its events."""
     found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
-    left = None if found is not None else gone.find(connection, [(dialect, key)]).get((dialect, key))
+    left = None if found is not None else gone.find(connection, dialect, key)
     if left is not None:
         found = left.found
     return Known(

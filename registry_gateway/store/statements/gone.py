@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from registry_gateway.core.lease import REVOKED
-from registry_gateway.core.model import Version
+from registry_gateway.core.model import Registration, Version
 from registry_gateway.store.statements import events
 from registry_gateway.store.statements.key_batch import POSTGRESQL, SQLITE, Batch, Key, batch_values
 from registry_gateway.store.statements.prepared import Prepared
@@ -143,31 +143,41 @@ def registrations(*more: Column) -> Select[Any]:
     return select(*columns, *more).where(_left())
 
 
-def find(connection: Connection, keys: Collection[Key]) -> dict[Key, LastState]:
-    """Return the last states of the services under `keys`; those that are registered or unknown are left out."""
-    states: dict[Key, LastState] = {}
-    by_dialect: dict[str, list[str]] = {}
-    for dialect, key in keys:
-        by_dialect.setdefault(dialect, []).append(key)
-    for dialect, of_it in by_dialect.items():
-        more = (G.document, G.tools_document, G.tools, G.versions)
-        statement = registrations(*more).where(G.dialect == dialect, G.key.in_(of_it))
-        for row in connection.execute(statement):
-            found = registration_of(row), row.document, row.tools_document
-            states[dialect, row.key] = LastState(found, names(row.tools), parsed(row.versions))
-    return states
+def find(connection: Connection, dialect: str, key: str) -> LastState | None:
+    """Return the last state of a service; None if it is registered or unknown."""
+    more = (G.document, G.tools_document, G.tools, G.versions)
+    row = connection.execute(registrations(*more).where(G.dialect == dialect, G.key == key)).one_or_none()
+    if row is None:
+        return None
+    found = registration_of(row), row.document, row.tools_document
+    return LastState(found, names(row.tools), parsed(row.versions))
+
+
+def find_registrations(connection: Connection, keys: Collection[Key]) -> dict[Key, Registration]:
+    """Return what `registrations` has of the services under `keys`; those that are registered or unknown are left
+    out.
+    """
+    found: dict[Key, Registration] = {}
+    for dialect, of_it in _by_dialect(keys).items():
+        rows = connection.execute(registrations().where(G.dialect == dialect, G.key.in_(of_it)))
+        found |= {(dialect, registration.key): registration for registration in map(registration_of, rows)}
+    return found
 
 
 def tools(connection: Connection, keys: Collection[Key]) -> dict[Key, list[str]]:
     """Return the tool names in the last states under `keys`; services without tools are left out."""
     found: dict[Key, list[str]] = {}
-    by_dialect: dict[str, list[str]] = {}
-    for dialect, key in keys:
-        by_dialect.setdefault(dialect, []).append(key)
-    for dialect, of_it in by_dialect.items():
+    for dialect, of_it in _by_dialect(keys).items():
         conditions = G.dialect == dialect, G.key.in_(of_it), G.tools.is_not(None)
         rows = connection.execute(select(G.key, G.tools).where(*conditions))
         found |= {(dialect, key): names(column) for key, column in rows}
+    return found
+
+
+def _by_dialect(keys: Collection[Key]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for dialect, key in keys:
+        found.setdefault(dialect, []).append(key)
     return found
 
 
