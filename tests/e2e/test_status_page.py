@@ -142,6 +142,7 @@ def test_what_is_gone_is_listed_with_reason_and_time_and_shown_as_it_was(started
     page = tab.open("/")
     page.get_by_role("group", name="Status").get_by_text("gone").click()
     expect_names(page, "Malaria", "Dengue")
+    expect(page.locator("#services th.seen")).to_have_attribute("aria-sort", "descending")
     expect(page.locator("#services tbody tr").first).to_contain_text(re.compile("gonederegistered [0-9]"))
     expect(page.locator("#services tbody .tools").first).to_have_text("moved away")
     page.get_by_role("link", name="Malaria", exact=True).click()

@@ -121,6 +121,10 @@ function show({ total, services }, stats, matching) {
   sayNothing(total === 0 && !nothing);
   const gone = filters().status.join() === "gone";
   table.classList.toggle("of-gone", gone);
+  if (gone && filters().sort === "urgency") {
+    document.querySelector("#services [aria-sort]")?.removeAttribute("aria-sort");
+    document.getElementById("seen-title").closest("th").setAttribute("aria-sort", "descending");
+  }
   document.getElementById("seen-title").textContent = gone ? "Ended" : "Last heartbeat";
   document.getElementById("tools-title").textContent = gone ? "Reason" : "Tools";
   if (asked) announce(shownCount.textContent);
