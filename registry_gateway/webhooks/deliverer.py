@@ -114,7 +114,7 @@ class Deliverer:
         self._look.clear()
         known = await self._read()
         if not known:
-            self._tail.begin(0)
+            self._tail.begin(0, 0)
             return POLL
         wait = POLL
         wanted: list[int] = []
@@ -149,7 +149,7 @@ class Deliverer:
         if not known:
             return known
         if not 0 < self._tail.last <= last:
-            self._tail.begin(last)
+            self._tail.begin(min(webhook.position for webhook, _ in known), last)
         await self._tail.advance()
         self._backlog.keep({webhook.id for webhook, _ in known})
         beyond = [webhook for webhook, _ in known if webhook.position > last]

@@ -26,10 +26,10 @@ class Tail:
         self.after = 0
         self.last = 0
 
-    def begin(self, last: int) -> None:
-        """Forget all events, and continue after the id `last`."""
+    def begin(self, position: int, last: int) -> None:
+        """Forget all events, and continue after the id `position`, or with the last `KEPT` events up to `last`."""
         self._kept.clear()
-        self.after = self.last = last
+        self.after = self.last = min(max(position, last - KEPT), last)
 
     async def advance(self) -> None:
         """Read up to the end of the log.
@@ -44,7 +44,8 @@ class Tail:
                 while len(self._kept) > KEPT:
                     self.after = self._kept.popleft().event.id
         except NotInLog as gap:  # events were removed before they were read, or the log has lost its end
-            self.begin(gap.first - 1 if self.last < gap.first else gap.last)
+            end = gap.first - 1 if self.last < gap.first else gap.last
+            self.begin(end, end)
 
     async def read(self, position: int) -> Sequence[Logged]:
         """Return the events after the id `position`: `AT_ONCE`, or all up to the end of the log.
