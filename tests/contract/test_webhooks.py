@@ -121,7 +121,7 @@ async def test_many_webhooks_on_several_gateways_get_everything_once_and_in_orde
                 await gateway.registry.register(register(f"{name}-{number}"))
 
         await asyncio.gather(*(fill(gateway, f"g{n}") for n, gateway in enumerate(gateways)))
-        await passing(clock, lambda: all(len(target.events) >= 120 for target in targets), seconds=0.3)
+        await passing(clock, lambda: all(len(target.events) >= 120 for target in targets), seconds=0.02)
     for target in targets:
         ids = [event["id"] for event in target.events]
         assert len(ids) == 120
