@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
-from gateway_chap import chap_core_rules
+from gateway_chap import chap_core_addresses, chap_core_rules
 from tests.e2e import commands
 from tests.e2e.browser import Tab, running_browser
 from tests.e2e.chap_core import ChapCore, chap_core
@@ -442,7 +442,7 @@ _JSON = st.recursive(
 )
 _HOSTS = st.text("abcXYZ019-._:[]@%xn/", max_size=25)
 _URLS = (
-    st.from_regex(chap_core_rules._URL, fullmatch=True)
+    st.from_regex(chap_core_addresses._URL, fullmatch=True)
     | st.builds("".join, st.tuples(st.sampled_from(["http://", "HTTPS://", "ftp://", ""]), _HOSTS, st.text(max_size=9)))
     | st.sampled_from(["http://1.2.3", "http://0x1", "http://a.0x", "http://[::ffff:1.2.3.4]:80/", "http://xn--a/"])
 )
@@ -461,7 +461,7 @@ _ENDS = (
 )
 _EMAILS = (
     st.emails()
-    | st.from_regex(chap_core_rules._EMAIL, fullmatch=True)
+    | st.from_regex(chap_core_addresses._EMAIL, fullmatch=True)
     | st.builds(lambda name, end: f"{name}@{end}", st.text("ab.1+-", min_size=1, max_size=8), st.sampled_from(_ENDS))
 )
 _METADATA = st.fixed_dictionaries(
