@@ -10,8 +10,12 @@ from registry_gateway.core.errors import InvalidAccount
 LONGEST = 64
 """Most characters of a name."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
-_TOKEN = re.compile(r"rgw_[0-9a-f]{16}_")
+NAME = "[A-Za-z0-9][A-Za-z0-9._@-]*"
+"""Pattern of a name."""
+
+TOKEN = "rgw_[0-9a-f]{16}_"  # noqa: S105 - a pattern
+"""Pattern of the start of a token. A name must not begin like one."""
+
 _FORM = f"letters, digits, '.', '_', '@' and '-', beginning with a letter or digit, at most {LONGEST} characters"
 
 
@@ -26,9 +30,9 @@ def check(name: str, scopes: Sequence[str], registering: Sequence[str]) -> None:
     Raises:
         InvalidAccount: One of them can't be used.
     """
-    if _TOKEN.match(name):
+    if re.match(TOKEN, name):
         raise InvalidAccount("the name of an account must not look like a token")
-    if len(name) > LONGEST or not _NAME.fullmatch(name):
+    if len(name) > LONGEST or not re.fullmatch(NAME, name):
         raise InvalidAccount(f"the name of an account is {_FORM}")
     known = known_scopes(registering)
     unknown = next((scope for scope in scopes if scope not in known), None)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.auth.accounts import Issued
+from registry_gateway.auth.new_account import LONGEST, NAME, TOKEN
 from registry_gateway.core.model import Account, EventKind, Registration, Token
 from registry_gateway.core.status import Status
 from registry_gateway.core.webhook import Format
@@ -49,12 +50,12 @@ class Removal(Service, frozen=True, kw_only=True):
 
 
 class NewAccount(_Strict, frozen=True, kw_only=True):
-    """Body of `accounts`. The name has letters, digits, `.`, `_`, `@` and `-`, at most 64; the scopes are known ones.
+    """Body of `accounts`. `scopes` are `read:catalog`, `admin:registry`, `super_admin`, and those of the dialects.
 
     Defaults: `scopes` are those that registering requires, `slugs` permit any service, the token does not expire.
     """
 
-    name: Name
+    name: Annotated[Name, Meta(extra_json_schema={"pattern": f"^(?!{TOKEN}){NAME}$", "maxLength": LONGEST})]
     scopes: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)] | msgspec.UnsetType = msgspec.UNSET
     slugs: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
     expires_in: Span | None = None
