@@ -46,12 +46,12 @@ from registry_gateway.webhooks.deliverer import Deliverer
 from registry_gateway.webhooks.sender import Sender
 from registry_gateway.webhooks.webhooks import Webhooks
 
-COLLECT_AFTER = 5_000, 20, 50
-"""Thresholds of the garbage collector: new objects, then collections of the young ones before older ones are checked.
+COLLECT_AFTER = 5_000
+"""New objects after which the garbage collector runs.
 
 A request in flight and its connection have up to 80 objects, so 60 requests at once do not start it. A collection takes
 2 microseconds for each object that it frees, and all requests wait meanwhile: after 20,000 objects it took up to 140 ms
-when hundreds of watchers left. A collection of all objects takes 50 to 180 ms, so it is rare.
+when hundreds of watchers left.
 """
 
 COMMAND = "_REGISTRY_GATEWAY_COMMAND"
@@ -279,5 +279,5 @@ def from_environment() -> Forwarded:
     # still in use: that took 5 % of the time of a heartbeat.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    gc.set_threshold(COLLECT_AFTER)
     return Forwarded(gateway, gateway.core.settings.forwarded_allow_ips)
