@@ -104,11 +104,9 @@ def own_tool_commands(adapters: Sequence[AnyAdapter], configuration: Configurati
 
     def command(url: str, registration: Registration, tool: str) -> str | None:
         adapter = by_name.get(registration.dialect)
-        return (
-            None
-            if adapter is None
-            else adapter.tool_command(configuration.adapters[adapter.name], url, registration, tool)
-        )
+        if adapter is None:
+            return None
+        return adapter.tool_command(configuration.adapters[adapter.name], url, registration, tool)
 
     return command
 

@@ -161,7 +161,7 @@ async def test_it_holds_nothing(open_registry: OpenRegistry, clock: ManualClock)
         await registry.deregister(deregister(owner="alice"))
     with pytest.raises(NotRegistered):
         await registry.register(register(mode="update"))
-    # Another account may take the key, and has its place in both limits; the approval is not inherited.
+    # Another account may take the key; it counts in both limits, and the approval is not inherited.
     taken = await registry.register(register(mode="create", owner="carol", approved=False))
     assert (taken.created, taken.registration.owner, taken.registration.approved) == (True, "carol", False)
     assert taken.registration.registered_at == clock.now()

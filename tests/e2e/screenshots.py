@@ -210,7 +210,7 @@ SITUATIONS = (empty_and_three, three_hundred, two_thousand)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Take the pictures."""
+    """Write the screenshots."""
     directory, *wanted = arguments
     Path(directory).mkdir(parents=True, exist_ok=True)
     with running_browser() as browser:

@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 
 def findings(page: Page) -> list[str]:
-    """Return what axe finds, in a line each."""
+    """Return the findings of axe-core, one per line."""
     page.evaluate(AXE + ";0")
     violations = page.evaluate("async () => (await axe.run()).violations")
     return [f"{v['id']} ({v['impact']}): {node['html'][:120]}" for v in violations for node in v["nodes"]]

@@ -100,7 +100,7 @@ async def test_a_key_may_have_any_characters(start_gateway: GatewayFactory, sqli
         assert each(await scrape(client)) == {("runspec", odd): 1}
 
 
-async def test_lapses_are_counted_exactly_whoever_recorded_them(
+async def test_lapses_are_counted_exactly_on_every_gateway(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     short, long = WINDOWS.values()

@@ -126,7 +126,7 @@ async def test_there_is_a_limit(
 
 
 @pytest.mark.anyio
-async def test_nobody_else_gets_at_them(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+async def test_other_accounts_are_refused(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url, PRIVATE) as client:
         await administrator(client)
         await ask(client, "webhooks", {"url": "http://127.0.0.1:1/"}, 201)
