@@ -132,6 +132,7 @@ def test_filters_are_in_the_address_and_back_goes_back(started: Open) -> None:
     expect_names(page, "portal")
     page.get_by_text("More filters").click()
     page.get_by_label("Tool", exact=True).fill("none")
+    expect(page.locator("#nothing")).to_be_visible()
     expect(page.locator("#nothing")).to_contain_text("No matching services")
     assert page.url == f"{gateway.url}/?tool=none&dialect=runspec"
     page.go_back()
@@ -406,6 +407,7 @@ def test_it_works_below_a_prefix(started: Open) -> None:
     page.get_by_role("link", name="registry-gateway").click()
     expect_names(page, "portal")
     page.get_by_role("searchbox").fill("none")
+    expect(page.locator("#nothing")).to_be_visible()
     expect(page.locator("#nothing")).to_contain_text("No matching services")
     assert page.url == f"{gateway.url}/registry/?q=none"
 

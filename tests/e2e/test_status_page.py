@@ -96,6 +96,7 @@ def test_events_are_live_and_their_filters_are_in_the_address(started: Open) -> 
     expect(rows).to_have_count(1)
     assert page.url == f"{gateway.url}/page/events?kind=registered&dialect=runspec"
     page.get_by_role("searchbox").fill("nothing like it")
+    expect(page.locator("#nothing")).to_be_visible()
     expect(page.locator("#nothing")).to_have_text("No matching events.")
     page.go_back()
     expect(rows).to_have_count(1)
@@ -177,6 +178,7 @@ def test_time_travel_shows_the_difference_to_now(started: Open) -> None:
     page.get_by_role("searchbox").fill("deng")
     expect(text).to_contain_text("1 service was alive. Since then 1 ended.")
     page.get_by_role("button", name="Back to now").click()
+    expect(page.locator("#nothing")).to_be_visible()
     expect(page.locator("#nothing")).to_contain_text("No matching services")
     page.get_by_role("button", name="Clear filters").click()
     expect_names(page, "Cholera", "Malaria", "portal")

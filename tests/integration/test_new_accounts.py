@@ -14,6 +14,8 @@ pytestmark = pytest.mark.anyio
         ({"name": "bad name!"}, "letters, digits"),
         ({"name": "-x"}, "beginning with a letter or digit"),
         ({"name": "x" * 65}, "at most 64"),
+        ({"name": " x"}, "beginning with a letter or digit"),
+        ({"name": "x\n"}, "letters, digits"),
         ({"name": "ä"}, "letters, digits"),
         ({"name": "rgw_0123456789abcdef_x"}, "look like a token"),
         ({"name": "x", "scopes": ["registry:manage", "nonsense"]}, "there is no scope 'nonsense'; there are: registry"),

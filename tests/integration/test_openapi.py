@@ -125,6 +125,9 @@ async def test_requests_are_described_as_they_are_decoded(start_gateway: Gateway
         assert "default" not in info["properties"]["period_type"]
         assert set(schemas["runspec.RegisterRequest"]["required"]) == {"instance_id", "name", "version", "host"}
         assert schemas["scaicontrol.RegistrationRequest"]["required"] == ["slug", "name", "version"]
+        account = schemas["admin.NewAccount"]["properties"]["name"]
+        assert account["pattern"] == "^(?!rgw_[0-9a-f]{16}_)[A-Za-z0-9][A-Za-z0-9._@-]*$"
+        assert account["maxLength"] == 64
 
 
 async def test_a_reader_who_has_the_document_is_sent_nothing(start_gateway: GatewayFactory, sqlite_url: str) -> None:

@@ -55,7 +55,7 @@ class NewAccount(_Strict, frozen=True, kw_only=True):
     Defaults: `scopes` are those that registering requires, `slugs` permit any service, the token does not expire.
     """
 
-    name: Annotated[Name, Meta(extra_json_schema={"pattern": f"^(?!{TOKEN}){NAME}$", "maxLength": LONGEST})]
+    name: Annotated[str, Meta(extra_json_schema={"pattern": f"^(?!{TOKEN}){NAME}$", "maxLength": LONGEST})]
     scopes: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)] | msgspec.UnsetType = msgspec.UNSET
     slugs: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
     expires_in: Span | None = None
