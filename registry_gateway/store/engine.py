@@ -109,8 +109,10 @@ class Store:
             self._writer = ThreadLane(plain.execution_options(writing=True), "write")
             self._plain: Engine | None = plain
             self.snapshots = self.engine  # each transaction is a snapshot
+            here = True
         else:
-            connect = Connector(libpq.parse(url))
+            address = libpq.parse(url)
+            connect = Connector(address)
             self.engine = create_async_engine(self.url, pool_pre_ping=True, async_creator=connect, **pool)
             self._finder = ConnectionLane(self.engine, by_key=True)
             self._scanner = ConnectionLane(self.engine, by_key=True)
@@ -120,8 +122,9 @@ class Store:
             self._writer = ConnectionLane(self.engine, by_key=True, writing=True, connected=self._reconnect)
             self._plain = None
             self.snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            here = address.here
         self._lanes = (self._finder, self._scanner, self._looker, self._writer)
-        self._gate = expensive_reads.Gate(expensive_reads.at_once(sqlite=self.sqlite), pausing=self.sqlite)
+        self._gate = expensive_reads.Gate(expensive_reads.at_once(here=here), pausing=here)
         self._waits = Waits()
         self._commits = 0
         self._later: set[asyncio.Task[None]] = set()

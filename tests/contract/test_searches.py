@@ -45,6 +45,18 @@ async def test_a_search_is_given_up_and_its_connection_still_works(
     assert [await store.search(one), await store.read(one)] == [1, 1]
 
 
+async def test_a_search_on_postgresql_occupies_one_core(postgresql_url: str) -> None:
+    def workers(connection: Connection) -> str:
+        return str(connection.execute(text("SHOW max_parallel_workers_per_gather")).scalar_one())
+
+    store = Store(postgresql_url)
+    try:
+        assert await store.search(workers) == "0"
+        assert await store.read(workers) != "0"
+    finally:
+        await store.close()
+
+
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expensive_reads, "SECONDS", 5.0)
     running = [asyncio.create_task(store.search(endless)) for _ in range(40)]

@@ -9,8 +9,9 @@ from registry_gateway.core.deadlines import ANSWER_WITHIN
 from registry_gateway.core.errors import Overloaded
 
 MOST = 4
-"""Maximum number that run at once. On SQLite each occupies a core of this machine, so there are fewer than cores: with
-two on two cores half of all heartbeats took 11 ms, with one 5 ms, and without any 2 ms.
+"""Maximum number that run at once. With a database on this machine each occupies a core that heartbeats need as well,
+so there are fewer than cores: on SQLite, with two on two cores half of all heartbeats took 11 ms, with one 5 ms, and
+without any 2 ms.
 """
 
 WAITING = 1_000
@@ -25,9 +26,9 @@ client has disconnected.
 """
 
 
-def at_once(*, sqlite: bool) -> int:
-    """Return the maximum number of concurrent expensive reads."""
-    return min(MOST, max(1, (os.cpu_count() or 1) - 1)) if sqlite else MOST
+def at_once(*, here: bool) -> int:
+    """Return the maximum number of concurrent expensive reads; `here` is whether the database is on this machine."""
+    return min(MOST, max(1, (os.cpu_count() or 1) - 1)) if here else MOST
 
 
 class Gate:
@@ -38,8 +39,8 @@ class Gate:
     ) -> None:
         """Limits: concurrent callers, waiting callers, and the wait in seconds.
 
-        With `pausing`, the slot of a caller is passed to a waiting one after a pause as long as its use. On SQLite
-        reads and heartbeats share the cores of this machine, so this leaves half of one free.
+        With `pausing`, the slot of a caller is passed to a waiting one after a pause as long as its use. It is for a
+        database on this machine: reads and heartbeats share its cores, and this leaves half of one free.
         """
         self._pausing = pausing
         self._turns = asyncio.Semaphore(inside)

@@ -5,6 +5,7 @@ meaning; those that the driver does not support are refused rather than ignored.
 """
 
 import getpass
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -38,6 +39,18 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: float | None
     startup: Mapping[str, str]
     keepalives: Mapping[str, int]
+
+    @property
+    def here(self) -> bool:
+        """Whether all servers are on this machine: each host is a directory of sockets or a loopback address."""
+        return all(host.startswith(("/", "@")) or host == "localhost" or _is_loopback(host) for host, _ in self.hosts)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 Check = Callable[[str], str | None]

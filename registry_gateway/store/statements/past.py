@@ -59,10 +59,12 @@ def search(
     was = _alive(at, min(at, now), wanted, sql_of(connection)).subquery("was")
     searched = Searched(was.c.dialect, was.c.key, was.c.name, was.c.version, was.c.address)
     condition = both(matching(searched, wanted))
-    total = connection.execute(select(func.count()).select_from(was).where(condition)).scalar_one()
     place: list[Any] = [*([was.c.name] if page.order == "name" else []), was.c.dialect, was.c.key]
     rows = connection.execute(paged(select(*was.c).where(condition), place, page)).all()
     found = [Past(*row) for row in rows[: page.limit]]
+    if page.after is None and len(rows) <= page.limit:
+        return found, None, len(found)
+    total = connection.execute(select(func.count()).select_from(was).where(condition)).scalar_one()
     if len(rows) <= page.limit:
         return found, None, total
     last = found[-1]

@@ -40,6 +40,20 @@ def test_hosts_in_every_form(url: str, hosts: list[tuple[str, int]]) -> None:
     assert address.writes == (len(hosts) > 1)
 
 
+@pytest.mark.parametrize(
+    ("hosts", "here"),
+    [
+        ("", True),
+        ("%2Frun%2Fpostgresql", True),
+        ("localhost,127.0.0.1:5433,[::1]", True),
+        ("db.example.org", False),
+        ("localhost,192.0.2.1", False),
+    ],
+)
+def test_a_server_on_this_machine_is_known_by_its_host(hosts: str, here: bool) -> None:
+    assert parse(f"postgresql://u@{hosts}/r").here is here
+
+
 def test_a_port_without_a_host() -> None:
     assert (parse("postgresql://u@:5433/r").hosts, parse("postgresql://u@:5433/r").port) == ((), 5433)
     assert parse("postgresql://u@/r?port=5434").port == 5434
