@@ -11,21 +11,17 @@ from registry_gateway.core.model import Actor, Registration
 
 
 def noted(
-    after: Registration, before: Registration | None, actor: Actor, policy: LeasePolicy, now: float
-) -> Registration:
-    """Return the registration with its client address, and with the takeover if it replaced the live one `before`.
+    live: Registration | None, actor: Actor, policy: LeasePolicy, now: float
+) -> tuple[str | None, str | None, float | None]:
+    """Return `client_address`, `replaced_client_address` and `replaced_at` of a registration by `actor`.
 
-    Under a policy without a takeover window it is returned unchanged.
+    `live` is the live registration that it replaces. Under a policy without a takeover window all three are None.
     """
     if policy.takeover_window is None:
-        return after
-    replaced = before is not None and before.lease.alive(now)
-    return msgspec.structs.replace(
-        after,
-        client_address=actor.client_address,
-        replaced_client_address=before.client_address if before is not None and replaced else None,
-        replaced_at=now if replaced else None,
-    )
+        return None, None, None
+    if live is None:
+        return actor.client_address, None, None
+    return actor.client_address, live.client_address, now
 
 
 def goodbye_of_the_replaced(held: Registration, actor: Actor, policy: LeasePolicy, now: float) -> str | None:

@@ -90,18 +90,20 @@ def register(
 ) -> Decision:
     """Register, update or revive, depending on the command's mode and the state."""
     events: list[Event] = []
-    anew = before is not None and policy.lapse_frees_key and not before.lease.alive(now)
+    live = before if before is not None and before.lease.alive(now) else None
+    anew = before is not None and live is None and policy.lapse_frees_key
     if before is not None and anew:
         events, before = unrecorded_lapse(before, now), None
     if command.mode == "update" and (before is None or before.lease.stage == REVOKED):
         raise NotRegistered(f"{command.key} is not registered")
     if before is not None:
         _own(before, command.owner)
-        if command.mode == "create" and before.lease.alive(now):
+        if command.mode == "create" and live is not None:
             raise AlreadyRegistered(f"{command.key} is already registered")
     created = before is None or before.lease.stage == REVOKED
     old = None if before is None else _last_version(before, history)
     approved_at = before.approved_at if before is not None else None
+    client_address, replaced_client_address, replaced_at = takeover.noted(live, command.actor, policy, now)
     after = Registration(
         dialect=command.dialect,
         key=command.key,
@@ -116,8 +118,10 @@ def register(
         updated_at=now,
         health_logged_at=None if before is None else before.health_logged_at,
         lease=leases.grant(command.ttl, now),
+        client_address=client_address,
+        replaced_client_address=replaced_client_address,
+        replaced_at=replaced_at,
     )
-    after = takeover.noted(after, before, command.actor, policy, now)
     if created:
         events.append(
             happened(
@@ -132,7 +136,8 @@ def register(
             )
         )
     elif before is not None:
-        events += revival(before, command.actor, now, "registration")
+        if live is None:
+            events += revival(before, command.actor, now, "registration")
         events.append(happened(EventKind.UPDATED, after, command.actor, now, **differences(before, after)))
         if old != after.version:
             events.append(version_change(old, after, command.actor, now))

@@ -95,26 +95,23 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     if not body:
         raise EmptyBody
     try:
-        decoded = parse(body, decoder)
+        return parse(body, decoder, MAX_NESTING)
     except Malformed as flaw:
         raise Malformed(str(flaw), _position(body)) from None
-    if nested_deeper(body, MAX_NESTING):
-        raise Malformed("JSON is nested too deeply")
-    return decoded
 
 
-def parse(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+def parse(body: bytes, decoder: "msgspec.json.Decoder[T]", nesting: int = MAX_PARSED_NESTING) -> T:
     """Decode JSON from an untrusted source.
 
     Raises:
-        Malformed: It is not JSON, not UTF-8, or nested too deeply to be decoded. `position` is None, because finding it
+        Malformed: It is not JSON, not UTF-8, or nested more than `nesting` deep. `position` is None, because finding it
             takes much more memory than the body.
         msgspec.ValidationError: It has not the type that `decoder` expects. Like `Malformed` a `msgspec.DecodeError`.
     """
     try:
         str(body, "utf-8")  # msgspec checks only the strings it decodes, but raw parts are passed on too
         decoded = decoder.decode(body)
-        if nested_deeper(bytes(body), MAX_PARSED_NESTING):  # it may be a part that msgspec left raw
+        if nested_deeper(bytes(body), nesting):  # it may be a part that msgspec left raw
             raise RecursionError
         return decoded
     except UnicodeDecodeError as error:

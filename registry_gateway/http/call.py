@@ -128,11 +128,10 @@ class Call:
     ) -> Answer:
         """Return 200 with the body and its ETag, or 304 without a body if If-None-Match has that ETag."""
         known = self.header(b"if-none-match")
-        headers = {"ETag": rendered.etag, **(more_headers or {})}
         if known is not None and (known.strip() == "*" or rendered.etag in _tags(known)):
-            return Answer(304, headers=headers)
-        answer = body_answer(rendered, media_type, headers)
-        answer.headers.append(NOSNIFF)
+            return Answer(304, headers={"ETag": rendered.etag, **(more_headers or {})})
+        answer = body_answer(rendered, media_type, more_headers)
+        answer.headers += ((b"etag", rendered.etag.encode()), NOSNIFF)
         return answer
 
     @property

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from registry_gateway.core.errors import INTERRUPTED, OutcomeUnknown, StoreUnavailable
@@ -53,10 +53,11 @@ class Mounted:
     def __init__(self, name: str, mount: Mount, requests: Requests) -> None:
         self.name = name
         self.mount = mount
-        self._route = Router(mount.routes, redirect_slashes=False).app  # without middleware, which costs a call
+        self._router = Router(mount.routes, redirect_slashes=False).app  # without middleware, which costs a call
         self._fault = mount.fault
         self._requests = requests
         self._notes_status = all(isinstance(route, Route) and methods(route) for route in mount.routes)
+        self._resources = mount.routes if self._notes_status else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request and count it. The mount's `fault` words exceptions."""
@@ -66,7 +67,14 @@ class Mounted:
         try:
             if "\x00" in scope["path"]:
                 raise HTTPException(404)  # no key contains NUL, because PostgreSQL's text cannot
-            await self._route(scope, receive, send)
+            for route in self._resources:  # as Starlette's router does, in half the time
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found)
+                    await route.handle(scope, receive, send)
+                    break
+            else:
+                await self._router(scope, receive, send)
         except (BodyCutShort, ClientDisconnect):
             return  # no answer can be sent or counted; the connection counts the request as abandoned
         except Exception as error:

@@ -44,9 +44,10 @@ def apply(
     if rest:
         before, at = registrations.lock(connection, {(c.dialect, c.key) for _, c in rest}, now)
         late = set() if judging else {key for key, r in before.items() if r.lease.overdue(at)}
-        outcomes.update((i, None) for i, c in rest if (c.dialect, c.key) in late)
-        timely = [(i, c) for i, c in rest if i not in outcomes]
-        decided, happened = _decide_each(connection, timely, before, policies, at)
+        if late:
+            outcomes.update((i, None) for i, c in rest if (c.dialect, c.key) in late)
+            rest = [(i, c) for i, c in rest if i not in outcomes]
+        decided, happened = _decide_each(connection, rest, before, policies, at)
         outcomes.update(decided)
     return [outcomes[i] for i in range(len(commands))], happened
 
@@ -113,6 +114,9 @@ def _decide_each(
     return outcomes, happened
 
 
+_WITH_VERSION = (Register, Renew)
+
+
 def _histories(
     connection: Connection, commands: Sequence[Command], before: Mapping[tuple[str, str], Registration]
 ) -> dict[tuple[str, str], list[Version]]:
@@ -120,7 +124,7 @@ def _histories(
     changing: set[tuple[str, str]] = set()
     for command in commands:
         held = before.get((command.dialect, command.key))
-        if held is not None and isinstance(command, Register | Renew):
+        if held is not None and isinstance(command, _WITH_VERSION):
             news = command.version is not None and command.version != held.version
             if news or held.version_due is not None:
                 changing.add((held.dialect, held.key))
@@ -150,10 +154,12 @@ class _Room:
     ) -> None:
         self._left: dict[tuple[str, str | None], int] = {}
         for c in commands:
+            policy = policies[c.dialect]
+            if policy.most is None and policy.most_owned is None:
+                continue
             held = before.get((c.dialect, c.key))
             if _has_place(held, policies) or not isinstance(c, Register | Renew) or (isinstance(c, Renew) and not held):
                 continue
-            policy = policies[c.dialect]
             lapsed = not policy.lapse_frees_key
             if policy.most is not None and (c.dialect, None) not in self._left:
                 held_by_all = first_registrations.count(connection, c.dialect, lapsed=lapsed)
@@ -194,12 +200,15 @@ class _Shelf:
         self._most: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._held: dict[tuple[str, str], int] = {}
-        for dialect in {c.dialect for c in commands if isinstance(c, Register | Advertise) and c.tools}:
+        for dialect in {c.dialect for c in commands}:
             most = policies[dialect].most_tools
-            if most is not None:
+            if most is None:
+                continue
+            keys = {c.key for c in commands if c.dialect == dialect and isinstance(c, Register | Advertise) and c.tools}
+            if keys:
                 self._most[dialect] = most
                 self._total[dialect] = tools.count(connection, dialect)
-                held = tools.count_each(connection, dialect, {c.key for c in commands if c.dialect == dialect})
+                held = tools.count_each(connection, dialect, keys)
                 self._held |= {(dialect, key): number for key, number in held.items()}
 
     def take(self, key: tuple[str, str], names: tuple[str, ...] | None) -> None:

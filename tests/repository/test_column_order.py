@@ -49,16 +49,22 @@ def test_a_registration_is_read_from_the_columns_of_its_names() -> None:
 
 def test_a_registration_is_written_to_the_columns_of_its_names() -> None:
     columns = [column.name for column in RegistrationRow.__table__.c]
-    texts: dict[str, Any] = {name: name for name in (*Registration.__struct_fields__, *Lease.__struct_fields__)}
-    lease = Lease(*(texts.pop(name) for name in Lease.__struct_fields__))
-    row = registrations._row(Registration(**texts | {"lease": lease}))
+    row = registrations._row(named())
     assert dict(zip(columns, row, strict=True)) == {name: name for name in columns} | {"sweep_at": "expires_at"}
 
 
-def test_what_leaves_the_time_to_sweep_alone_leaves_out_the_last_two_columns() -> None:
-    assert registrations._CHANGEABLE[-2:] == ["stage", "sweep_at"]
+def test_a_prolonged_lease_is_written_to_the_columns_of_its_names_and_leaves_the_time_to_sweep_alone() -> None:
     key = [column.name for column in RegistrationRow.__table__.primary_key]
-    assert key + registrations._CHANGEABLE == [*COLUMNS, "sweep_at"]
+    assert list(registrations._times(named())) == [*key, *registrations._TIMES]
+    kept = set(COLUMNS) - set(registrations._TIMES)
+    assert {*key, *registrations._content(named())} | {"stage"} == kept
+
+
+def named() -> Registration:
+    """A registration whose values are the names of their fields."""
+    texts: dict[str, Any] = {name: name for name in (*Registration.__struct_fields__, *Lease.__struct_fields__)}
+    lease = Lease(*(texts.pop(name) for name in Lease.__struct_fields__))
+    return Registration(**texts | {"lease": lease})
 
 
 def test_documents_are_written_to_the_columns_in_the_order_of_their_table() -> None:

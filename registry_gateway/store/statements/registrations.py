@@ -5,6 +5,7 @@ transaction that does is repeated. On SQLite a writing transaction holds the onl
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -155,10 +156,13 @@ def save(
     """
     new = [r for key, r in sorted(after.items()) if r is not None and key not in before]
     changed = [r for key, r in after.items() if r is not None and key in before and r != before[key]]
-    prolonged = [_prolongs(r.lease, before[r.dialect, r.key].lease) for r in changed]
+    prolonged: list[Registration] = []
+    others: list[Registration] = []
+    for r in changed:
+        (prolonged if _is_prolonged(r, before[r.dialect, r.key]) else others).append(r)
     _INSERT.run(connection, map(_row, new))
-    _PROLONG.run(connection, [_row(r)[:-2] for r, prolongs in zip(changed, prolonged, strict=True) if prolongs])
-    _REPLACE.run(connection, [_row(r) for r, prolongs in zip(changed, prolonged, strict=True) if not prolongs])
+    _PROLONG.run(connection, map(_times, prolonged))
+    _REPLACE.run(connection, map(_row, others))
     kept = {key: d for key, d in documents.items() if after[key] is not None}
     _save_documents(connection, kept, {key: lines(had) for key, had in versions.items()}, before)
 
@@ -183,14 +187,23 @@ def _save_documents(
 _INSERT, _INSERT_DOCUMENT = inserting(R), inserting(DocumentRow)
 
 
-def _prolongs(after: Lease, before: Lease) -> bool:
-    """Tell whether the time to sweep is unchanged, so that its index need not be written."""
-    return before.stage == after.stage == 0 and before.expires_at <= after.expires_at
+def _is_prolonged(after: Registration, before: Registration) -> bool:
+    """Tell whether only columns of `_TIMES` change: a registration again with the same content, before the deadline.
+
+    The time to sweep may then stay, so its index is not written.
+    """
+    was, now = before.lease, after.lease
+    return was.stage == now.stage == 0 and was.expires_at <= now.expires_at and _content(after) == _content(before)
 
 
-_CHANGEABLE = [c.name for c in R.__table__.c if not c.primary_key]
-_REPLACE = changing(R, *_CHANGEABLE)
-_PROLONG = changing(R, *_CHANGEABLE[:-2])  # without stage and sweep_at
+_TIMES = (
+    *("updated_at", "client_address", "replaced_client_address", "replaced_at"),
+    *("ttl", "granted_at", "heartbeat_at", "expires_at"),
+)
+_times = attrgetter("dialect", "key", *_TIMES[:4], *(f"lease.{name}" for name in _TIMES[4:]))
+_content = attrgetter(*(name for name in Registration.__struct_fields__ if name != "lease" and name not in _TIMES))
+_REPLACE = changing(R, *(c.name for c in R.__table__.c if not c.primary_key))
+_PROLONG = changing(R, *_TIMES)
 _REMOVE = removing(R)
 _ADVERTISE = changing(DocumentRow, "tools_document", "tools")
 _REPLACE_DOCUMENT = changing(DocumentRow, "document", "tools_document", "tools")
