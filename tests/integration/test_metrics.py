@@ -237,14 +237,15 @@ async def test_without_the_database_a_protected_gateway_recognises_nobody(
 async def test_a_database_that_hangs_does_not_hold_a_scrape(
     start_gateway: GatewayFactory, postgresql_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry_gateway.endpoints.prometheus.collector.PATIENCE", 1.0)
     other = Store(postgresql_url)
     async with start_gateway(postgresql_url) as client:
         assert (await scrape(client)).value(f"{PREFIX}database_up") == 1
         async with other.engine.connect() as connection:
             await connection.exec_driver_sql("LOCK TABLE registrations IN ACCESS EXCLUSIVE MODE")
             clock.advance(FRESH)
-            assert (await scrape(client)).value(f"{PREFIX}database_up") == 0
+            with monkeypatch.context() as patch:
+                patch.setattr(collector, "PATIENCE", 1.0)
+                assert (await scrape(client)).value(f"{PREFIX}database_up") == 0
         assert (await scrape(client)).value(f"{PREFIX}database_up") == 1
     await other.close()
 
@@ -330,9 +331,11 @@ async def test_a_disk_that_does_not_answer_holds_up_nothing(
         answered.wait(10)
         return Size(1, 1)
 
-    monkeypatch.setattr(database_size, "_of_file", hang)
-    monkeypatch.setattr(collector, "PATIENCE", 0.2)
     async with start_gateway(sqlite_url) as client:
+        await scrape(client)  # what it reads of the services stays fresh
+        monkeypatch.setattr(database_size, "_of_file", hang)
+        monkeypatch.setattr(collector, "MEASURED", 0.0)
+        monkeypatch.setattr(collector, "PATIENCE", 1.0)
         try:
             for found in await asyncio.gather(*(scrape(client) for _ in range(10))):
                 assert found.value(f"{PREFIX}database_up") == 1

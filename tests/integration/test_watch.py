@@ -17,7 +17,7 @@ from tests.conftest import GatewayFactory, ManualClock, core_of, watchers_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.catalogue_reader import listed, problem
 from tests.integration.runspec_agent import post_tools, register
-from tests.integration.watcher import EVENTS, Watcher, listening, resuming, watching
+from tests.integration.watcher import EVENTS, PATIENCE, Watcher, listening, resuming, watching
 
 pytestmark = pytest.mark.anyio
 
@@ -94,7 +94,7 @@ async def test_no_event_is_lost_or_told_twice_while_others_write(
     monkeypatch.setattr(event_feed, "KEPT", kept // 10)  # few: who comes back has to read from the database
     monkeypatch.setattr(event_feed, "BATCH", 7)
     monkeypatch.setattr(event_feed, "PAUSE_SECONDS", 0.005)
-    writing = True
+    joined = asyncio.Semaphore(0)
 
     async def write(writer: httpx.AsyncClient, name: str) -> None:
         for n in range(40):
@@ -102,26 +102,31 @@ async def test_no_event_is_lost_or_told_twice_while_others_write(
             await anyio.sleep(0.003)
 
     async def follow(pieces: int) -> list[int]:
-        """Watch, leave after some messages or when nothing comes, and come back, until all is written and told."""
+        """Watch, leave after some messages, and come back, until the last one is told."""
         seen: dict[str, str] = {}
         ids: list[int] = []
-        while writing or ids[-1] < (await core_of(client).registry.moment()).event:
+        while "last" not in seen:
             async with watching(remote, resuming(str(ids[-1])) if ids else None) as watcher:
                 seen |= {s["key"]: s["version"] for s in await watcher.snapshot()}
-                ids = ids or [int(watcher.last_id)]  # where the snapshot stands
-                with anyio.move_on_after(0.3):
-                    for _ in range(pieces):
-                        change = await watcher.change()
-                        ids.append(change["event"]["id"])
-                        seen[change["event"]["key"]] = change["service"]["version"]
+                if not ids:
+                    ids.append(int(watcher.last_id))  # where the snapshot stands
+                    joined.release()
+                for _ in range(pieces):
+                    change = await watcher.change()
+                    ids.append(change["event"]["id"])
+                    seen[change["event"]["key"]] = change["service"]["version"]
+                    if "last" in seen:
+                        break
         assert seen == {s["key"]: s["version"] for s in (await listed(client, limit=1000))["services"]}
         return ids
 
     async with start_gateway(database_url) as other:
         followers = [asyncio.create_task(follow(pieces)) for pieces in (1, 3, 11, 40)]
         await asyncio.gather(write(client, "here"), write(other, "there"), write(client, "also"))
-        writing = False
-        with anyio.fail_after(60):
+        for _ in followers:
+            await asyncio.wait_for(joined.acquire(), PATIENCE)
+        await register(client, "last")
+        with anyio.fail_after(6 * PATIENCE):
             told = await asyncio.gather(*followers)
     recorded = [e.id for e in await core_of(client).registry.events(after=0, limit=100_000)]
     for ids in told:
