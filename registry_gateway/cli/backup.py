@@ -8,7 +8,7 @@ from registry_gateway.cli.database_level import require_file, upgrade_command
 from registry_gateway.cli.output import moment, print_json, say
 from registry_gateway.cli.parameters import database_url_option, json_option
 from registry_gateway.cli.session import configured
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 from registry_gateway.store.database_url import async_url
 from registry_gateway.store.sqlite import backup as copies
 from registry_gateway.store.sqlite.file import SqliteFile
@@ -94,7 +94,7 @@ def restore(file: Path, as_json: bool, database_url: str | None) -> None:
     try:
         with copies.copied(source, target.path.parent) as copy:
             revision, last = copies.examine(copy, file)
-            if revision not in migrate.revisions():
+            if revision not in level.REVISIONS:
                 raise click.ClickException(f"{file} is at migration {revision}, which this version does not know")
             kept = copies.put_in_place(copy, target)
     except OSError as error:
@@ -115,7 +115,7 @@ def restore(file: Path, as_json: bool, database_url: str | None) -> None:
         say(f"A gateway last used it at {moment(last)}.")
     if kept is not None:
         say(f"The previous database is kept: {kept}")
-    if revision != migrate.head():
+    if revision != level.NEWEST:
         say(f"It is behind this version; {upgrade_command(database_url)}")
     say("Tokens that were revoked since the backup are valid again: see registry-gateway accounts list.")
 

@@ -6,7 +6,7 @@ from registry_gateway import __version__
 from registry_gateway.cli.program import NAME
 from registry_gateway.core.errors import StoreRefuses
 from registry_gateway.settings import PREFIX
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 from registry_gateway.store.engine import Store
 from registry_gateway.store.sqlite.file import SqliteFile
 
@@ -33,7 +33,7 @@ async def require_level(store: Store, remedy: str) -> None:
     """
     require_file(store.file, remedy)
     await require_known(store)
-    problem = await migrate.problem(store)
+    problem = await level.problem(store)
     if problem is not None:
         raise WrongLevel(f"{problem}; {remedy}")
 
@@ -45,7 +45,7 @@ async def require_rights(store: Store) -> None:
         StoreRefuses: It does not; the message has the command that grants what is missing.
         StoreUnavailable: It can't be reached.
     """
-    problem = await migrate.lacking(store)
+    problem = await level.lacking(store)
     if problem is not None:
         raise StoreRefuses(problem)
 
@@ -70,8 +70,8 @@ async def require_known(store: Store) -> str | None:
         NewerDatabase: This version does not have that migration.
         StoreUnavailable: It can't be reached.
     """
-    at = await migrate.current(store)
-    if at is not None and at not in migrate.revisions():
+    at = await level.current(store)
+    if at is not None and at not in level.REVISIONS:
         raise NewerDatabase(
             f"the database is at migration {at}, which this version of {NAME} ({__version__}) does not know; "
             "a newer one has migrated it: install that"

@@ -13,7 +13,7 @@ from registry_gateway.cli.database_level import (
 from registry_gateway.cli.output import print_json, say
 from registry_gateway.cli.parameters import database_url_option, json_option
 from registry_gateway.cli.session import Session, configured, opened, run_at_any_level
-from registry_gateway.store import copy, migrate
+from registry_gateway.store import copy, level, migrate
 
 
 @click.group(commands=[backup, restore])
@@ -41,7 +41,7 @@ def upgrade(revision: str, as_json: bool, database_url: str | None) -> None:
     async def work(session: Session) -> str | None:
         await require_known(session.store)
         await migrate.upgrade(session.store, revision)
-        return await migrate.current(session.store)
+        return await level.current(session.store)
 
     _print_migration(run_at_any_level(database_url, work), as_json=as_json)
 
@@ -65,7 +65,7 @@ def downgrade(revision: str, as_json: bool, database_url: str | None) -> None:
         require_file(session.store.file, upgrade_command(database_url))
         await require_known(session.store)
         await migrate.downgrade(session.store, revision)
-        return await migrate.current(session.store)
+        return await level.current(session.store)
 
     _print_migration(run_at_any_level(database_url, work), as_json=as_json)
 
@@ -78,14 +78,14 @@ def current(as_json: bool, database_url: str | None) -> None:
 
     async def work(session: Session) -> str | None:
         require_file(session.store.file, upgrade_command(database_url))
-        return await migrate.current(session.store)
+        return await level.current(session.store)
 
     at = run_at_any_level(database_url, work, reading=True)
     if as_json:
-        print_json({"migration": at, "newest": migrate.head()})
+        print_json({"migration": at, "newest": level.NEWEST})
         return
     say(f"database  {at or 'none'}")
-    say(f"newest    {migrate.head()}")
+    say(f"newest    {level.NEWEST}")
 
 
 @db.command()
@@ -104,7 +104,7 @@ def check(as_json: bool, database_url: str | None) -> None:
 
     run_at_any_level(database_url, work, reading=True)
     if as_json:
-        print_json({"migration": migrate.head(), "up_to_date": True})
+        print_json({"migration": level.NEWEST, "up_to_date": True})
     else:
         say("The database is up to date.")
 

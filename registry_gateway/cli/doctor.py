@@ -18,7 +18,7 @@ from registry_gateway.doctor.report import Diagnosis, Report, about_gateway
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.webhooks import of_webhooks
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 
 
 @click.command(
@@ -86,7 +86,7 @@ async def _here(database_url: str | None) -> Report:
     async with opened(configuration, speaking, reading=True) as (core, store):
         require_file(store.file, remedy)
         await require_known(store)
-        problem = await migrate.problem(store)
+        problem = await level.problem(store)
         if problem is not None:
             found.append(installation.behind(problem, remedy))
             return Report(checked=checked, services=0, diagnoses=about_gateway(found))

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 import click
-from alembic.util import CommandError
 
 from registry_gateway.cli.output import say
 from registry_gateway.core.errors import RegistryError
@@ -18,7 +17,7 @@ from registry_gateway.settings import SettingsError
 
 NAME = "registry-gateway"
 
-FOR_THE_OPERATOR = (SettingsError, RegistryError, CommandError, OSError, Unreachable)
+FOR_THE_OPERATOR = (SettingsError, RegistryError, OSError, Unreachable)
 """Exceptions with a message for the operator. Any other is a defect and gets a traceback."""
 
 

@@ -33,7 +33,7 @@ from registry_gateway.doctor.rules.addresses import is_loopback
 from registry_gateway.http.protocol import Connection
 from registry_gateway.observability import log, shared_counters
 from registry_gateway.settings import PREFIX, Configuration
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 from registry_gateway.store.engine import Store
 
 WORKER_START_SECONDS = 30
@@ -161,7 +161,7 @@ async def _prepare_database(
         flaw = None if store.file is None else store.file.flaw()
         if store.file is not None and flaw is not None:
             raise click.ClickException(f"the database {store.file.path} can't be used: {flaw}")
-        if migrating or (store.sqlite and await migrate.empty(store)):
+        if migrating or (store.sqlite and await level.empty(store)):
             await _migrate(store, remedy)
         else:
             await require_level(store, f"{remedy}, or serve with --migrate")
@@ -174,8 +174,10 @@ async def _migrate(store: Store, remedy: str) -> None:
     except NewerDatabase:
         raise
     except WrongLevel:
+        from registry_gateway.store import migrate  # brings alembic, which most starts do without
+
         await migrate.upgrade(store)
-        say(f"Migrated the database to {migrate.head()}.")
+        say(f"Migrated the database to {level.NEWEST}.")
         say()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from registry_gateway.core.deadlines import READY_WITHIN, UNWRITTEN_SECONDS
 from registry_gateway.core.errors import SLOW, StoreRefuses, StoreUnavailable
 from registry_gateway.registry.shared_read import SharedRead
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 from registry_gateway.store.engine import Store
 
 
@@ -67,5 +67,5 @@ def _levels(connection: Connection) -> tuple[str | None, str | None]:
     """Return the problem with the database's migration, and the problem with the role's privileges; None if there is
     none.
     """
-    unmigrated = migrate.behind(connection)
-    return unmigrated, None if unmigrated is not None else migrate.unprivileged(connection)
+    unmigrated = level.behind(connection)
+    return unmigrated, None if unmigrated is not None else level.unprivileged(connection)

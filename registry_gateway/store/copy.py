@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_gateway.core.errors import AlreadyExists, StoreUnavailable
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.driver_errors import translated
 from registry_gateway.store.engine import Store
@@ -27,7 +27,7 @@ async def copy(source: Store, target: Store) -> dict[str, int]:
         AlreadyExists: The target has rows.
     """
     for store, name in ((source, "source"), (target, "target")):
-        problem = await migrate.problem(store)
+        problem = await level.problem(store)
         if problem is not None:
             raise StoreUnavailable(f"the {name} can't be used: {problem}")
     try:

@@ -1,110 +1,61 @@
 """Migrations with alembic, from the checkout or an installed wheel."""
 
 import io
-from pathlib import Path
+from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from alembic.util import CommandError
+from sqlalchemy import Connection
 
-from registry_gateway.store.database_sql import sql_of
+from registry_gateway.core.errors import RegistryError
 from registry_gateway.store.engine import Store
-from registry_gateway.store.tables import Table
-
-_PACKAGE = Path(__file__).parents[1]
-_IN_WHEEL = _PACKAGE / "migrations"
-SCRIPTS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "migrations"
-"""The directory of the migrations: inside the wheel, or at the root of a checkout."""
+from registry_gateway.store.level import SCRIPTS
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config(stdout=io.StringIO())  # the caller reports instead of alembic
-    config.set_main_option("script_location", str(SCRIPTS))
-    config.attributes["connection"] = connection
-    return config
+class MigrationRefused(RegistryError):
+    """There is no such revision, or the tables differ from the program's definition; the message is alembic's."""
+
+    code = "migration_refused"
 
 
-def head() -> str:
-    """Return the newest revision that this version knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None, "a checkout without migrations"  # noqa: S101 - no working one lacks them
-    return revision
+def _work(of_alembic: Callable[[Config], None]) -> Callable[[Connection], None]:
+    """Return what runs a command of alembic on a connection, and raises `MigrationRefused` for its `CommandError`."""
 
+    def run(connection: Connection) -> None:
+        config = Config(stdout=io.StringIO())  # the caller reports instead of alembic
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        try:
+            of_alembic(config)
+        except CommandError as error:
+            raise MigrationRefused(str(error)) from error
 
-_HEAD = head()
-
-
-def revisions() -> frozenset[str]:
-    """Return all revisions that this version knows."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-async def current(store: Store) -> str | None:
-    """Return the revision of a database, None if it is empty.
-
-    Raises:
-        StoreUnavailable: The database cannot be reached.
-    """
-    return await store.read(_revision)
-
-
-async def empty(store: Store) -> bool:
-    """Tell whether a database has no tables.
-
-    Raises:
-        StoreUnavailable: The database can't be reached.
-    """
-    return await store.read(lambda connection: not inspect(connection).get_table_names())
-
-
-async def problem(store: Store) -> str | None:
-    """Return why a database is not at the revision of this version, None if it is."""
-    return await store.read(behind)
-
-
-def behind(connection: Connection) -> str | None:
-    """Return why the database of a connection is not at the revision of this version, None if it is."""
-    at = _revision(connection)
-    if at == _HEAD:
-        return None
-    return f"the database is at migration {at or 'none'}, this version needs {_HEAD}"
-
-
-async def lacking(store: Store) -> str | None:
-    """Return the privileges on the tables that the gateway lacks, with the command that grants them; None if it has
-    all.
-
-    Raises:
-        StoreUnavailable: The database cannot be reached.
-    """
-    return await store.read(unprivileged)
-
-
-def unprivileged(connection: Connection) -> str | None:
-    """Return the privileges on the tables that a connection's role lacks, with the command that grants them."""
-    return sql_of(connection).lacking(connection, list(Table.metadata.tables))
+    return run
 
 
 async def upgrade(store: Store, revision: str = "head") -> None:
-    """Upgrade a database to a revision."""
-    await store.write(lambda connection: command.upgrade(_config(connection), revision), limit=None)
+    """Upgrade a database to a revision.
+
+    Raises:
+        MigrationRefused: There is no such revision.
+    """
+    await store.write(_work(lambda config: command.upgrade(config, revision)), limit=None)
 
 
 async def downgrade(store: Store, revision: str) -> None:
-    """Downgrade a database to a revision; `-1` is one step, `base` an empty database."""
-    await store.write(lambda connection: command.downgrade(_config(connection), revision), limit=None)
+    """Downgrade a database to a revision; `-1` is one step, `base` an empty database.
+
+    Raises:
+        MigrationRefused: There is no such revision.
+    """
+    await store.write(_work(lambda config: command.downgrade(config, revision)), limit=None)
 
 
 async def check(store: Store) -> None:
     """Return if the tables match the program's definition.
 
     Raises:
-        alembic.util.AutogenerateDiffsDetected: They do not.
+        MigrationRefused: They do not.
     """
-    await store.read(lambda connection: command.check(_config(connection)))
+    await store.read(_work(command.check))

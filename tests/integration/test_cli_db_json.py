@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from registry_gateway.store import migrate
+from registry_gateway.store import level
 from tests.integration.command_line import output, register
 
 
@@ -15,7 +15,7 @@ def said(url: str, *arguments: str) -> dict[str, Any]:
 
 
 def test_migrations(tmp_path: Path) -> None:
-    url, head = f"sqlite:///{tmp_path}/registry.db", migrate.head()
+    url, head = f"sqlite:///{tmp_path}/registry.db", level.NEWEST
     assert said(url, "upgrade") == {"migration": head}
     assert said(url, "current") == {"migration": head, "newest": head}
     assert said(url, "check") == {"migration": head, "up_to_date": True}
@@ -31,10 +31,10 @@ def test_backups_and_copies(sqlite_url: str, tmp_path: Path) -> None:
         "database": str(database),
         "file": str(file),
         "bytes": file.stat().st_size,
-        "migration": migrate.head(),
+        "migration": level.NEWEST,
     }
     restored = said(sqlite_url, "restore", str(file))
-    assert (restored["file"], restored["migration"]) == (str(file), migrate.head())
+    assert (restored["file"], restored["migration"]) == (str(file), level.NEWEST)
     assert Path(restored["previous"]).exists()
     other = f"sqlite:///{tmp_path}/other.db"
     output(other, "db", "upgrade")

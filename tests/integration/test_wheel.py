@@ -39,7 +39,7 @@ def test_an_installed_wheel_carries_its_migrations_and_its_page(tmp_path: Path) 
 
     empty = tmp_path / "empty"
     empty.mkdir()
-    found = run(empty, "-c", "from registry_gateway.store import migrate; print(migrate.SCRIPTS)", path=installed)
+    found = run(empty, "-c", "from registry_gateway.store import level; print(level.SCRIPTS)", path=installed)
     assert Path(found.strip()) == installed / "registry_gateway" / "migrations"
     assert "is at migration 0" in run(empty, "-m", "registry_gateway", "db", "upgrade", path=installed)
     assert [file.name for file in empty.iterdir()] == ["registry.db"]

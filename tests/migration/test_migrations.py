@@ -22,7 +22,7 @@ from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Actor
 from registry_gateway.core.webhook import Format
 from registry_gateway.registry.registry import Registry
-from registry_gateway.store import migrate
+from registry_gateway.store import level, migrate
 from registry_gateway.store.engine import Store
 from registry_gateway.store.tables import Table
 from registry_gateway.webhooks.sender import Sender
@@ -31,7 +31,7 @@ from tests.conftest import ManualClock
 
 pytestmark = pytest.mark.anyio
 
-CHECKOUT = Path(migrate.SCRIPTS).parent
+CHECKOUT = Path(level.SCRIPTS).parent
 ACTOR = Actor("account:alice", "192.0.2.1", "req_1")
 POLICIES = {
     "test": LeasePolicy(late_renewal="revive", retention=1000, keeps_deregistered=True),
@@ -43,9 +43,14 @@ VERSIONS = "alembic_version"
 def revisions() -> list[str]:
     """Return the revisions from an empty database on: `base`, the first one, ..., the newest."""
     config = Config()
-    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    config.set_main_option("script_location", str(level.SCRIPTS))
     newest_first = ScriptDirectory.from_config(config).walk_revisions()
     return ["base", *reversed([script.revision for script in newest_first])]
+
+
+def test_the_files_of_the_migrations_are_numbered_by_their_revisions() -> None:
+    assert revisions() == ["base", *sorted(level.REVISIONS)]
+    assert revisions()[-1] == level.NEWEST
 
 
 def rows(connection: Connection) -> dict[str, int]:
@@ -140,18 +145,18 @@ async def test_every_migration_goes_down_and_up_with_rows_in_it(store: Store, cl
 
     for newer, older in pairwise(reversed(steps)):
         await migrate.downgrade(store, older)
-        assert await migrate.current(store) == (None if older == "base" else older)
+        assert await level.current(store) == (None if older == "base" else older)
         left = await store.read(rows)
         assert _common(left, counts) == _common(counts, left), f"{newer} lost rows on its way down"
         counts = left
     assert counts == {}
     for older, newer in pairwise(steps):
         await migrate.upgrade(store, newer)
-        assert await migrate.current(store) == newer
+        assert await level.current(store) == newer
         risen = await store.read(rows)
         assert _common(risen, counts) == _common(counts, risen), f"{newer} lost rows on its way up from {older}"
         counts = risen
-    assert await migrate.problem(store) is None
+    assert await level.problem(store) is None
     again = await fill(store, clock)
     assert len(await again.list()) == len(before[0])
 
@@ -195,7 +200,7 @@ async def test_renamed_columns_keep_what_they_hold(store: Store, clock: ManualCl
     assert await registry.tools("test", "alive") == ["rotate"]
     [entry] = [entry for entry in await registry.list() if entry.registration.key == "alive"]
     assert entry.tools_document == b"[1,2]"
-    assert await migrate.problem(store) is None
+    assert await level.problem(store) is None
     await migrate.check(store)
 
 
@@ -204,9 +209,9 @@ async def test_the_tables_are_what_the_program_expects(store: Store) -> None:
 
 
 async def test_a_database_that_is_behind_is_told_from_one_that_is_not(store: Store) -> None:
-    assert await migrate.problem(store) is None
+    assert await level.problem(store) is None
     await migrate.downgrade(store, "-1")
-    assert f"needs {migrate.head()}" in str(await migrate.problem(store))
+    assert f"needs {level.NEWEST}" in str(await level.problem(store))
 
 
 async def test_migrating_twice_changes_nothing(store: Store, clock: ManualClock) -> None:
@@ -222,7 +227,7 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(store: Store
 
     def downgrade_and_fail(connection: Connection) -> None:
         config = Config()
-        config.set_main_option("script_location", str(migrate.SCRIPTS))
+        config.set_main_option("script_location", str(level.SCRIPTS))
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         connection.execute(text("SELECT * FROM no_such_table"))
@@ -230,13 +235,13 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(store: Store
     with pytest.raises(StoreUnavailable):
         await store.write(downgrade_and_fail)
     assert await store.read(rows) == counts
-    assert await migrate.problem(store) is None
+    assert await level.problem(store) is None
 
 
 async def test_an_empty_database_says_so(empty_url: str) -> None:
     async with opened(empty_url) as store:
-        assert await migrate.current(store) is None
-        assert "migration none" in str(await migrate.problem(store))
+        assert await level.current(store) is None
+        assert "migration none" in str(await level.problem(store))
 
 
 @pytest.mark.slow
@@ -254,5 +259,5 @@ async def test_alembic_commands_that_start_at_once_in_a_checkout_all_succeed(emp
     for done in await asyncio.gather(*(asyncio.to_thread(upgrade) for _ in range(2))):
         assert done.returncode == 0, done.stderr
     async with opened(empty_url) as store:
-        assert await migrate.problem(store) is None
+        assert await level.problem(store) is None
         await migrate.check(store)
