@@ -11,15 +11,9 @@ from sqlalchemy import Connection, text
 from registry_gateway.core.errors import Overloaded
 from registry_gateway.store.engine import Store
 from registry_gateway.store.lanes import expensive_reads
+from tests.endless import endless
 
 pytestmark = pytest.mark.anyio
-
-_ENDLESS = text("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x % 9 + 1 FROM n) SELECT count(*) FROM n")
-
-
-def endless(connection: Connection) -> int:
-    """A read that never ends by itself."""
-    return int(connection.execute(_ENDLESS).scalar_one())
 
 
 def one(connection: Connection) -> int:
@@ -58,7 +52,7 @@ async def test_a_search_on_postgresql_occupies_one_core(postgresql_url: str) -> 
 
 
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expensive_reads, "SECONDS", 5.0)
+    monkeypatch.setattr(expensive_reads, "SECONDS", 4.0)
     running = [asyncio.create_task(store.search(endless)) for _ in range(40)]
     await asyncio.sleep(0.2)
     assert [await store.read(one), await store.find(one), await store.scan(one), await store.write(one)] == [1] * 4

@@ -12,6 +12,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -44,7 +45,11 @@ class RsaSigner:
 
     def __init__(self, kid: str, bits: int = 2048) -> None:
         self.kid = kid
-        self._key = rsa.generate_private_key(65537, bits)
+        self._bits = bits
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(65537, self._bits)
 
     def sign(self, message: bytes) -> bytes:
         """Sign as RS256 says."""
@@ -97,7 +102,7 @@ class EcSigner:
 Signer = RsaSigner | EcSigner
 
 FIRST, SECOND, CURVE = RsaSigner("first"), RsaSigner("second"), EcSigner("curve")
-"""Keys of an issuer; made once, since RSA keys take their time."""
+"""Keys of an issuer; made once, on first use, since RSA keys take their time."""
 
 
 def assemble(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | bytes, signer: Signer) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -62,11 +63,11 @@ def timeless(text: str) -> str:
     return re.sub(r'"now": [\d.]+', '"now": 0', text)
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+@contextmanager
+def filled(directory: Path) -> Iterator[Pair]:
     """A gateway with services of all dialects."""
-    with serving(tmp_path) as gateway:
-        database = f"sqlite:///{tmp_path}/registry.db"
+    with serving(directory) as gateway:
+        database = f"sqlite:///{directory}/registry.db"
         register(database, "chap", "my-model")
         register(database, "chap", "other-model", address="http://192.0.2.8:8000")
         register(database, "runspec", "web/01")
@@ -78,7 +79,21 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     assert "Traceback" not in gateway.log()
 
 
-def test_services_are_listed_alike(pair: Pair) -> None:
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    """A gateway of this test's own."""
+    with filled(tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A gateway for all tests that change nothing in it."""
+    with filled(tmp_path_factory.mktemp("unchanged")) as pair:
+        yield pair
+
+
+def test_services_are_listed_alike(unchanged: Pair) -> None:
     for arguments in (
         [],
         ["--alive"],
@@ -90,16 +105,16 @@ def test_services_are_listed_alike(pair: Pair) -> None:
         ["--sort", "-name", "--limit", "2"],
         ["--status", "gone"],
     ):
-        assert pair.same("services", "list", *arguments)
-        pair.same("services", "list", *arguments, "--json")
+        assert unchanged.same("services", "list", *arguments)
+        unchanged.same("services", "list", *arguments, "--json")
     by_end = ("services", "list", "--sort", "ended_at")
-    here, there = complaint(pair.database, *by_end), pair.complaint(*by_end)
-    assert here.replace(pair.database, "") == there.replace(pair.url, "")
+    here, there = complaint(unchanged.database, *by_end), unchanged.complaint(*by_end)
+    assert here.replace(unchanged.database, "") == there.replace(unchanged.url, "")
     assert "sort: " in there
-    found = json.loads(pair.remotely("services", "list", "--status", "pending", "--status", "down", "--json"))
+    found = json.loads(unchanged.remotely("services", "list", "--status", "pending", "--status", "down", "--json"))
     assert [(service["key"], service["approved"]) for service in found] == [("twin", True), ("invoices", False)]
-    assert pair.remotely("services", "list", "--tool", "none") == "No matching services (6 in total).\n"
-    assert len(pair.remotely("services", "list", "--limit", "2").splitlines()) == 3
+    assert unchanged.remotely("services", "list", "--tool", "none") == "No matching services (6 in total).\n"
+    assert len(unchanged.remotely("services", "list", "--limit", "2").splitlines()) == 3
 
 
 def test_a_service_is_shown_alike(pair: Pair) -> None:
@@ -185,22 +200,24 @@ def test_without_an_administrator_administration_is_off(tmp_path: Path) -> None:
         assert "accounts create NAME --scope admin:registry" in message
 
 
-def test_the_environment_has_the_url_and_an_option_beats_it(pair: Pair) -> None:
+def test_the_environment_has_the_url_and_an_option_beats_it(unchanged: Pair) -> None:
     def run(*arguments: str, **environment: str | None) -> str:
         result = command(NOWHERE, *arguments, **environment)  # type: ignore[arg-type] # None unsets a variable
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    no_database = {"REGISTRY_GATEWAY_DATABASE_URL": None, "REGISTRY_GATEWAY_URL": f" {pair.url}/ "}
+    no_database = {"REGISTRY_GATEWAY_DATABASE_URL": None, "REGISTRY_GATEWAY_URL": f" {unchanged.url}/ "}
     assert "my-model" in run("services", "list", **no_database)
-    assert "my-model" in run("services", "list", "--database-url", pair.database, REGISTRY_GATEWAY_URL="http://x:1")
-    assert "my-model" in run("services", "list", "--url", pair.url, REGISTRY_GATEWAY_URL="http://x:1")
-    both = ("services", "list", "--url", pair.url, "--database-url", pair.database)
-    assert "not both" in complaint(pair.database, *both)
-    assert "are both set" in complaint(pair.database, "services", "list", REGISTRY_GATEWAY_URL=pair.url)
+    assert "my-model" in run(
+        "services", "list", "--database-url", unchanged.database, REGISTRY_GATEWAY_URL="http://x:1"
+    )
+    assert "my-model" in run("services", "list", "--url", unchanged.url, REGISTRY_GATEWAY_URL="http://x:1")
+    both = ("services", "list", "--url", unchanged.url, "--database-url", unchanged.database)
+    assert "not both" in complaint(unchanged.database, *both)
+    assert "are both set" in complaint(unchanged.database, "services", "list", REGISTRY_GATEWAY_URL=unchanged.url)
     wrong = command(NOWHERE, "services", "list", **{**no_database, "REGISTRY_GATEWAY_URL": "gateway"})  # type: ignore[arg-type] # None unsets a variable
     assert "REGISTRY_GATEWAY_URL: it must be a URL" in wrong.stderr
-    assert output(pair.database, "db", "current", REGISTRY_GATEWAY_URL=pair.url)  # it is not about a gateway
+    assert output(unchanged.database, "db", "current", REGISTRY_GATEWAY_URL=unchanged.url)  # it is not about a gateway
 
 
 def test_where_there_is_no_gateway(tmp_path: Path) -> None:
@@ -216,37 +233,37 @@ def test_where_there_is_no_gateway(tmp_path: Path) -> None:
             assert "is not a registry-gateway" in message, message
 
 
-def test_an_export_is_the_same(pair: Pair, tmp_path: Path) -> None:
+def test_an_export_is_the_same(unchanged: Pair, tmp_path: Path) -> None:
     for arguments in ([], ["--events"], ["--dialect", "CHAP"], ["--dialect", "runspec", "--events"]):
-        here = [json.loads(line) for line in output(pair.database, "export", *arguments).splitlines()]
-        there = [json.loads(line) for line in pair.remotely("export", *arguments).splitlines()]
+        here = [json.loads(line) for line in output(unchanged.database, "export", *arguments).splitlines()]
+        there = [json.loads(line) for line in unchanged.remotely("export", *arguments).splitlines()]
         assert here == there
         assert here
-    kinds = [json.loads(line).get("kind") for line in pair.remotely("export", "--events").splitlines()]
+    kinds = [json.loads(line).get("kind") for line in unchanged.remotely("export", "--events").splitlines()]
     assert "account_created" in kinds
-    without_token = output(NOWHERE, "export", "--events", "--url", pair.url)
+    without_token = output(NOWHERE, "export", "--events", "--url", unchanged.url)
     assert {json.loads(line).get("kind") for line in without_token.splitlines()} == {*kinds} - {"account_created"}
-    assert pair.remotely("export", "--output", str(tmp_path / "export.jsonl")) == ""
-    assert (tmp_path / "export.jsonl").read_text() == pair.remotely("export")
+    assert unchanged.remotely("export", "--output", str(tmp_path / "export.jsonl")) == ""
+    assert (tmp_path / "export.jsonl").read_text() == unchanged.remotely("export")
 
 
-def test_the_doctor_takes_the_option_as_its_argument(pair: Pair) -> None:
+def test_the_doctor_takes_the_option_as_its_argument(unchanged: Pair) -> None:
     for arguments, environment in (
-        ([pair.url], {}),
-        (["--url", pair.url], {}),
-        ([], {"REGISTRY_GATEWAY_URL": pair.url, "REGISTRY_GATEWAY_DATABASE_URL": None}),
-        ([pair.url], {"REGISTRY_GATEWAY_URL": "http://x:1"}),
+        ([unchanged.url], {}),
+        (["--url", unchanged.url], {}),
+        ([], {"REGISTRY_GATEWAY_URL": unchanged.url, "REGISTRY_GATEWAY_DATABASE_URL": None}),
+        ([unchanged.url], {"REGISTRY_GATEWAY_URL": "http://x:1"}),
     ):
         checked = command(NOWHERE, "doctor", *arguments, "--json", **environment)
-        assert json.loads(checked.stdout)["checked"] == pair.url
-    assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--url", pair.url)
-    assert "not both" in complaint(NOWHERE, "doctor", pair.url, "--database-url", pair.database)
+        assert json.loads(checked.stdout)["checked"] == unchanged.url
+    assert "not both" in complaint(NOWHERE, "doctor", unchanged.url, "--url", unchanged.url)
+    assert "not both" in complaint(NOWHERE, "doctor", unchanged.url, "--database-url", unchanged.database)
 
 
 # --- events
 
 
-def test_events_are_printed_alike(pair: Pair) -> None:
+def test_events_are_printed_alike(unchanged: Pair) -> None:
     services = [*("--kind", "registered"), *("--kind", "expired")]
     for arguments in (
         services,
@@ -257,17 +274,17 @@ def test_events_are_printed_alike(pair: Pair) -> None:
         ["--service", "my-model"],
         ["--actor", "test"],
     ):
-        pair.same("events", *arguments)
-        pair.same("events", *arguments, "--json")
-    assert len(pair.remotely("events", *services, "--limit", "2").splitlines()) == 2
-    assert "account" not in pair.remotely("events")
-    assert "read them in the database" in pair.complaint("events", "--service", "account:operations")
-    assert "read them in the database" in pair.complaint("events", "--kind", "account_created")
+        unchanged.same("events", *arguments)
+        unchanged.same("events", *arguments, "--json")
+    assert len(unchanged.remotely("events", *services, "--limit", "2").splitlines()) == 2
+    assert "account" not in unchanged.remotely("events")
+    assert "read them in the database" in unchanged.complaint("events", "--service", "account:operations")
+    assert "read them in the database" in unchanged.complaint("events", "--kind", "account_created")
 
 
-def test_many_events_are_read_page_by_page(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_events_are_read_page_by_page(unchanged: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAGE", 2)
-    assert len(pair.same("events", "--actor", "test", "--limit", "5").splitlines()) == 5
+    assert len(unchanged.same("events", "--actor", "test", "--limit", "5").splitlines()) == 5
 
 
 def test_events_are_followed(pair: Pair) -> None:
@@ -317,14 +334,14 @@ def watchers(pair: Pair) -> float:
     return Scrape(answer.text).value("registry_gateway_watchers")
 
 
-def test_a_service_is_waited_for(pair: Pair) -> None:
-    assert pair.same("services", "wait", "my-model") == "chap/my-model is up.\n"
-    assert pair.same("services", "wait", "invoices", "--status", "PENDING") == "scaicontrol/invoices is pending.\n"
-    assert pair.same("services", "wait", "twin") == "runspec/twin is up.\n"
-    assert pair.same("services", "wait", "never", "--status", "gone") == "never is gone.\n"
-    waited = json.loads(pair.same("services", "wait", "my-model", "--json"))
+def test_a_service_is_waited_for(unchanged: Pair) -> None:
+    assert unchanged.same("services", "wait", "my-model") == "chap/my-model is up.\n"
+    assert unchanged.same("services", "wait", "invoices", "--status", "PENDING") == "scaicontrol/invoices is pending.\n"
+    assert unchanged.same("services", "wait", "twin") == "runspec/twin is up.\n"
+    assert unchanged.same("services", "wait", "never", "--status", "gone") == "never is gone.\n"
+    waited = json.loads(unchanged.same("services", "wait", "my-model", "--json"))
     assert waited == {"key": "my-model", "reached": True, "status": "up"}
-    for database, options in ((pair.database, []), (NOWHERE, ["--url", pair.url])):
+    for database, options in ((unchanged.database, []), (NOWHERE, ["--url", unchanged.url])):
         late = command(database, "services", "wait", "invoices", "--timeout", "1s", *options)
         assert (late.exit_code, late.stdout) == (1, "")
         assert late.stderr == "invoices is not up after 1 s: scaicontrol/invoices is pending\n"

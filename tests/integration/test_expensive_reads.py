@@ -3,24 +3,22 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from registry_gateway.store.lanes import expensive_reads
 from registry_gateway.store.statements import past
 from tests.conftest import START, GatewayFactory, core_of
+from tests.endless import endless
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import SERVICES, problem
 
 pytestmark = pytest.mark.anyio
 
-_ENDLESS = text("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x % 9 + 1 FROM n) SELECT count(*) FROM n")
-
 
 async def test_readiness_and_administration_do_not_wait_for_them(
     start_gateway: GatewayFactory, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expensive_reads, "SECONDS", 6.0)
-    monkeypatch.setattr(past, "search", lambda connection, *_: connection.execute(_ENDLESS).scalar_one())
+    monkeypatch.setattr(expensive_reads, "SECONDS", 4.0)
+    monkeypatch.setattr(past, "search", lambda connection, *_: endless(connection))
     async with start_gateway(database_url) as client:
         issued = await core_of(client).accounts.create("admin", ["admin:registry"], [])
         administrator = {"Authorization": f"Bearer {issued.token}"}

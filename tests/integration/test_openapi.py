@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 from msgspec import json as msgspec_json
-from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -46,11 +45,18 @@ def operations(served: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
             yield path, method.upper(), operation
 
 
+def flaws(document: dict[str, Any]) -> list[str]:
+    """What a document has that OpenAPI 3.1 does not permit."""
+    from openapi_spec_validator import OpenAPIV31SpecValidator  # not by every process that collects tests
+
+    return [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
+
+
 async def test_the_document_is_valid(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url, KEYS) as client:
         served = await document(client)
         assert served["openapi"].startswith("3.1.")
-        assert [error.message for error in OpenAPIV31SpecValidator(served).iter_errors()] == []
+        assert flaws(served) == []
 
 
 async def test_every_route_is_described_and_everything_described_is_a_route(
@@ -180,7 +186,7 @@ def test_a_mount_nobody_describes_appears_by_path_and_method() -> None:
         ("/beacon", "GET"),
         ("/beacon", "POST"),
     }
-    assert [error.message for error in OpenAPIV31SpecValidator(made).iter_errors()] == []
+    assert flaws(made) == []
 
 
 def test_a_method_without_a_table_row_is_still_there() -> None:

@@ -15,7 +15,7 @@ CHAP, RUNSPEC = "SERVICEKIT_REGISTRATION_KEY", "REGISTRY_GATEWAY_RUNSPEC_API_KEY
 KEY = "key-0123456789abcdef"
 
 
-def test_open_dialects_are_warned_of_unless_only_this_machine_reaches_them(sqlite_url: str, tmp_path: Path) -> None:
+def test_open_dialects_are_warned_of(sqlite_url: str, tmp_path: Path) -> None:
     with serving(tmp_path, "--host", "0.0.0.0", "--database-url", sqlite_url) as gateway:
         warnings = [line for line in gateway.log().splitlines() if "warning: " in line]
         assert warnings == [
@@ -23,6 +23,10 @@ def test_open_dialects_are_warned_of_unless_only_this_machine_reaches_them(sqlit
             "registry-gateway: warning: any client can register and remove runspec services at 0.0.0.0; set " + RUNSPEC,
         ]
         assert gateway.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.slow
+def test_no_warning_where_only_this_machine_reaches_them_or_keys_are_set(sqlite_url: str, tmp_path: Path) -> None:
     keys = {CHAP: KEY, RUNSPEC: KEY, "REGISTRY_GATEWAY_PUBLIC_URL": "https://registry.example.org"}
     for environment in ({}, {**keys, "REGISTRY_GATEWAY_REQUIRE_AUTH": "true"}):
         host = "0.0.0.0" if environment else "127.0.0.1"
