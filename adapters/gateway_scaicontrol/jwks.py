@@ -17,7 +17,7 @@ import msgspec
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway_scaicontrol.auth import KeysUnavailable
-from registry_gateway.adapter import parse
+from registry_gateway.adapter import client_tls, parse
 
 FRESH_SECONDS = 3600.0
 """Seconds for which a set is used before it is fetched again."""
@@ -75,10 +75,10 @@ class Keys:
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Keep an HTTP client open during the context. A fetch that runs at its end is cancelled."""
-        # The client reads the system's certificates, which takes some 50 ms, so it is created in a thread. Proxies and
-        # certificates come from the usual variables. Connections are not kept, since the next fetch is in an hour.
-        client = await asyncio.to_thread(
-            httpx.AsyncClient,
+        # Proxies and certificates come from the usual variables. To read the certificates takes some 20 ms, so a thread
+        # does it. Connections are not kept, since the next fetch is in an hour.
+        client = httpx.AsyncClient(
+            verify=await asyncio.to_thread(client_tls),
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=self._deadline,
             limits=httpx.Limits(max_keepalive_connections=0),

@@ -63,6 +63,7 @@ from registry_gateway.http.answer import NOSNIFF, Answer, body_answer, json_answ
 from registry_gateway.http.body import BodyTooLarge, EmptyBody, decode, parse
 from registry_gateway.http.call import Call, request_id
 from registry_gateway.http.checked_transport import CheckedTransport, ForbiddenAddress
+from registry_gateway.http.client_tls import client_tls
 from registry_gateway.http.decode_errors import NO_NUL, SLUG, Invalid, LongText, Text, unprocessable
 from registry_gateway.http.lifespans import Lifespan
 from registry_gateway.http.mount import Mount
@@ -181,6 +182,7 @@ __all__ = [
     "bearer",
     "body_answer",
     "chosen",
+    "client_tls",
     "decode",
     "decode_errors",
     "fastapi_errors",

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from registry_gateway.http.body import parse
+from registry_gateway.http.client_tls import client_tls
 
 SECONDS = 60.0
 """Seconds that a whole answer may take."""
@@ -43,7 +44,8 @@ class RemoteServer:
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         """Create a client that sends `headers` with every request. They are never shown."""
         # No compression: a small body could decompress to any size.
-        self._client = httpx.AsyncClient(timeout=PATIENCE, headers={"Accept-Encoding": "identity", **(headers or {})})
+        given = {"Accept-Encoding": "identity", **(headers or {})}
+        self._client = httpx.AsyncClient(verify=client_tls(), timeout=PATIENCE, headers=given)
 
     async def __aenter__(self) -> Self:
         """Return the client."""
