@@ -1,7 +1,9 @@
 """The gateway as a real process: started, stopped, killed and restarted on one port and one database."""
 
+import functools
 import random
 import re
+import shutil
 import socket
 import ssl
 import sys
@@ -16,7 +18,7 @@ import httpx
 from tests.e2e import commands
 from tests.e2e.child import Child
 from tests.e2e.polling import wait_until
-from tests.postgresql import WORKER
+from tests.postgresql import WORKER, migrated, private
 
 CHAP_TTL = 3.0
 RUNSPEC_HEARTBEAT_INTERVAL = 1
@@ -38,7 +40,10 @@ class Tls(NamedTuple):
 
 
 class Gateway:
-    """A gateway process with settings in its environment; by default on loopback and a SQLite file in `directory`."""
+    """A gateway process with settings in its environment; by default on loopback.
+
+    Without a database among them it has a migrated SQLite file in `directory`.
+    """
 
     def __init__(
         self,
@@ -57,7 +62,7 @@ class Gateway:
             trust_env=False,
             timeout=10,
             limits=httpx.Limits(max_keepalive_connections=0),
-            verify=True if tls is None else ssl.create_default_context(cafile=tls.authority),
+            verify=False if tls is None else ssl.create_default_context(cafile=tls.authority),
         )
         self.secrets: set[str] = {value for name, value in settings.items() if name.endswith("_KEY")}
         self._directory = directory
@@ -68,6 +73,8 @@ class Gateway:
             "REGISTRY_GATEWAY_DATABASE_URL": f"sqlite:///{directory / 'registry.db'}",
             **settings,
         }
+        if "REGISTRY_GATEWAY_DATABASE_URL" not in settings and not (directory / "registry.db").exists():
+            shutil.copy(_template(), directory / "registry.db")
         self._child: Child | None = None
 
     @property
@@ -180,6 +187,14 @@ def running_nodes(
             gateway.start()
             gateways.append(gateway)
         yield gateways
+
+
+@functools.cache
+def _template() -> Path:
+    """A migrated, empty SQLite file: a migration takes a third of the time of a start."""
+    path = private(f"template-{WORKER}.db")
+    migrated(f"sqlite:///{path}")
+    return path
 
 
 _OWN = range(20_000 + int(WORKER.removeprefix("gw")) % 32, 32_000, 32)

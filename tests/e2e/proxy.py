@@ -34,7 +34,7 @@ class Proxy:
                     self.send_header("Location", proxy.moved_to + self.path)
                     self.end_headers()
                     return
-                answer = httpx.get(proxy.target + self.path.replace(proxy.lost, ""), trust_env=False)
+                answer = httpx.get(proxy.target + self.path.replace(proxy.lost, ""), verify=False, trust_env=False)
                 self.send_response_only(answer.status_code)
                 self.send_header("Date", proxy.date or answer.headers["date"])
                 self.send_header("Content-Length", str(len(answer.content)))

@@ -84,7 +84,7 @@ def _wait_until_ready(url: str, log: Path) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/health/ready").status_code == 200:
+            if httpx.get(f"{url}/health/ready", verify=False).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
@@ -99,7 +99,7 @@ def test_the_page_shows_an_adapter_of_less_than_a_hundred_lines_and_a_reading_on
 
 @pytest.mark.slow
 def test_a_fourth_dialect_needs_nothing_but_its_own_package(beacon: str) -> None:
-    with httpx.Client(base_url=beacon) as client:
+    with httpx.Client(base_url=beacon, verify=False) as client:
         lit = client.put("/beacon/harbour", params={"address": "192.0.2.1"})
         assert (lit.status_code, lit.text) == (201, "lit\n")
         assert client.put("/beacon/harbour", params={"address": "192.0.2.2"}).status_code == 200
@@ -115,7 +115,7 @@ def test_a_fourth_dialect_needs_nothing_but_its_own_package(beacon: str) -> None
 
 
 def test_a_reading_adapter_lists_all_dialects_and_waits_for_the_next_change(tally: Gateway) -> None:
-    with httpx.Client(base_url=tally.url, timeout=30) as client, ThreadPoolExecutor() as threads:
+    with httpx.Client(base_url=tally.url, verify=False, timeout=30) as client, ThreadPoolExecutor() as threads:
         client.put("/beacon/harbour", params={"address": "192.0.2.1"})
         info = {"id": "my-model", "display_name": "My model"}
         client.post("/v2/services/$register", json={"url": "http://model:8000/x", "info": info})
@@ -142,7 +142,7 @@ def test_a_reading_adapter_lists_all_dialects_and_waits_for_the_next_change(tall
 def test_a_client_that_leaves_is_waited_for_no_longer_and_one_that_stays_is_answered_at_the_stop(
     tally: Gateway,
 ) -> None:
-    with httpx.Client(base_url=tally.url, timeout=30) as client, ThreadPoolExecutor() as threads:
+    with httpx.Client(base_url=tally.url, verify=False, timeout=30) as client, ThreadPoolExecutor() as threads:
         index = client.get("/tally").headers["X-Index"]
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{tally.url}/tally", params={"after": index}, timeout=0.5)

@@ -110,7 +110,7 @@ def test_held_requests_are_woken_by_a_change_and_end_with_the_gateway(gateway: G
         return answer.text, time.monotonic()
 
     with (
-        httpx.Client(timeout=20, trust_env=False) as client,
+        httpx.Client(verify=False, timeout=20, trust_env=False) as client,
         concurrent.futures.ThreadPoolExecutor(20) as pool,
     ):
         held = [pool.submit(ask, "changed") for _ in range(8)]

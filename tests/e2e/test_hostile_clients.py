@@ -86,8 +86,9 @@ def test_a_trailer_is_no_credential_and_no_address(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    [pytest.param(b"X-A: b\r\n" * 8_000, id="many"), pytest.param(b"a" * 64_000, id="one", marks=pytest.mark.slow)],
+    [pytest.param(b"X-A: b\r\n" * 8_000, id="many"), pytest.param(b"a" * 64_000, id="one")],
 )
+@pytest.mark.slow
 def test_trailers_without_end_take_no_memory(gateway: Gateway, unit: bytes) -> None:
     before, sent = memory(gateway), 0
     with connected(gateway) as client, suppress(ConnectionError):
@@ -160,6 +161,7 @@ def test_requests_that_are_not_finished_do_not_hold_up_a_stop(gateway: Gateway) 
     gateway.start()
 
 
+@pytest.mark.slow
 def test_an_ipv4_proxy_of_a_gateway_on_every_address_is_trusted(tmp_path: Path) -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("this system has no sockets for IPv4 and IPv6 together")

@@ -206,6 +206,7 @@ def test_what_a_service_says_of_itself_stays_text(started: Open) -> None:
         assert page.title() != "owned"
 
 
+@pytest.mark.slow
 def test_a_lapse_appears_without_a_reload(started: Open) -> None:
     gateway, tab = started(SHORT_LEASES)
     page = tab.open("/")

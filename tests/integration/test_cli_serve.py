@@ -54,7 +54,7 @@ class Serving:
             assert line, f"it ended:\n{self.welcome}{self.log()}"
             self.welcome += line
         # The port is taken before the welcome is printed, so this waits in the queue until the gateway is up.
-        ready = httpx.get(f"{self.url}/health/ready", timeout=TIMEOUT, trust_env=False, verify=False)
+        ready = httpx.get(f"{self.url}/health/ready", timeout=TIMEOUT, verify=False, trust_env=False)
         assert ready.status_code == 200, ready.text
         return self
 
@@ -96,7 +96,7 @@ def test_the_first_commands_can_be_typed_as_they_are_shown(tmp_path: Path) -> No
         done = subprocess.run(["sh", "-c", shown], cwd=elsewhere, capture_output=True, text=True, check=True)
         assert done.stdout.startswith("rgw_")
         assert "my-service" in output(f"sqlite:///{tmp_path}/my.db", "accounts", "list")
-        page = httpx.get(gateway.url, trust_env=False).text
+        page = httpx.get(gateway.url, verify=False, trust_env=False).text
         assert f"$({sys.executable} -m registry_gateway accounts create" in html.unescape(page)
         assert str(tmp_path) not in page, "the page does not name the database"
 
@@ -112,12 +112,12 @@ def test_an_empty_directory_is_enough_and_the_curl_lines_work(tmp_path: Path) ->
                 (where,) = (word for word in words if word.startswith("http://"))
                 given = dict(word.split(": ") for flag, word in pairwise(words) if flag == "-H")
                 headers = {"Content-Type": "application/json", **given}
-                answer = httpx.post(where, content=words[-1], headers=headers, trust_env=False)
+                answer = httpx.post(where, content=words[-1], headers=headers, verify=False, trust_env=False)
                 assert answer.is_success, answer.text
         listed = json.loads(output(url, "services", "list", "--json"))
         assert {service["dialect"] for service in listed} == {"chap", "runspec", "scaicontrol"}
         assert re.search(r"^Page +http://localhost:[0-9]+/$", gateway.welcome, re.MULTILINE)
-        answer = httpx.get(f"{gateway.url}/health", trust_env=False)
+        answer = httpx.get(f"{gateway.url}/health", verify=False, trust_env=False)
         assert "server" not in answer.headers
         assert "date" in answer.headers
         assert gateway.end(signal.SIGINT) == 0
@@ -192,7 +192,7 @@ def test_options_win_over_the_environment_and_reach_the_workers(sqlite_url: str,
     with serving(tmp_path, "--workers", "2", *options, **environment) as gateway:
         assert "https://registry.example.org/v2/services/$register" in gateway.welcome
         assert "k3y" not in gateway.welcome
-        with httpx.Client(base_url=gateway.url, trust_env=False) as client:
+        with httpx.Client(base_url=gateway.url, verify=False, trust_env=False) as client:
             for _ in range(4):
                 refused = client.post("/instances", json={}, headers={"Connection": "close"})
                 assert refused.status_code == 403
@@ -257,7 +257,9 @@ def test_events_are_followed_until_ctrl_c(sqlite_url: str, tmp_path: Path) -> No
         try:
             for key in ("one", "two"):
                 body["info"] = {"id": key, "display_name": key}
-                httpx.post(f"{gateway.url}/v2/services/$register", json=body, trust_env=False).raise_for_status()
+                httpx.post(
+                    f"{gateway.url}/v2/services/$register", json=body, verify=False, trust_env=False
+                ).raise_for_status()
                 assert select.select([follower.stdout], [], [], TIMEOUT)[0]
                 assert json.loads(follower.stdout.readline())["key"] == key
             follower.send_signal(signal.SIGINT)

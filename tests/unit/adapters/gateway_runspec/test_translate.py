@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from gateway_runspec import hosted_tools, translate
 from registry_gateway.core.lease import Health, grant
 from registry_gateway.core.model import Actor, Entry, Registration
+from tests.fuzz import CI
 
 ACTOR = Actor("test")
 
-unhurried = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, max_examples=100 if CI else 20, suppress_health_check=[HealthCheck.too_slow])
 """Examples take as long as the machine they run on makes them."""
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
