@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import click
 
-from registry_gateway.adapter import Core
-from registry_gateway.cli.output import age, counted, moment, print_json, print_table, say, span_or_zero
-from registry_gateway.cli.parameters import database_url_option, dialect_option, json_option
-from registry_gateway.cli.session import actor, run
+from registry_gateway.cli.output import counted, moment, print_json, print_table, say, span_or_zero
+from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.registry_access.access import RegistryAccess
+from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
@@ -29,7 +29,7 @@ Examples:
   SECRET=$(registry-gateway webhooks add https://alerts.example.com/registry | tail -n 1)
 """,
 )
-@click.argument("url")
+@click.argument("receiver", metavar="URL")
 @click.option(
     "--kind",
     "kinds",
@@ -48,21 +48,19 @@ Examples:
     help="json has all members of the events; slack is text for people, for Slack and what accepts its messages.",
 )
 @json_option
-@database_url_option
-def add(
-    url: str, kinds: tuple[str, ...], dialect: str | None, form: str, as_json: bool, database_url: str | None
-) -> None:
+@registry_option
+def add(target: Target, receiver: str, kinds: tuple[str, ...], dialect: str | None, form: str, as_json: bool) -> None:
     """Send messages about events from now on to URL, and print the secret that signs them, once.
 
     The secret is alone on the last line of standard output. The receiver verifies the messages with it, as the Standard
     Webhooks specification describes; Slack needs none. URL must lead to a public address, unless
-    REGISTRY_GATEWAY_WEBHOOK_PRIVATE_NETWORKS names its network, here and in the gateways.
+    REGISTRY_GATEWAY_WEBHOOK_PRIVATE_NETWORKS names its network, for the gateways and, without --url, for this command.
     """
 
-    async def work(core: Core) -> IssuedWebhook:
-        return await core.webhooks.add(url, [EventKind(kind) for kind in kinds], dialect, Format(form), actor())
+    async def work(registry: RegistryAccess) -> IssuedWebhook:
+        return await registry.add_webhook(receiver, [EventKind(kind) for kind in kinds], dialect, Format(form))
 
-    issued = run(database_url, work)
+    issued = target.run(work)
     if as_json:
         print_json(issued)
         return
@@ -75,14 +73,14 @@ def add(
 
 @webhooks.command("list")
 @json_option
-@database_url_option
-def list_(as_json: bool, database_url: str | None) -> None:
+@registry_option
+def list_(target: Target, as_json: bool) -> None:
     """List the webhooks with their state. Of their URLs only the host is shown, because the rest is often a secret."""
 
-    async def work(core: Core) -> tuple[Sequence[WebhookView], float]:
-        return await core.webhooks.list(), core.clock.now()
+    async def work(registry: RegistryAccess) -> Sequence[WebhookView]:
+        return await registry.webhooks()
 
-    found, now = run(database_url, work, reading=True)
+    found = target.run(work, reading=True)
     if as_json:
         print_json(found)
     elif not found:
@@ -93,11 +91,11 @@ def list_(as_json: bool, database_url: str | None) -> None:
             [
                 (
                     str(webhook.id),
-                    _state(webhook, now),
+                    _state(webhook),
                     webhook.format.value,
                     webhook.dialect or "all",
                     ", ".join(webhook.kinds) or "all",
-                    "never" if webhook.delivered_at is None else f"{age(now - webhook.delivered_at)} ago",
+                    "never" if webhook.delivered_at is None else moment(webhook.delivered_at),
                     webhook.url,
                 )
                 for webhook in found
@@ -105,26 +103,29 @@ def list_(as_json: bool, database_url: str | None) -> None:
         )
 
 
-def _state(webhook: WebhookView, now: float) -> str:
+def _state(webhook: WebhookView) -> str:
     if webhook.disabled_at is not None:
         return f"disabled {moment(webhook.disabled_at)}"
     if webhook.failing_since is not None:
-        return f"failing for {age(now - webhook.failing_since)}"
+        return f"failing since {moment(webhook.failing_since)}"
     return webhook.state.value
 
 
 @webhooks.command()
 @number_argument
 @json_option
-@database_url_option
+@registry_option
 @click.pass_context
-def test(context: click.Context, number: int, as_json: bool, database_url: str | None) -> None:
-    """Send a test message to the webhook ID from this machine. Exit code 0: it was accepted. 1: it was not."""
+def test(context: click.Context, target: Target, number: int, as_json: bool) -> None:
+    """Send a test message to the webhook ID from this machine or, with --url, from the gateway.
 
-    async def work(core: Core) -> Trial:
-        return await core.webhooks.test(number)
+    Exit code 0: it was accepted. 1: it was not.
+    """
 
-    trial = run(database_url, work, reading=True)
+    async def work(registry: RegistryAccess) -> Trial:
+        return await registry.test_webhook(number)
+
+    trial = target.run(work, reading=True)
     if as_json:
         print_json(trial)
     elif trial.delivered:
@@ -152,18 +153,18 @@ Examples:
     help="How long the present secret signs too, such as 30m or 7d; 0: it ends at once.",
 )
 @json_option
-@database_url_option
-def rotate(number: int, overlap: float, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def rotate(target: Target, number: int, overlap: float, as_json: bool) -> None:
     """Give the webhook ID a new secret and print it, once.
 
     During the overlap messages have two signatures, so the receiver may use either secret. A secret from an earlier
     rotation ends at once. The secret is alone on the last line of standard output.
     """
 
-    async def work(core: Core) -> IssuedWebhook:
-        return await core.webhooks.rotate(number, overlap, actor())
+    async def work(registry: RegistryAccess) -> IssuedWebhook:
+        return await registry.rotate_webhook(number, overlap)
 
-    issued = run(database_url, work)
+    issued = target.run(work)
     if as_json:
         print_json(issued)
         return
@@ -175,17 +176,17 @@ def rotate(number: int, overlap: float, as_json: bool, database_url: str | None)
 @webhooks.command()
 @number_argument
 @json_option
-@database_url_option
-def enable(number: int, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def enable(target: Target, number: int, as_json: bool) -> None:
     """Enable the webhook ID, which was disabled after a day of failures.
 
     It is told about events from now on. One message says which events it missed.
     """
 
-    async def work(core: Core) -> WebhookView:
-        return await core.webhooks.enable(number, actor())
+    async def work(registry: RegistryAccess) -> WebhookView:
+        return await registry.enable_webhook(number)
 
-    enabled = run(database_url, work)
+    enabled = target.run(work)
     if as_json:
         print_json(enabled)
     else:
@@ -195,14 +196,14 @@ def enable(number: int, as_json: bool, database_url: str | None) -> None:
 @webhooks.command()
 @number_argument
 @json_option
-@database_url_option
-def remove(number: int, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def remove(target: Target, number: int, as_json: bool) -> None:
     """Remove the webhook ID. A message that is being sent may still arrive."""
 
-    async def work(core: Core) -> WebhookView:
-        return await core.webhooks.remove(number, actor())
+    async def work(registry: RegistryAccess) -> WebhookView:
+        return await registry.remove_webhook(number)
 
-    removed = run(database_url, work)
+    removed = target.run(work)
     if as_json:
         print_json(removed)
     else:
@@ -212,14 +213,14 @@ def remove(number: int, as_json: bool, database_url: str | None) -> None:
 @webhooks.command()
 @number_argument
 @json_option
-@database_url_option
-def deliveries(number: int, as_json: bool, database_url: str | None) -> None:
+@registry_option
+def deliveries(target: Target, number: int, as_json: bool) -> None:
     """List the last 20 attempts to deliver to the webhook ID, newest first, with the answers."""
 
-    async def work(core: Core) -> Sequence[Attempt]:
-        return await core.webhooks.deliveries(number)
+    async def work(registry: RegistryAccess) -> Sequence[Attempt]:
+        return await registry.deliveries(number)
 
-    found = run(database_url, work, reading=True)
+    found = target.run(work, reading=True)
     if as_json:
         print_json(found)
     elif not found:

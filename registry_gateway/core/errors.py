@@ -114,8 +114,14 @@ class Ambiguous(RegistryError):
     code = "ambiguous"
 
 
+class InvalidUrl(RegistryError):
+    """The text is no URL that messages can be sent to. The message says what the form is, and not the URL."""
+
+    code = "invalid_url"
+
+
 class UnusableUrl(RegistryError):
-    """A URL that the gateway may not, or can't, send messages to. The message says why, and not the URL."""
+    """A URL that the gateway may not send messages to. The message says why, and not the URL."""
 
     code = "unusable_url"
 

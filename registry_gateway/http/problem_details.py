@@ -108,7 +108,7 @@ def fault(error: Exception, scope: Scope) -> Answer:
     return problem(500, "Internal Server Error", f"The log says more under {request_id(scope)}")
 
 
-_STATUS = {"not_registered": 404, "not_found": 404, "not_owner": 403, "invalid_account": 422}
+_STATUS = {"not_registered": 404, "not_found": 404, "not_owner": 403, "invalid_account": 422, "invalid_url": 422}
 """Status by code of the core's errors. Others are 409."""
 
 

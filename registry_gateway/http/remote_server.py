@@ -16,7 +16,7 @@ from registry_gateway.http.client_tls import client_tls
 SECONDS = 60.0
 """Seconds that a whole answer may take."""
 
-PATIENCE = httpx.Timeout(10.0)
+PATIENCE = 10.0
 """Seconds that connecting, and each piece of an answer, may take."""
 
 MOST_BYTES = 4 * 2**20
@@ -63,21 +63,23 @@ class RemoteServer:
         Raises:
             Unreachable: There is no answer, or its body has more than `most` bytes.
         """
-        return await self._whole("GET", url, None, most)
+        return await self._whole("GET", url, None, most, PATIENCE)
 
-    async def post(self, url: str, content: bytes) -> Reply:
-        """Return the answer to a POST of JSON.
+    async def post(self, url: str, content: bytes, silence: float = PATIENCE) -> Reply:
+        """Return the answer to a POST of JSON; each piece of it may take `silence` seconds.
 
         Raises:
             Unreachable: There is no answer, or its body has more than `MOST_BYTES`. Something may have been changed.
         """
-        return await self._whole("POST", url, content, MOST_BYTES)
+        return await self._whole("POST", url, content, MOST_BYTES, silence)
 
-    async def _whole(self, method: str, url: str, content: bytes | None, most: int) -> Reply:
+    async def _whole(self, method: str, url: str, content: bytes | None, most: int, silence: float) -> Reply:
         headers = {} if content is None else {"Content-Type": "application/json"}
         try:
             with anyio.fail_after(SECONDS), _in_words(url):
-                async with self._client.stream(method, url, content=content, headers=headers) as answer:
+                timeout = httpx.Timeout(PATIENCE, read=silence)
+                asked = self._client.stream(method, url, content=content, headers=headers, timeout=timeout)
+                async with asked as answer:
                     return await whole(answer, most)
         except TimeoutError:
             raise Unreachable(f"{shown(url)} did not answer within {SECONDS:g} s") from None
@@ -91,7 +93,7 @@ class RemoteServer:
         Raises:
             Unreachable: There is no answer, or it ends early. Also raised where the answer is read.
         """
-        timeout = httpx.Timeout(PATIENCE.connect, read=silence)
+        timeout = httpx.Timeout(PATIENCE, read=silence)
         with _in_words(url):
             async with self._client.stream("GET", url, timeout=timeout) as answer:
                 yield answer

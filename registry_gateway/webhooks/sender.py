@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
 
 import registry_gateway
-from registry_gateway.core import web_url
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.destinations import Address, Destinations, Network
-from registry_gateway.core.errors import UnusableUrl
+from registry_gateway.core.errors import InvalidUrl, UnusableUrl
 from registry_gateway.http.checked_transport import CheckedTransport, ForbiddenAddress
 from registry_gateway.http.name_lookup import NameLookup
-from registry_gateway.observability.masking import MASK
 from registry_gateway.observability.printable import printable
 from registry_gateway.settings import PREFIX
+from registry_gateway.webhooks import receiver_url
 
 SECONDS = 10.0
 """Seconds for a whole delivery: look-up, connection, TLS, request and answer."""
@@ -30,9 +28,6 @@ MOST_BYTES = 4_096
 
 SHOWN = 200
 """Most characters of an answer that are shown, if it is an error."""
-
-LONGEST_URL = 2_048
-"""Most characters of a webhook's URL."""
 
 SETTING = f"{PREFIX}WEBHOOK_PRIVATE_NETWORKS"
 """The setting that names the private networks to which messages may be sent."""
@@ -64,18 +59,14 @@ class Sender:
         """Return if messages may be sent to `url`. A name that can't be resolved now is accepted.
 
         Raises:
-            UnusableUrl: It is no URL of a web server, or its host has only addresses that are not permitted.
+            InvalidUrl: It has not the form of a receiver's URL.
+            UnusableUrl: Its host has only addresses that are not permitted.
         """
-        try:
-            parts = web_url.parsed(url)
-        except ValueError:
-            raise UnusableUrl("the URL must start with http:// or https:// and name a host") from None
-        if parts.username is not None or parts.password is not None or "#" in url or len(url) > LONGEST_URL:
-            raise UnusableUrl(f"the URL must have no user, password or fragment, and at most {LONGEST_URL} characters")
+        receiver_url.check(url)
         try:
             host = httpx.URL(url).host
         except httpx.InvalidURL as error:
-            raise UnusableUrl(f"the URL can't be used: {error}") from None
+            raise InvalidUrl(f"the URL can't be used: {error}") from None
         refusals = [(a, self._destinations.refusal(a, own=False)) for a in await _addresses(host)]
         if refusals and all(refusal is not None for _, refusal in refusals):
             address, refusal = refusals[0]
@@ -107,13 +98,6 @@ class Sender:
         if self._opened is None:  # in a thread: reading the certificates would delay heartbeats
             self._opened = await asyncio.to_thread(CheckedTransport, self._destinations)
         return self._opened
-
-
-def shown(url: str) -> str:
-    """Return a URL for people: the path and query of a webhook's URL are often a secret, so they are masked."""
-    parts = urlsplit(url)
-    hidden = f"/{MASK}" if parts.path.strip("/") or parts.query else parts.path
-    return f"{parts.scheme}://{parts.netloc}{hidden}"
 
 
 def _request(url: str, headers: dict[str, str], body: bytes) -> httpx.Request:

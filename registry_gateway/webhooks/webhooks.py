@@ -17,7 +17,8 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import events, lease_clock
 from registry_gateway.store.statements import webhooks as statements
 from registry_gateway.webhooks import messages, signature
-from registry_gateway.webhooks.sender import Answer, Sender, shown
+from registry_gateway.webhooks.receiver_url import shown
+from registry_gateway.webhooks.sender import Answer, Sender
 
 MOST = 200
 """Most webhooks. Gateways that add one at the same instant may exceed it slightly."""
@@ -57,7 +58,8 @@ class Webhooks:
         """Add a webhook for the events from now on; `kinds` and `dialect` restrict them (empty, None: they do not).
 
         Raises:
-            UnusableUrl: The gateway may not send messages to `url`.
+            InvalidUrl: `url` has not the form of a receiver's URL.
+            UnusableUrl: The gateway may not send messages to it.
             TooMany: There are `MOST` webhooks.
         """
         await self._sender.check(url)

@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from registry_gateway.core.model import Event, Subscription
+from registry_gateway.core.model import Event, EventKind, Subscription
+from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.endpoints.admin.wire import AccountView, IssuedView, ServiceView
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Services, Watching
 from registry_gateway.endpoints.catalogue.wire import ServiceDetail, ServiceList
+from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
 
 
 class RegistryAccess(Protocol):
@@ -93,6 +95,36 @@ class RegistryAccess(Protocol):
 
     async def unsubscribe(self, number: int) -> Subscription:
         """Cancel a subscription by its number. Raises `NotFound`."""
+        ...
+
+    async def webhooks(self) -> Sequence[WebhookView]:
+        """Return all webhooks, disabled ones included, oldest first."""
+        ...
+
+    async def deliveries(self, number: int) -> Sequence[Attempt]:
+        """Return the last attempts to deliver to a webhook, newest first. Raises `NotFound`."""
+        ...
+
+    async def test_webhook(self, number: int) -> Trial:
+        """Send a test message to a webhook from where the registry is opened; nothing changes. Raises `NotFound`."""
+        ...
+
+    async def add_webhook(
+        self, url: str, kinds: Sequence[EventKind], dialect: str | None, form: Format
+    ) -> IssuedWebhook:
+        """Add a webhook for the events from now on. Raises `InvalidUrl`, `UnusableUrl`, `TooMany`."""
+        ...
+
+    async def rotate_webhook(self, number: int, overlap: float) -> IssuedWebhook:
+        """Give a webhook a new secret; the present one signs too for `overlap` seconds. Raises `NotFound`."""
+        ...
+
+    async def enable_webhook(self, number: int) -> WebhookView:
+        """Enable a webhook that is disabled. Raises `NotFound`."""
+        ...
+
+    async def remove_webhook(self, number: int) -> WebhookView:
+        """Remove a webhook; return its last state. Raises `NotFound`."""
         ...
 
     def export(self, dialect: str | None, *, events: bool) -> AsyncGenerator[bytes]:

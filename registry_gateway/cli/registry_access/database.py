@@ -13,8 +13,9 @@ from registry_gateway.cli.registry_access.refusals import refused
 from registry_gateway.cli.session import Session, actor
 from registry_gateway.core.commands import Approve, Deregister
 from registry_gateway.core.errors import InvalidAccount
-from registry_gateway.core.model import Event, Registration, Subscription
+from registry_gateway.core.model import Event, EventKind, Registration, Subscription
 from registry_gateway.core.status import Status, status
+from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.endpoints.admin.wire import AccountView, IssuedView, ServiceView, account_view, issued_view
 from registry_gateway.endpoints.admin.wire import service_view as view
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
@@ -25,6 +26,7 @@ from registry_gateway.http import problem_details
 from registry_gateway.registry.key_lookup import find_by_key
 from registry_gateway.store.statements.log_search import LogFilter
 from registry_gateway.store.statements.search import Page
+from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
 
 
 class Database:
@@ -128,6 +130,36 @@ class Database:
     async def unsubscribe(self, number: int) -> Subscription:
         """Cancel a subscription."""
         return await self._core.registry.unsubscribe(number, actor())
+
+    async def webhooks(self) -> Sequence[WebhookView]:
+        """Return all webhooks."""
+        return await self._core.webhooks.list()
+
+    async def deliveries(self, number: int) -> Sequence[Attempt]:
+        """Return the last attempts to deliver to a webhook."""
+        return await self._core.webhooks.deliveries(number)
+
+    async def test_webhook(self, number: int) -> Trial:
+        """Send a test message to a webhook from this machine."""
+        return await self._core.webhooks.test(number)
+
+    async def add_webhook(
+        self, url: str, kinds: Sequence[EventKind], dialect: str | None, form: Format
+    ) -> IssuedWebhook:
+        """Add a webhook."""
+        return await self._core.webhooks.add(url, kinds, dialect, form, actor())
+
+    async def rotate_webhook(self, number: int, overlap: float) -> IssuedWebhook:
+        """Give a webhook a new secret."""
+        return await self._core.webhooks.rotate(number, overlap, actor())
+
+    async def enable_webhook(self, number: int) -> WebhookView:
+        """Enable a webhook."""
+        return await self._core.webhooks.enable(number, actor())
+
+    async def remove_webhook(self, number: int) -> WebhookView:
+        """Remove a webhook."""
+        return await self._core.webhooks.remove(number, actor())
 
     def export(self, dialect: str | None, *, events: bool) -> AsyncGenerator[bytes]:
         """Yield the registrations and the log as lines of JSON."""

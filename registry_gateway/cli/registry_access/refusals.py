@@ -11,11 +11,14 @@ from registry_gateway.core.errors import (
     AlreadyExists,
     Ambiguous,
     InvalidAccount,
+    InvalidUrl,
     NotFound,
     NotInLog,
     NotRegistered,
     RegistryError,
     StillSubscribed,
+    TooMany,
+    UnusableUrl,
 )
 from registry_gateway.http.body import parse
 from registry_gateway.http.problem_details import MEDIA_TYPE
@@ -23,7 +26,18 @@ from registry_gateway.http.remote_server import Reply, Unreachable, brief
 
 ERRORS: dict[str, type[RegistryError]] = {
     error.code: error
-    for error in (AccountRevoked, AlreadyExists, Ambiguous, InvalidAccount, NotFound, NotRegistered, StillSubscribed)
+    for error in (
+        AccountRevoked,
+        AlreadyExists,
+        Ambiguous,
+        InvalidAccount,
+        InvalidUrl,
+        NotFound,
+        NotRegistered,
+        StillSubscribed,
+        TooMany,
+        UnusableUrl,
+    )
 }
 """The errors of the core that a command words like those of a database, by their code."""
 

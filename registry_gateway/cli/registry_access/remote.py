@@ -14,13 +14,15 @@ import msgspec
 from httpx_sse import EventSource
 
 from registry_gateway.cli.registry_access.refusals import NotReady, Refused, refusal
-from registry_gateway.core.model import Event, Subscription
+from registry_gateway.core.model import Event, EventKind, Subscription
+from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.endpoints.admin.wire import AccountView, Data, IssuedView, ServiceView
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
 from registry_gateway.endpoints.catalogue.wire import Change, EventList, LogPage, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.body import parse
-from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, shown, whole
+from registry_gateway.http.remote_server import PATIENCE, RemoteServer, Reply, Unreachable, shown, whole
+from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
 
 PAGE_BYTES = 64 * 2**20
 """Largest answer that is read, in bytes: a page of a thousand services with many tools."""
@@ -36,6 +38,9 @@ PAUSE = 1.0
 
 EXPORT_SILENCE = 330.0
 """The same for an export, of which the gateway sends nothing before it has read all of it."""
+
+TRIAL_SILENCE = 30.0
+"""The same for the test of a webhook, which the gateway answers when the receiver has, or after 10 seconds."""
 
 LINE_BYTES = 64 * 2**20
 """Longest line of an export that is read, in bytes."""
@@ -148,6 +153,37 @@ class RemoteGateway:
         """Cancel a subscription."""
         return await self._post("subscriptions/cancel", Data[Subscription], {"id": number})
 
+    async def webhooks(self) -> Sequence[WebhookView]:
+        """Return all webhooks."""
+        return (await self._get("admin/v1/webhooks", Data[list[WebhookView]])).data
+
+    async def deliveries(self, number: int) -> Sequence[Attempt]:
+        """Return the last attempts to deliver to a webhook."""
+        return (await self._get(f"admin/v1/webhooks/{number}/deliveries", Data[list[Attempt]])).data
+
+    async def test_webhook(self, number: int) -> Trial:
+        """Send a test message to a webhook from the gateway."""
+        return await self._post("webhooks/test", Data[Trial], {"id": number}, silence=TRIAL_SILENCE)
+
+    async def add_webhook(
+        self, url: str, kinds: Sequence[EventKind], dialect: str | None, form: Format
+    ) -> IssuedWebhook:
+        """Add a webhook."""
+        body = {"url": url, "kinds": kinds, "dialect": dialect, "format": form}
+        return await self._post("webhooks", Data[IssuedWebhook], body)
+
+    async def rotate_webhook(self, number: int, overlap: float) -> IssuedWebhook:
+        """Give a webhook a new secret."""
+        return await self._post("webhooks/rotate", Data[IssuedWebhook], {"id": number, "overlap": overlap})
+
+    async def enable_webhook(self, number: int) -> WebhookView:
+        """Enable a webhook."""
+        return await self._post("webhooks/enable", Data[WebhookView], {"id": number})
+
+    async def remove_webhook(self, number: int) -> WebhookView:
+        """Remove a webhook."""
+        return await self._post("webhooks/remove", Data[WebhookView], {"id": number})
+
     async def export(self, dialect: str | None, *, events: bool) -> AsyncGenerator[bytes]:
         """Yield the registrations and the log as lines of JSON."""
         asked = {**({} if dialect is None else {"dialect": dialect}), **({"events": "true"} if events else {})}
@@ -207,8 +243,10 @@ class RemoteGateway:
             return None
         return self._taken(reply, kind)
 
-    async def _post(self, path: str, kind: type[Data[T]], body: Mapping[str, object]) -> T:
-        reply = await self._server.post(f"{self._url}/admin/v1/{path}", msgspec.json.encode(body))
+    async def _post(
+        self, path: str, kind: type[Data[T]], body: Mapping[str, object], *, silence: float = PATIENCE
+    ) -> T:
+        reply = await self._server.post(f"{self._url}/admin/v1/{path}", msgspec.json.encode(body), silence)
         return self._taken(reply, kind).data
 
     def _taken(self, reply: Reply, kind: type[T]) -> T:

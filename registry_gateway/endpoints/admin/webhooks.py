@@ -49,7 +49,7 @@ class WebhookAdmin:
         return answer(200, await self._webhooks.list())
 
     async def add(self, call: Call) -> Answer:
-        """POST webhooks: 201 with the secret, or 409 if the URL can't be used or there are too many."""
+        """POST webhooks: 201 with the secret, 422 for no URL, or 409 if it may not be used or there are too many."""
         actor = await authorize(call, self._accounts)
         body = decode(await call.body(), _new)
         if body.dialect is not None and body.dialect not in self._dialects:

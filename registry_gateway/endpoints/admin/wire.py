@@ -11,15 +11,12 @@ from registry_gateway.core.model import Account, EventKind, Registration, Token
 from registry_gateway.core.status import Status
 from registry_gateway.core.webhook import Format
 from registry_gateway.http.decode_errors import Text, worded
+from registry_gateway.webhooks import receiver_url
 
 T = TypeVar("T")
 
 _NAME = worded(
     r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z", "one line without white space at its ends"
-)
-_URL = worded(
-    r"^https?://([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?\Z",
-    "a URL with http or https, without user and password, in printable ASCII",
 )
 
 Name = Annotated[str, Meta(max_length=255, pattern=_NAME)]
@@ -90,7 +87,9 @@ class Cancellation(_Strict, frozen=True, kw_only=True):
 class NewWebhook(_Strict, frozen=True, kw_only=True):
     """Body of `webhooks`. Empty `kinds` and no `dialect` mean all events. `slack` is text for people."""
 
-    url: Annotated[str, Meta(max_length=2048, pattern=_URL)]
+    url: Annotated[
+        str, Meta(extra_json_schema={"pattern": f"^{receiver_url.PATTERN}$", "maxLength": receiver_url.LONGEST})
+    ]
     kinds: Annotated[tuple[EventKind, ...], Meta(max_length=100)] = ()
     dialect: Name | None = None
     format: Format = Format.JSON
