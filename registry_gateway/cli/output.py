@@ -1,6 +1,7 @@
 """Output of commands: aligned columns and local times as text, or JSON."""
 
 import math
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -24,19 +25,21 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def say(text: str = "", *, mark: str = "", color: str | None = None, err: bool = False) -> None:
     """Print one line of text with unprintable characters escaped: services and other servers choose much of it.
 
-    All that the commands print for people goes through here. `mark` is a word of our own before it, in `color`.
+    All that the commands print for people goes through here. `mark` is a word of our own before it, in `color` on a
+    terminal unless NO_COLOR is set (https://no-color.org).
     """
-    click.echo(click.style(mark, fg=color) + printable(text) if mark else printable(text), err=err)
+    colored = mark if os.environ.get("NO_COLOR") else click.style(mark, fg=color)
+    click.echo(colored + printable(text) if mark else printable(text), err=err)
 
 
 def print_json(content: object) -> None:
-    """Print `content` as indented JSON."""
-    click.echo(indented(msgspec.json.encode(content)))
+    """Print `content` as indented JSON, in UTF-8 whatever the encoding of the output is."""
+    click.echo(indented(msgspec.json.encode(content)).encode())
 
 
 def print_json_line(content: object) -> None:
-    """Print `content` as one line of JSON."""
-    click.echo(json_line(msgspec.json.encode(content)))
+    """Print `content` as one line of JSON, in UTF-8."""
+    click.echo(json_line(msgspec.json.encode(content)).encode())
 
 
 def indented(json: bytes) -> str:

@@ -1,5 +1,6 @@
 """The top-level command: errors of all commands become one line and an exit code."""
 
+import io
 import logging
 import sys
 import traceback
@@ -27,6 +28,8 @@ class Program(click.Group):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command and end the process."""
         sys.excepthook = show_defect
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a character that its encoding lacks is escaped, as on stderr
+            sys.stdout.reconfigure(errors="backslashreplace")
         if logging.lastResort is not None:  # prints warnings, because only `serve` configures logging
             logging.lastResort.setFormatter(TextFormatter())
         extra |= {"prog_name": NAME, "standalone_mode": False}

@@ -30,6 +30,10 @@ class Unreachable(Exception):
     """There is no usable answer. The message gives the reason in one line."""
 
 
+class Unanswered(Unreachable):
+    """The request was sent, but no complete answer came. It may have had its effect."""
+
+
 class Reply(NamedTuple):
     """An answer with its whole body. Header names are in lower case."""
 
@@ -69,7 +73,8 @@ class RemoteServer:
         """Return the answer to a POST of JSON; each piece of it may take `silence` seconds.
 
         Raises:
-            Unreachable: There is no answer, or its body has more than `MOST_BYTES`. Something may have been changed.
+            Unanswered: The request was sent, but no complete answer came, or one of more than `MOST_BYTES`.
+            Unreachable: It could not be sent.
         """
         return await self._whole("POST", url, content, MOST_BYTES, silence)
 
@@ -82,7 +87,7 @@ class RemoteServer:
                 async with asked as answer:
                     return await whole(answer, most)
         except TimeoutError:
-            raise Unreachable(f"{shown(url)} did not answer within {SECONDS:g} s") from None
+            raise Unanswered(f"{shown(url)} did not answer within {SECONDS:g} s") from None
         except ValueError as error:  # a redirect may have an invalid target
             raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
 
@@ -109,7 +114,7 @@ async def whole(answer: httpx.Response, most: int = MOST_BYTES) -> Reply:
     async for piece in answer.aiter_raw():
         body += piece
         if len(body) > most:
-            raise Unreachable(f"{shown(str(answer.url))} answers with more than {most >> 20} MiB")
+            raise Unanswered(f"{shown(str(answer.url))} answers with more than {most >> 20} MiB")
     return Reply(answer.status_code, answer.headers, bytes(body))
 
 
@@ -118,14 +123,18 @@ def _in_words(url: str) -> Iterator[None]:
     """Raise `Unreachable`, with the reason in one line, for what httpx raises."""
     try:
         yield
-    except httpx.TimeoutException:
-        raise Unreachable(f"{shown(url)} does not answer; check that it is running and reachable") from None
+    except httpx.TimeoutException as error:
+        sent = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+        kind = Unanswered if sent else Unreachable
+        raise kind(f"{shown(url)} does not answer; check that it is running and reachable") from None
     except httpx.RemoteProtocolError as error:
-        raise Unreachable(f"{shown(url)} does not speak HTTP: {error}") from None
+        advice = "; if it speaks TLS, use https://" if url.startswith("http://") else ""
+        raise Unanswered(f"{shown(url)} does not speak HTTP: {str(error).rstrip('.')}{advice}") from None
     except (httpx.RequestError, httpx.InvalidURL) as error:
         if "WRONG_VERSION_NUMBER" in str(error):  # OpenSSL's error for an answer in plain text
             raise Unreachable(f"{shown(url)} does not speak TLS; try http://") from None
-        raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
+        kind = Unanswered if isinstance(error, httpx.ReadError | httpx.WriteError) else Unreachable
+        raise kind(f"can't reach {shown(url)}: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:

@@ -62,11 +62,11 @@ class _Problem(msgspec.Struct):
 
 
 def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
-    """Return the error for an answer that is no success.
+    """Return the error for an answer that is no success of a gateway.
 
     `name` is what the gateway is called in messages, `with_token` whether the request had a token.
     """
-    if not reply.headers.get("content-type", "").startswith(MEDIA_TYPE):
+    if not is_problem(reply):
         return _not_a_gateway(name, reply)
     try:
         problem = parse(reply.body, msgspec.json.Decoder(_Problem))
@@ -85,7 +85,7 @@ def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
         case 404:
             return Refused(
                 f"administration over HTTP is off at {name}, because no valid token has the scope admin:registry "
-                f"(there: {_CREATE} admin:registry)"
+                f"(there: {_CREATE} admin:registry); or it is an older version, which does not have this"
             )
         case 410:
             return NotInLog(problem.last_event_id, problem.first, problem.last)
@@ -100,10 +100,19 @@ def refused(name: str, detail: str, parameter: str | None) -> Refused:
     return Refused(f"{name} refuses this: {where}{detail}")
 
 
+def is_problem(reply: Reply) -> bool:
+    """Return whether an error is a gateway's own, and not that of a proxy or another server."""
+    return reply.headers.get("content-type", "").startswith(MEDIA_TYPE)
+
+
 def _not_a_gateway(name: str, reply: Reply) -> Exception:
     if 300 <= reply.status < 400:
         target = brief(reply.headers.get("location", "another address"))
         return Unreachable(f"{name} redirects to {target}; use the URL that it leads to")
+    what = f"{reply.status} ({brief(reply.headers.get('content-type', 'no content type'))})"
+    if reply.status in (502, 503, 504):
+        return NotReady(f"{name} is not ready: a proxy answers with {what} instead of it")
     return Unreachable(
-        f"{name} is not a registry-gateway: it answers with {reply.status} (registry-gateway doctor {name} says more)"
+        f"{name} is not a registry-gateway, or a proxy answers instead of it: {what} (registry-gateway doctor {name} "
+        "says more)"
     )

@@ -2,30 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
 from httpx_sse import EventSource
 
-from registry_gateway.cli.registry_access.refusals import NotReady, Refused, refusal
+from registry_gateway.cli.registry_access.gateway_client import GatewayClient
+from registry_gateway.cli.registry_access.refusals import NotReady, Refused
 from registry_gateway.core.model import Event, EventKind, Subscription
 from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.endpoints.admin.wire import AccountView, Data, IssuedView, ServiceView
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
 from registry_gateway.endpoints.catalogue.wire import Change, EventList, LogPage, ServiceDetail, ServiceList, Stats
-from registry_gateway.http.body import parse
-from registry_gateway.http.remote_server import PATIENCE, RemoteServer, Reply, Unreachable, shown, whole
+from registry_gateway.http.remote_server import RemoteServer, Unreachable
 from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
-
-PAGE_BYTES = 64 * 2**20
-"""Largest answer that is read, in bytes: a page of a thousand services with many tools."""
 
 PAGE = 1000
 """Most events of a page."""
@@ -45,45 +40,40 @@ TRIAL_SILENCE = 30.0
 LINE_BYTES = 64 * 2**20
 """Longest line of an export that is read, in bytes."""
 
-T = TypeVar("T")
-
 
 class RemoteGateway:
     """A gateway. What needs a permission needs a token whose account has it."""
 
     def __init__(self, server: RemoteServer, url: str, *, with_token: bool) -> None:
         """`server` sends the token, if `with_token` is set."""
-        self.name = shown(url)
-        self._server = server
-        self._url = url
-        self._with_token = with_token
-        self._date: str | None = None
+        self._client = GatewayClient(server, url, with_token=with_token)
+        self.name = self._client.name
 
     async def now(self) -> float:
         """Return the gateway's time, from the `Date` of its last answer."""
-        if self._date is None:
-            await self._get("catalog/v1/stats", Stats)
+        if self._client.date is None:
+            await self._client.get("catalog/v1/stats", Stats)
         try:
-            date = parsedate_to_datetime(self._date or "")
+            date = parsedate_to_datetime(self._client.date or "")
         except (ValueError, OverflowError):  # a proxy removed the header, or it has numbers of any size
             return time.time()
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
     async def dialects(self) -> Sequence[str]:
         """Return the dialects in the gateway's statistics."""
-        return list((await self._get("catalog/v1/stats", Stats)).by_dialect)
+        return list((await self._client.get("catalog/v1/stats", Stats)).by_dialect)
 
     async def services(self, query: Services) -> ServiceList:
         """Return a page of services."""
-        return await self._get(f"catalog/v1/services{_query(query)}", ServiceList)
+        return await self._client.get(f"catalog/v1/services{_query(query)}", ServiceList)
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all details of a service, registered or gone; None if nothing is known of it."""
-        return await self._found(_path(dialect, key), ServiceDetail)
+        return await self._client.find(_path(dialect, key), ServiceDetail)
 
     async def last_events(self, dialect: str, key: str, limit: int) -> Sequence[Event]:
         """Return the last events of a service, oldest first."""
-        found = await self._found(f"{_path(dialect, key)}/events{_query(Events(limit=limit))}", EventList)
+        found = await self._client.find(f"{_path(dialect, key)}/events{_query(Events(limit=limit))}", EventList)
         return () if found is None else found.events[::-1]
 
     async def last_event(self) -> int:
@@ -107,89 +97,88 @@ class RemoteGateway:
         page = LogPage(next="", searched_since=None, events=[])
         while page.next is not None and len(found) < limit:
             asked = msgspec.structs.replace(query, limit=min(limit - len(found), PAGE), cursor=page.next or None)
-            page = await self._get(f"catalog/v1/log{_query(asked)}", LogPage)
+            page = await self._client.get(f"catalog/v1/log{_query(asked)}", LogPage)
             found += page.events
         return found, page.next is not None
 
     async def approve(self, key: str, dialect: str | None) -> ServiceView:
         """Approve a pending service."""
-        return await self._post("services/approve", Data[ServiceView], _service(key, dialect))
+        return await self._client.change("services/approve", ServiceView, _service(key, dialect))
 
     async def remove(self, key: str, dialect: str | None, reason: str | None) -> ServiceView:
         """Deregister a service."""
         body = _service(key, dialect) | ({} if reason is None else {"reason": reason})
-        return await self._post("services/remove", Data[ServiceView], body)
+        return await self._client.change("services/remove", ServiceView, body)
 
     async def accounts(self) -> Sequence[AccountView]:
         """Return all accounts."""
-        return (await self._get("admin/v1/accounts", Data[list[AccountView]])).data
+        return (await self._client.get("admin/v1/accounts", Data[list[AccountView]])).data
 
     async def create_account(
         self, name: str, scopes: Sequence[str], slugs: Sequence[str], expires_in: float | None
     ) -> IssuedView:
         """Create an account with a token."""
         body: dict[str, object] = {"name": name, "slugs": slugs, "expires_in": expires_in}
-        return await self._post("accounts", Data[IssuedView], body | ({"scopes": scopes} if scopes else {}))
+        return await self._client.change("accounts", IssuedView, body | ({"scopes": scopes} if scopes else {}))
 
     async def rotate_account(self, name: str, overlap: float, expires_in: float | None) -> IssuedView:
         """Create a new token for an account."""
         body = {"name": name, "overlap": overlap, "expires_in": expires_in}
-        return await self._post("accounts/rotate", Data[IssuedView], body)
+        return await self._client.change("accounts/rotate", IssuedView, body)
 
     async def revoke_account(self, name: str) -> AccountView:
         """Revoke all tokens of an account."""
-        return await self._post("accounts/revoke", Data[AccountView], {"name": name})
+        return await self._client.change("accounts/revoke", AccountView, {"name": name})
 
     async def subscriptions(self) -> Sequence[Subscription]:
         """Return all subscriptions."""
-        return (await self._get("admin/v1/subscriptions", Data[list[Subscription]])).data
+        return (await self._client.get("admin/v1/subscriptions", Data[list[Subscription]])).data
 
     async def subscribe(self, key: str, dialect: str | None, subscriber: str) -> Subscription:
         """Record that `subscriber` depends on a service."""
         body = _service(key, dialect) | {"subscriber": subscriber}
-        return await self._post("subscriptions", Data[Subscription], body)
+        return await self._client.change("subscriptions", Subscription, body)
 
     async def unsubscribe(self, number: int) -> Subscription:
         """Cancel a subscription."""
-        return await self._post("subscriptions/cancel", Data[Subscription], {"id": number})
+        return await self._client.change("subscriptions/cancel", Subscription, {"id": number})
 
     async def webhooks(self) -> Sequence[WebhookView]:
         """Return all webhooks."""
-        return (await self._get("admin/v1/webhooks", Data[list[WebhookView]])).data
+        return (await self._client.get("admin/v1/webhooks", Data[list[WebhookView]])).data
 
     async def deliveries(self, number: int) -> Sequence[Attempt]:
         """Return the last attempts to deliver to a webhook."""
-        return (await self._get(f"admin/v1/webhooks/{number}/deliveries", Data[list[Attempt]])).data
+        return (await self._client.get(f"admin/v1/webhooks/{number}/deliveries", Data[list[Attempt]])).data
 
     async def test_webhook(self, number: int) -> Trial:
         """Send a test message to a webhook from the gateway."""
-        return await self._post("webhooks/test", Data[Trial], {"id": number}, silence=TRIAL_SILENCE)
+        return await self._client.administer("webhooks/test", Trial, {"id": number}, TRIAL_SILENCE)
 
     async def add_webhook(
         self, url: str, kinds: Sequence[EventKind], dialect: str | None, form: Format
     ) -> IssuedWebhook:
         """Add a webhook."""
         body = {"url": url, "kinds": kinds, "dialect": dialect, "format": form}
-        return await self._post("webhooks", Data[IssuedWebhook], body)
+        return await self._client.change("webhooks", IssuedWebhook, body)
 
     async def rotate_webhook(self, number: int, overlap: float) -> IssuedWebhook:
         """Give a webhook a new secret."""
-        return await self._post("webhooks/rotate", Data[IssuedWebhook], {"id": number, "overlap": overlap})
+        return await self._client.change("webhooks/rotate", IssuedWebhook, {"id": number, "overlap": overlap})
 
     async def enable_webhook(self, number: int) -> WebhookView:
         """Enable a webhook."""
-        return await self._post("webhooks/enable", Data[WebhookView], {"id": number})
+        return await self._client.change("webhooks/enable", WebhookView, {"id": number})
 
     async def remove_webhook(self, number: int) -> WebhookView:
         """Remove a webhook."""
-        return await self._post("webhooks/remove", Data[WebhookView], {"id": number})
+        return await self._client.change("webhooks/remove", WebhookView, {"id": number})
 
     async def export(self, dialect: str | None, *, events: bool) -> AsyncGenerator[bytes]:
         """Yield the registrations and the log as lines of JSON."""
         asked = {**({} if dialect is None else {"dialect": dialect}), **({"events": "true"} if events else {})}
-        url = f"{self._url}/catalog/v1/export?{urlencode(asked)}"
-        async with self._server.stream(url, EXPORT_SILENCE) as answer:
-            await self._check(answer)
+        path = f"catalog/v1/export?{urlencode(asked)}"
+        async with self._client.stream(path, "application/x-ndjson", EXPORT_SILENCE) as answer:
             rest = b""
             async for piece in answer.aiter_raw():
                 *lines, rest = (rest + piece).split(b"\n")
@@ -211,8 +200,8 @@ class RemoteGateway:
         begun = False
         while True:
             try:
-                async with self._server.stream(f"{self._url}/catalog/v1/events{_query(query)}", SILENCE) as answer:
-                    await self._check(answer)
+                path = f"catalog/v1/events{_query(query)}"
+                async with self._client.stream(path, "text/event-stream", SILENCE) as answer:
                     async for message in EventSource(answer).aiter_sse():
                         if message.id.isdecimal():
                             query = msgspec.structs.replace(query, last_event_id=int(message.id))
@@ -220,50 +209,11 @@ class RemoteGateway:
                             begun = True
                             yield ()
                         elif message.event == "change":
-                            yield (self._decoded(message.data.encode(), Change).event,)
+                            yield (self._client.decoded(message.data.encode(), Change).event,)
             except (Unreachable, NotReady):
                 if not begun:
                     raise
             await asyncio.sleep(PAUSE)
-
-    # ---
-
-    async def _get(self, path: str, kind: type[T]) -> T:
-        found = await self._found(path, kind)
-        if found is None:
-            raise Unreachable(
-                f"{self.name} is not a registry-gateway, or an older one: it has no /{path.partition('?')[0]}"
-            )
-        return found
-
-    async def _found(self, path: str, kind: type[T]) -> T | None:
-        """Return the answer to a GET; None for a 404 of the catalogue."""
-        reply = await self._server.get(f"{self._url}/{path}", PAGE_BYTES)
-        if reply.status == 404 and path.startswith("catalog/"):
-            return None
-        return self._taken(reply, kind)
-
-    async def _post(
-        self, path: str, kind: type[Data[T]], body: Mapping[str, object], *, silence: float = PATIENCE
-    ) -> T:
-        reply = await self._server.post(f"{self._url}/admin/v1/{path}", msgspec.json.encode(body), silence)
-        return self._taken(reply, kind).data
-
-    def _taken(self, reply: Reply, kind: type[T]) -> T:
-        if reply.status not in (200, 201):
-            raise refusal(self.name, reply, with_token=self._with_token)
-        self._date = reply.headers.get("date")
-        return self._decoded(reply.body, kind)
-
-    def _decoded(self, body: bytes, kind: type[T]) -> T:
-        try:
-            return parse(body, msgspec.json.Decoder(kind))
-        except msgspec.DecodeError as flaw:
-            raise Unreachable(f"unexpected answer of {self.name}: {flaw}") from None
-
-    async def _check(self, answer: httpx.Response) -> None:
-        if answer.status_code != 200:
-            raise refusal(self.name, await whole(answer), with_token=self._with_token)
 
 
 def _path(dialect: str, key: str) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -65,6 +66,8 @@ class Target:
         """Open the registry, and close it at the end."""
         if self.url is not None:
             token = token_of(os.environ.get(TOKEN))
+            if token is not None and "@" in urlsplit(self.url).netloc:
+                raise click.UsageError(f"the URL has a user, and {TOKEN} is set; only one of them can be sent")
             async with RemoteServer({} if token is None else {"Authorization": f"Bearer {token}"}) as server:
                 yield RemoteGateway(server, self.url, with_token=token is not None)
             return
