@@ -10,11 +10,15 @@ import anyio
 import msgspec
 
 from registry_gateway.adapter import AnyAdapter
+from registry_gateway.core.webhook import WebhookView
 from registry_gateway.doctor.host_lookup import HostLookup
 from registry_gateway.doctor.remote_catalogue import RemoteCatalogue
 from registry_gateway.doctor.report import Report, about_gateway
 from registry_gateway.doctor.rules import installation
 from registry_gateway.doctor.rules.finding import Finding, error, warning
+from registry_gateway.doctor.rules.webhooks import of_webhooks
+from registry_gateway.endpoints.admin.wire import Data
+from registry_gateway.http.body import parse
 from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, members, same_server, shown
 
 SECONDS = 900.0
@@ -25,6 +29,8 @@ MOST_LEVELS = 16
 
 LONGEST_URL = 2048
 """Longest URL a redirect may lead to, in characters."""
+
+_webhooks = msgspec.json.Decoder(Data[tuple[WebhookView, ...]])
 
 _FOLLOWS_NONE = "The services' clients do not follow redirects"
 
@@ -67,6 +73,7 @@ async def _check(url: str, token: str | None, adapters: Sequence[AnyAdapter]) ->
         catalogue = RemoteCatalogue(remote, base, lookup)
         closed, live, diagnoses = await catalogue.check(sent=token is not None)
         found += closed or await catalogue.overview()
+        found += [] if token is None else await _of_webhooks(remote, base)
     hosts, unresolved = lookup.diagnoses()
     return Report(
         checked=shown(base),
@@ -201,6 +208,16 @@ def _of_clock(health: _Health) -> list[Finding]:
         return []
     theirs = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() + 0.5  # Date has no fraction of a second
     return installation.of_clock(theirs - (health.asked + health.there) / 2, "the gateway's machine")
+
+
+async def _of_webhooks(remote: RemoteServer, base: str) -> list[Finding]:
+    """Return the findings about webhooks, which are for administrators; none if the token is not one's."""
+    reply = await remote.get(f"{base}/admin/v1/webhooks")
+    try:
+        listed = parse(reply.body, _webhooks).data if reply.status == 200 else ()
+    except msgspec.DecodeError:
+        return []
+    return of_webhooks(listed, time.time())
 
 
 async def _of_paths(remote: RemoteServer, base: str, adapters: Sequence[AnyAdapter]) -> list[Finding]:

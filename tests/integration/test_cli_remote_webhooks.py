@@ -9,11 +9,12 @@ from pathlib import Path
 import anyio
 import pytest
 from click.testing import Result
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from registry_gateway.core.webhook import Format, Webhook
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import webhooks as statements
+from registry_gateway.store.tables import WebhookRow
 from registry_gateway.webhooks import webhooks
 from tests.integration.command_line import command, output, register
 from tests.integration.test_cli_remote import NOWHERE, Pair
@@ -141,6 +142,35 @@ def fill(database: str) -> None:
         await store.close()
 
     anyio.run(work_once)
+
+
+def test_the_doctor_finds_webhooks_that_fail_at_both(pair: Pair) -> None:
+    for _ in range(3):
+        pair.remotely("webhooks", "add", "http://127.0.0.1:9/", "--kind", "purged")
+    now = time.time()
+    change(pair.database, 1, failures=9, failing_since=now - 7_200, next_at=now + 3_600)
+    change(pair.database, 2, disabled_at=now, disabled_reason="the receiver answered 410 (Gone)")
+    reader = output(pair.database, "accounts", "create", "reader", "--scope", "read:catalog").strip()
+
+    def found(*arguments: str, token: str) -> list[str]:
+        report = json.loads(command(pair.database, "doctor", "--json", *arguments, REGISTRY_TOKEN=token).stdout)
+        return [f["summary"] for f in report["findings"] if f["code"].startswith("webhook_")]
+
+    here, there = found(token=pair.token), found("--url", pair.url, token=pair.token)
+    assert here == there
+    assert [summary[:10] for summary in here] == ["Webhook 1 ", "Webhook 2 "]
+    assert found("--url", pair.url, token=reader) == []
+
+
+def change(database: str, number: int, **values: object) -> None:
+    """Change the row of a webhook."""
+
+    async def work() -> None:
+        store = Store(database)
+        await store.write(lambda c: c.execute(update(WebhookRow).where(WebhookRow.id == number).values(values)))
+        await store.close()
+
+    anyio.run(work)
 
 
 @pytest.mark.slow
