@@ -131,7 +131,8 @@ def test(context: click.Context, target: Target, number: int, as_json: bool) -> 
     elif trial.delivered:
         say(f"Webhook {number} answered {trial.status} after {trial.seconds:.2f} s.")
     else:
-        say(f"Webhook {number} was not reached: {trial.error}")
+        said = "was not reached" if trial.status is None else "did not accept the message"
+        say(f"Webhook {number} {said}: {trial.error}")
     context.exit(0 if trial.delivered else 1)
 
 

@@ -82,6 +82,11 @@ class Destinations:
         return None if public or self._private else "a private address"
 
 
+def worded(host: str, address: Address, refusal: str) -> str:
+    """Return in words what the address of a host is, such as `model.example has 10.0.0.1, a private address`."""
+    return f"{address} is {refusal}" if host == str(address) else f"{host} has {address}, {refusal}"
+
+
 def _meant(address: Address) -> Sequence[Address]:
     """Return the IPv4 addresses that an IPv6 address stands for; the address itself if there are none."""
     if address.version == 4:

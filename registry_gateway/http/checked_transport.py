@@ -5,7 +5,7 @@ import socket
 
 import httpx
 
-from registry_gateway.core.destinations import Address, Destinations
+from registry_gateway.core.destinations import Address, Destinations, worded
 from registry_gateway.http.client_tls import client_tls
 from registry_gateway.http.name_lookup import NameLookup
 
@@ -58,12 +58,11 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout(f"the name {host} was not looked up in time") from None
         except OSError as error:
             raise httpx.ConnectError(f"the name {host} can't be looked up: {error.strerror or error}") from None
-        refusals = {address: self._destinations.refusal(address, own=_is_own(address)) for address in found}
-        allowed = [address for address, refusal in refusals.items() if refusal is None]
-        if not allowed:
-            address, refusal = next(iter(refusals.items()))
-            raise ForbiddenAddress(f"{host} has {address}, {refusal}, to which no connection is made")
-        return allowed
+        judged = {address: self._destinations.refusal(address, own=_is_own(address)) for address in found}
+        refusals = [worded(host, address, refusal) for address, refusal in judged.items() if refusal is not None]
+        if len(refusals) == len(judged):
+            raise ForbiddenAddress(f"{refusals[0]}, to which no connection is made")
+        return [address for address, refusal in judged.items() if refusal is None]
 
     async def aclose(self) -> None:
         """Close all connections."""

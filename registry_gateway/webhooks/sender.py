@@ -9,7 +9,7 @@ import httpx
 
 import registry_gateway
 from registry_gateway.core.clock import Clock
-from registry_gateway.core.destinations import Address, Destinations, Network
+from registry_gateway.core.destinations import Address, Destinations, Network, worded
 from registry_gateway.core.errors import InvalidUrl, UnusableUrl
 from registry_gateway.http.checked_transport import CheckedTransport, ForbiddenAddress
 from registry_gateway.http.name_lookup import NameLookup
@@ -67,11 +67,11 @@ class Sender:
             host = httpx.URL(url).host
         except httpx.InvalidURL as error:
             raise InvalidUrl(f"the URL can't be used: {error}") from None
-        refusals = [(a, self._destinations.refusal(a, own=False)) for a in await _addresses(host)]
-        if refusals and all(refusal is not None for _, refusal in refusals):
+        found = [(a, self._destinations.refusal(a, own=False)) for a in await _addresses(host)]
+        refusals = [(address, refusal) for address, refusal in found if refusal is not None]
+        if refusals and len(refusals) == len(found):
             address, refusal = refusals[0]
-            named = f"{address} is" if host == str(address) else f"{host} has {address},"
-            raise UnusableUrl(f"{named} {refusal}; if that is intended, name its network in {SETTING}")
+            raise UnusableUrl(f"{worded(host, address, refusal)}; if that is intended, name its network in {SETTING}")
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Send a message; return the result, also of a failure. It takes at most `SECONDS`."""

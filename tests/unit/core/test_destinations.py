@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from registry_gateway.core.destinations import Destinations
+from registry_gateway.core.destinations import Destinations, worded
 
 PUBLIC = Destinations()
 PRIVATE = Destinations(private=True)
@@ -86,6 +86,13 @@ def test_addresses_of_the_machine(address: str) -> None:
         assert refusal(destinations, address, own=True) == "an address of the gateway's machine"
     for destinations in (OWN, EVERYTHING):
         assert refusal(destinations, address, own=True) is None
+
+
+def test_an_address_is_worded_once() -> None:
+    private = ipaddress.ip_address("10.0.0.1")
+    assert worded("model.example", private, "a private address") == "model.example has 10.0.0.1, a private address"
+    assert worded("10.0.0.1", private, "a private address") == "10.0.0.1 is a private address"
+    assert worded("::1", ipaddress.ip_address("::1"), "a loopback address") == "::1 is a loopback address"
 
 
 def test_only_named_networks_are_allowed() -> None:
