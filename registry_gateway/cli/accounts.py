@@ -7,7 +7,7 @@ import click
 from registry_gateway import adapter
 from registry_gateway.auth.accounts import SUPER_ADMIN
 from registry_gateway.cli.output import age, moment, print_json, print_table, say, span, span_or_zero
-from registry_gateway.cli.parameters import json_option
+from registry_gateway.cli.parameters import NAME, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core.model import Token
@@ -35,10 +35,18 @@ Examples:
 )
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, help="What the account may do; may be repeated.  [default: register services]"
+    "--scope",
+    "scopes",
+    type=NAME,
+    multiple=True,
+    help="What the account may do; may be repeated.  [default: register services]",
 )
 @click.option(
-    "--slug", "slugs", multiple=True, help="A service the account may register; may be repeated.  [default: any]"
+    "--slug",
+    "slugs",
+    type=NAME,
+    multiple=True,
+    help="A service the account may register; may be repeated.  [default: any]",
 )
 @expires_option
 @json_option
@@ -57,7 +65,6 @@ def create(
     sends it as `Authorization: Bearer TOKEN`. Without --scope it gets the scope to register services; read:catalog lets
     it read a protected catalogue, and admin:registry administer the registry over HTTP.
     """
-    _refuse_blank(name, *scopes, *slugs)
 
     async def work(registry: RegistryAccess) -> IssuedView:
         return await registry.create_account(name, scopes, slugs, expires)
@@ -82,7 +89,7 @@ Examples:
   TOKEN=$(registry-gateway accounts rotate scaiflow | tail -n 1)
 """,
 )
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option(
     "--overlap",
     type=span_or_zero,
@@ -123,12 +130,6 @@ def _print_token(issued: IssuedView) -> None:
 
 def _last_used(token: Token, now: float) -> str:
     return "never used" if token.last_used_at is None else f"last used {age(now - token.last_used_at)} ago"
-
-
-def _refuse_blank(*words: str) -> None:
-    for word in words:
-        if not word.strip() or not word.isprintable() or word != word.strip():
-            raise click.UsageError("a NAME, scope or slug can't be empty, or begin or end with a space")
 
 
 @accounts.command("list")
@@ -175,7 +176,7 @@ def _state(account: AccountView, token: Token, now: float) -> str:
 
 
 @accounts.command()
-@click.argument("name")
+@click.argument("name", type=NAME)
 @json_option
 @registry_option
 def revoke(target: Target, name: str, as_json: bool) -> None:

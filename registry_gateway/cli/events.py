@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from registry_gateway.cli.output import details, moment, print_json_line, say
-from registry_gateway.cli.parameters import dialect_option
+from registry_gateway.cli.parameters import COUNT, WORD, dialect_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core import time_text
@@ -52,7 +52,9 @@ Examples:
 """,
 )
 @click.option("--follow", is_flag=True, help="Continue with new events as they happen, until Ctrl-C.")
-@click.option("--service", "key", metavar="KEY", help="Only events of the service KEY (slug, id), also if it is gone.")
+@click.option(
+    "--service", "key", type=WORD, metavar="KEY", help="Only events of the service KEY (slug, id), also if it is gone."
+)
 @dialect_option("Only those of a dialect.")
 @click.option(
     "--kind",
@@ -62,12 +64,14 @@ Examples:
     multiple=True,
     help="Only those of a kind, such as expired. May be repeated.",
 )
-@click.option("--actor", metavar="NAME", help="Only those with the author NAME, such as account:alice or gateway.")
+@click.option(
+    "--actor", type=WORD, metavar="NAME", help="Only those with the author NAME, such as account:alice or gateway."
+)
 @click.option("--since", metavar="TIME", callback=_time, help="Not before TIME.")
 @click.option("--until", metavar="TIME", callback=_time, help="Before TIME.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=COUNT,
     help=f"Maximum number of events; the newest are printed.  [default: {FEW}; with --since {MANY}]",
 )
 @click.option(

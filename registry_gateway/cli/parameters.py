@@ -2,13 +2,19 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import httpx
+import msgspec
 from click.shell_completion import CompletionItem
 
 from registry_gateway import adapter
+from registry_gateway.endpoints.admin.wire import Name
+from registry_gateway.http import decode_errors
+from registry_gateway.http.decode_errors import Text
+from registry_gateway.http.query import Word
 from registry_gateway.settings import AROUND, OF_COMMANDS, PREFIX, Settings
 
 database_url_option = click.option(
@@ -19,6 +25,29 @@ database_url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON. Times are seconds since the epoch.")
 
 
+def _text_of(kind: Any) -> Callable[[str], str]:
+    """Return the check of a text whose type in requests is `kind`: a database gets the same texts as a gateway."""
+
+    def text(value: str) -> str:
+        try:
+            checked: str = msgspec.convert(value, kind)
+        except msgspec.ValidationError as flaw:
+            raise click.BadParameter(str(decode_errors.detail(flaw)["msg"])) from None
+        return checked
+
+    return text
+
+
+WORD, NAME, TEXT = _text_of(Word), _text_of(Name), _text_of(Text)
+"""Types of parameters: a text that is not empty; one line without white space at its ends; any text."""
+
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""The id of an object in the database."""
+
+COUNT = click.IntRange(1, 10**9)
+"""How many of something are printed."""
+
+
 def dialect_option(help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return the option `--dialect`, whose values are the names of installed adapters, in any case.
 
@@ -27,6 +56,7 @@ def dialect_option(help_text: str) -> Callable[[Callable[..., None]], Callable[.
     return click.option(
         "--dialect",
         metavar="NAME",
+        type=NAME,
         callback=_installed_dialect,
         shell_complete=_complete_dialect,
         help=help_text,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import click
 
 from registry_gateway.cli.output import print_json, say, span
-from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.parameters import WORD, dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.refusals import NotReady
 from registry_gateway.cli.registry_access.target import Target, registry_option
@@ -91,7 +91,7 @@ Examples:
 Exit code 0: it has the status. 1: it has not after the timeout. 2: the registry can't be read.
 """,
 )
-@click.argument("key")
+@click.argument("key", type=WORD)
 @click.option(
     "--status",
     "wanted",

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from registry_gateway.cli import service_list
 from registry_gateway.cli.key_lookup import advising
 from registry_gateway.cli.output import print_json, say
-from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.parameters import COUNT, TEXT, WORD, dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
@@ -27,8 +27,10 @@ ORDERS = click.Choice(get_args(Order), case_sensitive=False)
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--host", metavar="HOST", help="Only those at an address of this host, whatever scheme and port."),
-        click.option("--tool", metavar="NAME", help="Only those with a tool of exactly this name."),
+        click.option(
+            "--host", type=WORD, metavar="HOST", help="Only those at an address of this host, whatever scheme and port."
+        ),
+        click.option("--tool", type=WORD, metavar="NAME", help="Only those with a tool of exactly this name."),
         click.option(
             "--status", "statuses", type=STATUSES, multiple=True, help="Only those with a status; may be repeated."
         ),
@@ -60,7 +62,7 @@ Examples:
     type=ORDERS,
     help="Order; `-` reverses it.  [default: key, which is by dialect and key; -ended_at with --status gone]",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of services.  [default: all]")
+@click.option("--limit", type=COUNT, help="Maximum number of services.  [default: all]")
 @json_option
 @registry_option
 def list_(
@@ -104,7 +106,7 @@ Examples:
   registry-gateway services show my-model --json | jq .document
 """,
 )
-@click.argument("key")
+@click.argument("key", type=WORD)
 @which_dialect
 @json_option
 @registry_option
@@ -125,7 +127,7 @@ def show(target: Target, key: str, dialect: str | None, as_json: bool) -> None:
 
 
 @services.command()
-@click.argument("key")
+@click.argument("key", type=WORD)
 @which_dialect
 @json_option
 @registry_option
@@ -150,8 +152,8 @@ Examples:
   registry-gateway services remove my-model --reason "moved to another cluster"
 """,
 )
-@click.argument("key")
-@click.option("--reason", metavar="TEXT", help="Why; kept in the log of events.")
+@click.argument("key", type=WORD)
+@click.option("--reason", type=TEXT, metavar="TEXT", help="Why; kept in the log of events.")
 @which_dialect
 @json_option
 @registry_option

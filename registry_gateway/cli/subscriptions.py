@@ -6,7 +6,7 @@ import click
 
 from registry_gateway.cli.key_lookup import advising
 from registry_gateway.cli.output import moment, print_json, print_table, say
-from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.parameters import NAME, NUMBER, WORD, dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core.model import Subscription
@@ -24,15 +24,13 @@ Examples:
   registry-gateway subscriptions add scaivault tenant-42 --dialect scaicontrol --json
 """,
 )
-@click.argument("slug")
-@click.argument("subscriber")
+@click.argument("slug", type=WORD)
+@click.argument("subscriber", type=NAME)
 @dialect_option("The dialect of the service, where two have one of that key.")
 @json_option
 @registry_option
 def add(target: Target, slug: str, subscriber: str, dialect: str | None, as_json: bool) -> None:
     """Record that SUBSCRIBER depends on the service SLUG."""
-    if not subscriber.strip():
-        raise click.UsageError("SUBSCRIBER can't be empty")
 
     async def work(registry: RegistryAccess) -> Subscription:
         async with advising(registry, slug):
@@ -46,7 +44,7 @@ def add(target: Target, slug: str, subscriber: str, dialect: str | None, as_json
 
 
 @subscriptions.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @json_option
 @registry_option
 def cancel(target: Target, number: int, as_json: bool) -> None:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import click
 
 from registry_gateway.cli.output import counted, moment, print_json, print_table, say, span_or_zero
-from registry_gateway.cli.parameters import dialect_option, json_option
+from registry_gateway.cli.parameters import NUMBER, dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
 
-number_argument = click.argument("number", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+number_argument = click.argument("number", metavar="ID", type=NUMBER)
 
 
 @click.group()

@@ -17,6 +17,9 @@ from registry_gateway.core.model import Actor
 from tests.integration.command_line import command, complaint, output
 
 EVIL = "k\x1b[2J\x9b2J\x85\u2028\u202e\x7f\U000e0001"
+SUBSCRIBER = EVIL.replace("\x1b", "").replace("\x7f", "")
+"""A subscriber has no control characters of ASCII."""
+
 TOKEN = "rgw_0123456789abcdef_8aV-x_CqRrY0yqzq7X1b7a5m4uQmD3wq2l9sT6kWc0o"
 
 
@@ -60,7 +63,7 @@ def test_for_people(sqlite_url: str) -> None:
         ("services", "list"),
         ("services", "show", EVIL),
         ("services", "approve", EVIL),
-        ("subscriptions", "add", EVIL, f"tenant{EVIL}"),
+        ("subscriptions", "add", EVIL, f"tenant{SUBSCRIBER}"),
         ("subscriptions", "list"),
         ("subscriptions", "cancel", "1"),
         ("events",),
@@ -94,8 +97,8 @@ def test_as_json(sqlite_url: str, tmp_path: Path) -> None:
     target = tmp_path / "registry.jsonl"
     output(sqlite_url, "export", "--events", "--output", str(target))
     assert target.read_text().replace("\n", "").isprintable()
-    added = json.loads("".join(lines(output(sqlite_url, "subscriptions", "add", EVIL, EVIL, "--json"))))
-    assert added["subscriber"] == EVIL
+    added = json.loads("".join(lines(output(sqlite_url, "subscriptions", "add", EVIL, SUBSCRIBER, "--json"))))
+    assert added["subscriber"] == SUBSCRIBER
     assert json.loads("".join(lines(output(sqlite_url, "subscriptions", "list", "--json"))))[0]["key"] == EVIL
     found = command(sqlite_url, "doctor", "--json", REGISTRY_GATEWAY_HOST="127.0.0.1")
     assert json.loads("".join(lines(found.stdout)))["findings"][0]["key"] == EVIL

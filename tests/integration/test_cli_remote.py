@@ -183,6 +183,43 @@ def test_accounts(pair: Pair) -> None:
     pair.same("accounts", "list")
 
 
+LONG = "x" * 1100
+
+
+NONSENSE = (
+    ("services", "list", "--host", ""),
+    ("services", "list", "--tool", LONG),
+    ("services", "list", "--limit", "9" * 30),
+    ("services", "list", "--dialect", ""),
+    ("services", "show", ""),
+    ("services", "show", LONG),
+    ("services", "show", ".."),
+    ("services", "show", ".", "--dialect", "chap"),
+    ("services", "wait", ""),
+    ("services", "approve", ""),
+    ("services", "remove", "my-model", "--reason", LONG),
+    ("events", "--service", ""),
+    ("events", "--actor", LONG),
+    ("events", "--limit", "9" * 30),
+    ("accounts", "create", ""),
+    ("accounts", "create", "x", "--slug", LONG),
+    ("accounts", "create", "x", "--scope", " a"),
+    ("accounts", "rotate", " a"),
+    ("accounts", "revoke", ""),
+    ("subscriptions", "add", "", "tenant-42"),
+    ("subscriptions", "add", "my-model", "a\tb"),
+    ("subscriptions", "cancel", "0"),
+    ("subscriptions", "cancel", "9" * 30),
+    ("webhooks", "remove", "9" * 30),
+    ("export", "--dialect", ""),
+)
+
+
+def test_what_makes_no_sense_is_refused_alike(pair: Pair) -> None:
+    for arguments in NONSENSE:
+        assert "refuses this" not in pair.same_complaint(*arguments), arguments
+
+
 def test_what_a_token_does_not_permit_is_said(pair: Pair) -> None:
     reader = output(pair.database, "accounts", "create", "reader", "--scope", "read:catalog").strip()
     listing = ("accounts", "list")

@@ -119,6 +119,14 @@ def test_a_gateway_that_is_not_ready(other: Other) -> None:
         assert said == f"{other.url} is not ready: The registry is unavailable"
 
 
+def test_a_gateway_that_refuses_a_member(other: Other) -> None:
+    other.status = 422
+    other.headers["Content-Type"] = "application/problem+json"
+    other.body = b'{"title":"Unprocessable body","status":422,"detail":"Invalid enum value","at":["body","kinds",0]}'
+    said = complaint(NOWHERE, "webhooks", "add", "https://a.example/", "--kind", "purged", "--url", other.url)
+    assert said == f"{other.url} refuses this: kinds.0: Invalid enum value"
+
+
 def test_an_older_gateway_without_the_endpoint(other: Other) -> None:
     other.status = 404
     other.headers["Content-Type"] = "application/problem+json"

@@ -46,8 +46,8 @@ def test_a_token_is_alone_on_standard_output_and_works(database_url: str) -> Non
 
 def test_accounts_that_make_no_sense(sqlite_url: str) -> None:
     assert "There are no accounts" in output(sqlite_url, "accounts", "list")
-    assert "can't be empty" in complaint(sqlite_url, "accounts", "create", " ")
-    assert "can't be empty" in complaint(sqlite_url, "accounts", "create", "x", "--scope", "")
+    assert "the name of an account is letters" in complaint(sqlite_url, "accounts", "create", " ")
+    assert "one line without white space" in complaint(sqlite_url, "accounts", "create", "x", "--scope", "")
     assert complaint(sqlite_url, "accounts", "revoke", "nobody") == "there is no account nobody"
 
 

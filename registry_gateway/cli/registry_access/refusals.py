@@ -56,6 +56,7 @@ class _Problem(msgspec.Struct):
     detail: str
     code: str | None = None
     parameter: str | None = None
+    at: tuple[str | int, ...] = ()
     last_event_id: Annotated[int, Meta(ge=0)] = 0
     first: Annotated[int, Meta(ge=0)] = 1
     last: Annotated[int, Meta(ge=0)] = 0
@@ -91,7 +92,7 @@ def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
             return NotInLog(problem.last_event_id, problem.first, problem.last)
         case 503:
             return NotReady(f"{name} is not ready: {detail}")
-    return refused(name, detail, problem.parameter)
+    return refused(name, detail, problem.parameter or ".".join(str(step) for step in problem.at[1:]) or None)
 
 
 def refused(name: str, detail: str, parameter: str | None) -> Refused:

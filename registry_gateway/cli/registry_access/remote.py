@@ -217,7 +217,13 @@ class RemoteGateway:
 
 
 def _path(dialect: str, key: str) -> str:
-    return f"catalog/v1/services/{quote(dialect, safe='')}/{quote(key, safe='')}"
+    return f"catalog/v1/services/{_segment(dialect)}/{_segment(key)}"
+
+
+def _segment(text: str) -> str:
+    """Return a text as one segment of a path. Clients would remove `.` and `..`."""
+    quoted = quote(text, safe="")
+    return quoted.replace(".", "%2E") if text in (".", "..") else quoted
 
 
 def _service(key: str, dialect: str | None) -> dict[str, object]:
