@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import NamedTuple
 
 import anyio
@@ -31,6 +32,10 @@ SHOWN = 200
 
 SETTING = f"{PREFIX}WEBHOOK_PRIVATE_NETWORKS"
 """The setting that names the private networks to which messages may be sent."""
+
+
+_NAMED = Destinations(named=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+"""All addresses whose network can be named in that setting."""
 
 
 class Answer(NamedTuple):
@@ -71,7 +76,9 @@ class Sender:
         refusals = [(address, refusal) for address, refusal in found if refusal is not None]
         if refusals and len(refusals) == len(found):
             address, refusal = refusals[0]
-            raise UnusableUrl(f"{worded(host, address, refusal)}; if that is intended, name its network in {SETTING}")
+            never = _NAMED.refusal(address, own=False) is not None
+            advice = "nothing is sent there" if never else f"if that is intended, name its network in {SETTING}"
+            raise UnusableUrl(f"{worded(host, address, refusal)}; {advice}")
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Send a message; return the result, also of a failure. It takes at most `SECONDS`."""

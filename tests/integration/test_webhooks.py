@@ -91,7 +91,7 @@ async def test_a_webhook_is_added_tried_rotated_and_removed_over_http(
     [
         ({"url": "http://127.0.0.1:1/"}, 409, "REGISTRY_GATEWAY_WEBHOOK_PRIVATE_NETWORKS"),
         ({"url": "http://localhost/"}, 409, "REGISTRY_GATEWAY_WEBHOOK_PRIVATE_NETWORKS"),
-        ({"url": "http://169.254.169.254/latest/meta-data"}, 409, "metadata"),
+        ({"url": "http://169.254.169.254/latest/meta-data"}, 409, "metadata service; nothing is sent there"),
         ({"url": "http://[::1]/"}, 409, "loopback"),
         ({"url": "http://[:::::]/"}, 422, "must start with http"),
         ({"url": "ftp://example.org/"}, 422, "invalid_url"),
