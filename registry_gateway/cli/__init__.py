@@ -3,23 +3,28 @@
 import click
 
 from registry_gateway import __version__
-from registry_gateway.cli.accounts import accounts
-from registry_gateway.cli.config import config
-from registry_gateway.cli.db import db
-from registry_gateway.cli.doctor import doctor
-from registry_gateway.cli.events import events
-from registry_gateway.cli.export import export
-from registry_gateway.cli.imports import import_
-from registry_gateway.cli.program import NAME, Program
-from registry_gateway.cli.serve import serve
-from registry_gateway.cli.services import services
-from registry_gateway.cli.subscriptions import subscriptions
-from registry_gateway.cli.webhooks import webhooks
+from registry_gateway.cli.program import NAME, LazyCommands, Program
+
+COMMANDS = LazyCommands(
+    {
+        "serve": "registry_gateway.cli.serve:serve",
+        "db": "registry_gateway.cli.db:db",
+        "accounts": "registry_gateway.cli.accounts:accounts",
+        "services": "registry_gateway.cli.services:services",
+        "subscriptions": "registry_gateway.cli.subscriptions:subscriptions",
+        "webhooks": "registry_gateway.cli.webhooks:webhooks",
+        "events": "registry_gateway.cli.events:events",
+        "doctor": "registry_gateway.cli.doctor:doctor",
+        "import": "registry_gateway.cli.imports:import_",
+        "export": "registry_gateway.cli.export:export",
+        "config": "registry_gateway.cli.config:config",
+    }
+)
 
 
 @click.group(
     cls=Program,
-    commands=[serve, db, accounts, services, subscriptions, webhooks, events, doctor, import_, export, config],
+    commands=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name=NAME)

@@ -4,22 +4,32 @@ import io
 import logging
 import sys
 import traceback
+from collections import UserDict
+from importlib import import_module
 from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
 from registry_gateway.cli.output import say
-from registry_gateway.core.errors import RegistryError
-from registry_gateway.http.remote_server import Unreachable
 from registry_gateway.observability.log import TextFormatter
 from registry_gateway.observability.masking import masked
-from registry_gateway.settings import SettingsError
 
 NAME = "registry-gateway"
 
-FOR_THE_OPERATOR = (SettingsError, RegistryError, OSError, Unreachable)
-"""Exceptions with a message for the operator. Any other is a defect and gets a traceback."""
+
+class LazyCommands(UserDict[str, Any]):
+    """Commands by name, from their modules and variables as in entry points.
+
+    A command's module is imported when the command is looked up: the sidecar must stay small, and the database's
+    libraries take most of the start time.
+    """
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Import the command."""
+        module, _, variable = self.data[name].partition(":")
+        command: click.Command = getattr(import_module(module), variable)
+        return command
 
 
 class Program(click.Group):
@@ -45,7 +55,7 @@ class Program(click.Group):
             _fail(error.format_message())
         except click.Abort:
             sys.exit(130)  # Ctrl-C: the exit code of shells
-        except FOR_THE_OPERATOR as error:
+        except OSError as error:
             _fail(str(error) or type(error).__name__)
         except UnicodeError as error:
             _fail(f"text that is not valid Unicode: {error}")  # bytes in an argument that are not UTF-8
@@ -53,7 +63,23 @@ class Program(click.Group):
             if error.name != "asyncpg":
                 raise
             _fail("PostgreSQL needs its driver: pip install 'registry-gateway[postgresql]'")
+        except Exception as error:
+            if not isinstance(error, _for_the_operator()):
+                raise
+            _fail(str(error) or type(error).__name__)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _for_the_operator() -> tuple[type[Exception], ...]:
+    """Return the exceptions with a message for the operator. Any other is a defect and gets a traceback.
+
+    They are imported here, because a command that raises none need not import their modules.
+    """
+    from registry_gateway.core.errors import RegistryError
+    from registry_gateway.http.remote_server import Unreachable
+    from registry_gateway.settings import SettingsError
+
+    return SettingsError, RegistryError, Unreachable
 
 
 def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
