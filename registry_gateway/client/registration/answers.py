@@ -1,0 +1,78 @@
+"""What the answers of a gateway mean for a registration. No input or output."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+LONGEST = 300
+"""Most characters of the server's words that are repeated."""
+
+_PASSING = frozenset({408, 425, 429})
+"""Statuses below 500 that a repetition may change."""
+
+
+class NotAccepted(Exception):
+    """A request had no success. The message is the reason in one line.
+
+    Attributes:
+        refused: Whether somebody has to repair something before a repetition can succeed.
+        retry_after: The seconds after which the gateway wants to be asked again; None if it did not say.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False, retry_after: float | None = None) -> None:
+        """For the arguments see the attributes."""
+        super().__init__(message)
+        self.refused = refused
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The JSON object in it; empty if there is none."""
+        try:
+            found = msgspec.json.decode(self.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request was successful."""
+        return 200 <= self.status < 300
+
+    def failure(self, what: str) -> NotAccepted:
+        """Return the error for an answer that is no success. `what` is the request in words."""
+        refused = self.status < 500 and self.status not in _PASSING
+        reason = f"{what}: the gateway answers {self.status}{self._words()}"
+        return NotAccepted(reason, refused=refused, retry_after=_seconds(self.headers.get("retry-after")))
+
+    def _words(self) -> str:
+        if 300 <= self.status < 400:
+            return f", a redirect to {_brief(self.headers.get('location', '?'))}; use the URL that it leads to"
+        match self.body:
+            case {"detail": str(detail)} | {"error": {"message": str(detail)}}:
+                return f": {_brief(detail)}"
+            case {"detail": [{"loc": list(loc), "msg": str(message)}, *_]}:
+                return f": {_brief('.'.join(map(str, loc)))}: {_brief(message)}"
+        return "; is the URL right?" if self.status == 404 else ""
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Return the seconds of a `Retry-After`; None for a date, which the gateway does not send."""
+    if retry_after is None or not (retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10):
+        return None
+    return float(retry_after)

@@ -1,0 +1,122 @@
+"""A registration of a service for as long as a block runs."""
+
+import asyncio
+import contextlib
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from registry_gateway.client.registration import dialect as dialects
+from registry_gateway.client.registration.credential import Credential
+from registry_gateway.client.registration.dialect import Document, Tools, Usual
+from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway, Verify
+from registry_gateway.client.registration.keeper import GOODBYE, Check, Keeper
+from registry_gateway.client.registration.schedule import Schedule
+
+
+class Registration:
+    """Keeps a service registered while a `with` or `async with` block runs, and deregisters it at its end.
+
+    The block begins at once, also while the gateway is away: registering and heartbeats happen beside it, in a task, or
+    in a thread for `with`. What goes wrong is in the log `registry_gateway.registration`. A registration is used once.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        dialect: str,
+        document: Document | None = None,
+        *,
+        key: str | None = None,
+        key_file: str | Path | None = None,
+        verify: Verify = None,
+        interval: float | None = None,
+        tools: Tools | None = None,
+        check: Check | None = None,
+        **usual: Unpack[Usual],
+    ) -> None:
+        """Describe the registration. Nothing is sent.
+
+        Args:
+            gateway: The gateway's URL, such as http://gateway:8765.
+            dialect: `chap`, `scaicontrol` or `runspec`, or another that is installed.
+            document: The body of the registration, in the words of the dialect.
+            key: The shared key or the token, if the gateway needs one.
+            key_file: A file with it instead, which is read for each request.
+            verify: Which certificates are trusted.
+            interval: Seconds between two heartbeats. None: a third of the lease, which the gateway states; runspec's
+                answers state none, and there it is 30.
+            tools: The tools of a runspec instance, in MCP's schema.
+            check: Returns why the service is not well, or None if it is; called before each heartbeat. Without a
+                reason it is registered; with one, no heartbeat is sent (ScaiControl: `unhealthy`).
+            usual: `id`, `name`, `url`, `host` and `version`, in place of those of `document`.
+
+        Raises:
+            ValueError: An argument can't be used. The message is one line.
+        """
+        spoken = dialects.named(dialect)
+        if tools is not None and spoken.tools is None:
+            raise ValueError(f"{dialect} has no tools apart from the document")
+        if interval is not None and not interval > 0:
+            raise ValueError("the interval must be longer than 0 seconds")
+        self._gateway = Gateway(gateway, spoken, Credential(key, key_file), verify)
+        whole = spoken.completed(document or {}, usual)
+        self._keeper = Keeper(self._gateway, spoken, whole, Schedule(spoken.lease, interval), check)
+        self._keeper.advertise(tools or ())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def registered(self) -> bool:
+        """Whether the gateway has confirmed the registration, and has not forgotten it since."""
+        return self._keeper.registered
+
+    def advertise(self, tools: Tools) -> None:
+        """Post other tools. It may be called from any thread."""
+        if self._loop is None:
+            self._keeper.advertise(tools)
+        else:
+            self._loop.call_soon_threadsafe(self._keeper.advertise, tools)
+
+    async def __aenter__(self) -> Self:
+        """Begin to register."""
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._keeper.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Deregister, for at most five seconds."""
+        assert self._task is not None, "it was not entered"  # noqa: S101 - a defect of the caller
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        await self._keeper.end()
+        await self._gateway.close()
+
+    def __enter__(self) -> Self:
+        """Begin to register, in a thread."""
+        begun = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._until_left(begun)), name="registration")
+        self._thread.daemon = True  # an interpreter that ends without leaving the block does not wait for it
+        self._thread.start()
+        begun.wait(LONGEST_REQUEST)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Deregister, for at most five seconds."""
+        assert self._loop is not None, "it was not entered"  # noqa: S101 - a defect of the caller
+        assert self._thread is not None, "it was not entered"  # noqa: S101 - a defect of the caller
+        self._loop.call_soon_threadsafe(self._left.set)
+        self._thread.join(GOODBYE + LONGEST_REQUEST)
+
+    async def _until_left(self, begun: threading.Event) -> None:
+        self._left = asyncio.Event()
+        async with self:
+            begun.set()
+            await self._left.wait()
