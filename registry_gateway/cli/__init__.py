@@ -18,6 +18,7 @@ COMMANDS = LazyCommands(
         "import": "registry_gateway.cli.imports:import_",
         "export": "registry_gateway.cli.export:export",
         "config": "registry_gateway.cli.config:config",
+        "sidecar": "registry_gateway.sidecar.command:sidecar",
     }
 )
 

@@ -81,6 +81,8 @@ def fetch_wheel(name: str, version: str, python: str) -> Path:
 
 
 RUNSPEC_LATEST = ClientEnvironment("runspec-0.8.8", ("runspec==0.8.8",))
+RUNSPEC_WITHOUT_REGISTRY = ClientEnvironment("runspec-0.76.0", ("runspec==0.76.0", "hatchling"))
+"""Today's runspec, which has no registry client. Hatchling builds a package that declares runspec."""
 RUNSPEC_EARLY = ClientEnvironment("runspec-0.4.0", ("runspec==0.4.0",))
 RUNSPEC_REGISTRY = ClientEnvironment("runspec-registry", ("runspec-registry==0.1.1",))
 CHAPKIT = ClientEnvironment("chapkit-2.4.1", ("servicekit==3.0.1", "chapkit==2.4.1"), python="3.13")

@@ -18,13 +18,17 @@ class NotAccepted(Exception):
 
     Attributes:
         refused: Whether somebody has to repair something before a repetition can succeed.
+        not_sent: Whether the gateway certainly did not get the request.
         retry_after: The seconds after which the gateway wants to be asked again; None if it did not say.
     """
 
-    def __init__(self, message: str, *, refused: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, refused: bool = False, not_sent: bool = False, retry_after: float | None = None
+    ) -> None:
         """For the arguments see the attributes."""
         super().__init__(message)
         self.refused = refused
+        self.not_sent = not_sent
         self.retry_after = retry_after
 
 

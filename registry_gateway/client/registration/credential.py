@@ -31,11 +31,11 @@ class Credential:
             lines = self._file.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise NotAccepted(f"can't read the key file {self._file}: {reason}", refused=True) from None
+            raise NotAccepted(f"can't read the key file {self._file}: {reason}", refused=True, not_sent=True) from None
         try:
             return _sendable(next((one for one in lines if one.strip() and not one.startswith("#")), ""), "the key")
         except ValueError as error:
-            raise NotAccepted(f"key file {self._file}: {error}", refused=True) from None
+            raise NotAccepted(f"key file {self._file}: {error}", refused=True, not_sent=True) from None
 
 
 def _sendable(secret: str, name: str) -> str:

@@ -32,7 +32,7 @@ class Gateway:
         self.name = checked(url)
         self._dialect = dialect
         self._credential = credential
-        self._client = _client(trusted(verify))
+        self._client = _client(trusted(verify, self.name))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -50,7 +50,8 @@ class Gateway:
         except (TimeoutError, httpx.TimeoutException):
             raise NotAccepted(f"{self.name} does not answer") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise NotAccepted(f"can't reach {self.name}: {_why(error)}") from None
+            reason = f"can't reach {self.name}: {_why(error)}"
+            raise NotAccepted(reason, not_sent=isinstance(error, httpx.ConnectError)) from None
 
     async def _send(self, request: Request) -> Answer:
         headers = {"Accept-Encoding": "identity"}
@@ -90,8 +91,8 @@ def checked(url: str) -> str:
     return parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
 
 
-def trusted(verify: Verify) -> ssl.SSLContext:
-    """Return the context for TLS.
+def trusted(verify: Verify, url: str) -> ssl.SSLContext:
+    """Return the context for requests to `url`.
 
     Raises:
         ValueError: The file of certificates can't be used.
@@ -99,7 +100,9 @@ def trusted(verify: Verify) -> ssl.SSLContext:
     if isinstance(verify, ssl.SSLContext):
         return verify
     if verify is None:
-        return httpx.create_ssl_context()
+        # Without TLS the certificates of all authorities would only take memory: 2 MB.
+        tls = url.startswith("https:")
+        return httpx.create_ssl_context() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return ssl.create_default_context(cafile=os.fspath(verify))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError

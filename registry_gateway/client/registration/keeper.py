@@ -86,7 +86,8 @@ class Keeper:
         try:
             reason = await self._why_unwell()
             if reason is not None and not self._may_say_unwell():
-                self._say_trouble(f"no heartbeat, the service is not well: {reason}")
+                without = "no heartbeat" if self.registered else "not registered yet"
+                self._say_trouble(f"{without}, because the service is not well: {reason}")
                 return self._schedule.not_well()
             return await self._report(reason)
         except NotAccepted as failure:
@@ -124,19 +125,26 @@ class Keeper:
         return self._schedule.renewed() if before else self._schedule.registered()
 
     async def _register(self) -> None:
-        self._perhaps_registered = True
+        before, self._perhaps_registered = self._perhaps_registered, True
+        try:
+            answer = await self._registered()
+        except NotAccepted as failure:
+            self._perhaps_registered = before or not (failure.refused or failure.not_sent)
+            raise
+        self._schedule.granted(self._dialect.lease_of(answer.body))
+        self.registered = True
+        self._tools_posted = False
+        logger.info("registered", extra=self._fields() | {"interval": f"{self._schedule.interval:g}"})
+
+    async def _registered(self) -> Answer:
+        """Send the registration, or what to send instead, and return the answer to it."""
         request: Request | None = self._dialect.register(self._document)
         while request is not None:
             answer = await self._send(request)
             request = request.on_conflict if answer.status == 409 else None
         if not answer.ok:
-            failure = answer.failure("cannot register")
-            self._perhaps_registered = not failure.refused
-            raise failure
-        self._schedule.granted(self._dialect.lease_of(answer.body))
-        self.registered = True
-        self._tools_posted = False
-        logger.info("registered", extra=self._fields() | {"interval": f"{self._schedule.interval:g}"})
+            raise answer.failure("cannot register")
+        return answer
 
     async def _heartbeat(self, well: bool) -> None:
         """Send a heartbeat. Afterwards it is not registered if the gateway does not know it any more."""

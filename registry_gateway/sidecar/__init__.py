@@ -1,0 +1,1 @@
+"""`registry-gateway sidecar`: keeps a service registered that does not know how."""
