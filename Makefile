@@ -85,7 +85,7 @@ bench-scale: $(STAMP) ## Growth up to 100,000 registrations, about 15 minutes; d
 constraints: ## Write constraints.txt anew: all that the gateway needs, at one version each, with hashes
 	$(PYTHON) -m venv .lock
 	.lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra postgresql --extra chap-core \
+	.lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra postgresql --extra chap-core --extra mcp \
 		--generate-hashes --no-annotate --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
 
 audit: $(STAMP) ## Look up every installed package in PyPI's advisories (needs https://pypi.org; not a part of `make test`)

@@ -7,9 +7,9 @@ import sys
 def main() -> None:
     """Run the command line.
 
-    Its imports take a second. `serve` ignores SIGHUP before them; from when it can read files again it handles it.
+    Its imports take up to a second. `serve` and `sidecar` ignore SIGHUP before them; afterwards they handle it.
     """
-    if sys.argv[1:2] == ["serve"] and hasattr(signal, "SIGHUP"):
+    if sys.argv[1:2] in (["serve"], ["sidecar"]) and hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from registry_gateway.cli import main as command_line
 

@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NEEDED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["postgresql"], *EXTRAS["chap-core"])]
+OF_EXTRAS = [text for extra in ("postgresql", "chap-core", "mcp") for text in EXTRAS[extra]]
+NEEDED = [Requirement(text) for text in (*PROJECT["dependencies"], *OF_EXTRAS)]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
 
 

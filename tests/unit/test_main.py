@@ -1,4 +1,4 @@
-"""The entry point: what `serve` does before all else."""
+"""The entry point: what `serve` and `sidecar` do before all else."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ main()
 """
 
 
-@pytest.mark.parametrize(("command", "handler"), [("serve", "SIG_IGN"), ("events", "SIG_DFL")])
-def test_serve_ignores_sighup_before_it_imports_anything_that_takes_long(command: str, handler: str) -> None:
+@pytest.mark.parametrize(("command", "handler"), [("serve", "SIG_IGN"), ("sidecar", "SIG_IGN"), ("events", "SIG_DFL")])
+def test_what_handles_sighup_ignores_it_before_it_imports_anything_that_takes_long(command: str, handler: str) -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM, command], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [handler, "False", "False"]
