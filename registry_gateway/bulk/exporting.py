@@ -8,11 +8,12 @@ import msgspec
 from registry_gateway.core.lease import Policies
 from registry_gateway.core.model import Event
 from registry_gateway.core.status import Status, status
-from registry_gateway.http.representations import LeaseView, lease_view, spliced
+from registry_gateway.http.representations import lease_view, spliced
 from registry_gateway.registry.queries import Queries
 from registry_gateway.store import all_rows
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements.registrations import Found
+from registry_gateway.wire.lease import LeaseView
 
 _encode = msgspec.json.Encoder().encode
 

@@ -15,8 +15,8 @@ from registry_gateway.core.lease import Health
 from registry_gateway.core.model import Event, Subscription, Version
 from registry_gateway.core.status import Status
 from registry_gateway.doctor.rules.finding import Finding
-from registry_gateway.endpoints.catalogue.wire import Ending, ServiceDetail
-from registry_gateway.http.representations import LeaseView
+from registry_gateway.wire.catalogue import Ending, ServiceDetail
+from registry_gateway.wire.lease import LeaseView
 
 EVENTS = 20
 """Number of the last events that are shown."""

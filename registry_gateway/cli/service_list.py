@@ -10,7 +10,7 @@ from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.core.lease import Health
 from registry_gateway.core.status import Status
 from registry_gateway.endpoints.catalogue.query import Services
-from registry_gateway.endpoints.catalogue.wire import Service
+from registry_gateway.wire.catalogue import Service
 
 PAGE = 1000
 """Services read at a time."""

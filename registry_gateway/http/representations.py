@@ -4,19 +4,9 @@ import msgspec
 
 from registry_gateway.core.lease import Lease
 from registry_gateway.http.body import EmptyBody, decode
+from registry_gateway.wire.lease import LeaseView
 
 _raw: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
-
-
-class LeaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lease. Times are epoch seconds, `ttl` is seconds. `alive` is false once it has ended."""
-
-    alive: bool
-    ttl: float
-    granted_at: float
-    heartbeat_at: float | None
-    last_seen: float
-    expires_at: float
 
 
 def lease_view(lease: Lease, now: float) -> LeaseView:

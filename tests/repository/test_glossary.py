@@ -17,9 +17,9 @@ from registry_gateway.core.model import Registration as StoredRegistration
 from registry_gateway.core.status import Status
 from registry_gateway.endpoints.admin import wire as admin
 from registry_gateway.endpoints.admin.openapi import OPERATIONS as ADMIN
-from registry_gateway.endpoints.catalogue import wire as catalogue
 from registry_gateway.endpoints.catalogue.openapi import operations
 from registry_gateway.store.tables import Table
+from registry_gateway.wire import catalogue
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"

@@ -12,8 +12,8 @@ from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.endpoints.admin.wire import AccountView, IssuedView, ServiceView
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Services, Watching
-from registry_gateway.endpoints.catalogue.wire import ServiceDetail, ServiceList
 from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
+from registry_gateway.wire.catalogue import ServiceDetail, ServiceList
 
 
 class RegistryAccess(Protocol):

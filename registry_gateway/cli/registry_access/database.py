@@ -21,12 +21,12 @@ from registry_gateway.endpoints.admin.wire import service_view as view
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
-from registry_gateway.endpoints.catalogue.wire import ServiceDetail, ServiceList
 from registry_gateway.http import problem_details
 from registry_gateway.registry.key_lookup import find_by_key
 from registry_gateway.store.statements.log_search import LogFilter
 from registry_gateway.store.statements.search import Page
 from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
+from registry_gateway.wire.catalogue import ServiceDetail, ServiceList
 
 
 class Database:

@@ -18,9 +18,9 @@ from registry_gateway.core.webhook import Attempt, Format, WebhookView
 from registry_gateway.endpoints.admin.wire import AccountView, Data, IssuedView, ServiceView
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Events, Services, Watching
-from registry_gateway.endpoints.catalogue.wire import Change, EventList, LogPage, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.remote_server import RemoteServer, Unreachable
 from registry_gateway.webhooks.webhooks import IssuedWebhook, Trial
+from registry_gateway.wire.catalogue import Change, EventList, LogPage, ServiceDetail, ServiceList, Stats
 
 PAGE = 1000
 """Most events of a page."""

@@ -12,10 +12,10 @@ import msgspec
 from sse_starlette.event import ServerSentEvent
 
 from registry_gateway.core.model import Event
-from registry_gateway.endpoints.catalogue import wire
 from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS
-from registry_gateway.endpoints.catalogue.wire import Service
 from registry_gateway.store.statements.search import Wanted
+from registry_gateway.wire import catalogue as wire
+from registry_gateway.wire.catalogue import Service
 
 Key = tuple[str, str]
 

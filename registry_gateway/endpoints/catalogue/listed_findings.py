@@ -11,10 +11,10 @@ from registry_gateway.core.model import Entry, Event, Registration
 from registry_gateway.core.status import Status, status
 from registry_gateway.doctor.rules.history import WINDOW
 from registry_gateway.doctor.rules.service import RECENT, OwnFindings, diagnose
-from registry_gateway.endpoints.catalogue.wire import Service
 from registry_gateway.registry.pacing import paced
 from registry_gateway.store.statements import events, registrations
 from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.wire.catalogue import Service
 
 MOST_EVENTS = 10_000
 """Most events of the services on a page that are read: the newest."""

@@ -7,15 +7,7 @@ from registry_gateway.endpoints.catalogue import csv_lines, export
 from registry_gateway.endpoints.catalogue.export import Export
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
-from registry_gateway.endpoints.catalogue.tool_wire import OneTool, ToolDetail, ToolList, Tools
-from registry_gateway.endpoints.catalogue.wire import (
-    EventList,
-    LogPage,
-    OverviewBody,
-    ServiceDetail,
-    ServiceList,
-    Stats,
-)
+from registry_gateway.endpoints.catalogue.tool_query import OneTool, Tools
 from registry_gateway.endpoints.read_openapi import BAD_PARAMETER, SERVICE, answers, guarded
 from registry_gateway.http import problem_details
 from registry_gateway.http.operation import (
@@ -26,6 +18,15 @@ from registry_gateway.http.operation import (
     Response,
 )
 from registry_gateway.http.query import parameters
+from registry_gateway.wire.catalogue import (
+    EventList,
+    LogPage,
+    OverviewBody,
+    ServiceDetail,
+    ServiceList,
+    Stats,
+)
+from registry_gateway.wire.tools import ToolDetail, ToolList
 
 _LAST_EVENT_ID = Parameter("Last-Event-ID", "The same as `last_event_id`; browsers send it.", "header", EventId)
 

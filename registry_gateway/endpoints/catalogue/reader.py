@@ -19,7 +19,6 @@ from registry_gateway.endpoints.catalogue.changes import Changes
 from registry_gateway.endpoints.catalogue.listed_findings import Facts
 from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, Events, Services
-from registry_gateway.endpoints.catalogue.wire import EventList, LogPage, Service, ServiceDetail, ServiceList, Stats
 from registry_gateway.http.problem_details import Refused, bad_parameter
 from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.queries import Queries
@@ -27,6 +26,7 @@ from registry_gateway.store.statements import catalogue as present
 from registry_gateway.store.statements import events, gone, past
 from registry_gateway.store.statements import tools as tool_names
 from registry_gateway.store.statements.search import Page, Wanted
+from registry_gateway.wire.catalogue import EventList, LogPage, Service, ServiceDetail, ServiceList, Stats
 
 HOUR = 3_600.0
 

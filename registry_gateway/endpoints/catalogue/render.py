@@ -12,7 +12,11 @@ from registry_gateway.core.status import Status, status
 from registry_gateway.doctor.rules.finding import Finding
 from registry_gateway.doctor.rules.overview import of_overview
 from registry_gateway.doctor.rules.service import OwnFindings, diagnose
-from registry_gateway.endpoints.catalogue.wire import (
+from registry_gateway.http.representations import lease_view, spliced
+from registry_gateway.store.statements import catalogue
+from registry_gateway.store.statements.past import Past
+from registry_gateway.store.statements.registrations import Found
+from registry_gateway.wire.catalogue import (
     Ending,
     LogPage,
     OverviewBody,
@@ -21,10 +25,6 @@ from registry_gateway.endpoints.catalogue.wire import (
     ServiceList,
     Stats,
 )
-from registry_gateway.http.representations import lease_view, spliced
-from registry_gateway.store.statements import catalogue
-from registry_gateway.store.statements.past import Past
-from registry_gateway.store.statements.registrations import Found
 
 _NULL = msgspec.Raw(b"null")
 

@@ -14,7 +14,7 @@ from registry_gateway.endpoints.catalogue.log_query import LogQuery
 from registry_gateway.endpoints.catalogue.query import Counted, EventId, Events, Services, Watching
 from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.render import listed, log_page, overview_body
-from registry_gateway.endpoints.catalogue.tool_wire import OneTool, Tools
+from registry_gateway.endpoints.catalogue.tool_query import OneTool, Tools
 from registry_gateway.endpoints.catalogue.tools import ToolReader
 from registry_gateway.endpoints.catalogue.watch import Stream, Watch
 from registry_gateway.http.answer import Answer

@@ -8,21 +8,14 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.model import Registration
 from registry_gateway.core.status import Status
-from registry_gateway.endpoints.catalogue.tool_wire import (
-    OneTool,
-    Tool,
-    ToolDetail,
-    ToolHost,
-    ToolList,
-    ToolOnHost,
-    Tools,
-)
+from registry_gateway.endpoints.catalogue.tool_query import OneTool, Tools
 from registry_gateway.registry.pacing import paced
 from registry_gateway.registry.registry import Registry
 from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.registry.snapshot import Moment, SnapshotEntry
 from registry_gateway.store.statements import registrations
 from registry_gateway.store.statements.key_batch import Key
+from registry_gateway.wire.tools import Tool, ToolDetail, ToolHost, ToolList, ToolOnHost
 
 SHOWN = 5
 """Services that are named for each tool in the list."""

@@ -21,7 +21,6 @@ from registry_gateway.endpoints.catalogue.changes import Changes, message
 from registry_gateway.endpoints.catalogue.cursor import Place
 from registry_gateway.endpoints.catalogue.reader import Log, Reader
 from registry_gateway.endpoints.catalogue.watcher_limit import Seats
-from registry_gateway.endpoints.catalogue.wire import Ready
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
@@ -29,6 +28,7 @@ from registry_gateway.registry.event_batch import Batch
 from registry_gateway.registry.event_feed import EventFeed, Follower
 from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.store.statements.search import Wanted
+from registry_gateway.wire.catalogue import Ready
 
 RETRY = 2_000
 """Milliseconds after which a client reconnects when its stream is lost."""

@@ -11,7 +11,7 @@ from registry_gateway.core.model import Event, Subscription, Version
 from registry_gateway.core.overview import Overview
 from registry_gateway.core.status import Status
 from registry_gateway.doctor.rules.finding import Finding
-from registry_gateway.http.representations import LeaseView
+from registry_gateway.wire.lease import LeaseView
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
