@@ -8,16 +8,17 @@ deadline, the policy and `now` alone; there is no counter that two gateways coul
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Literal
 
 import msgspec
+
+from registry_gateway.core.open_enum import OpenEnum
 
 REVOKED = -1
 """The `stage` of a lease that a deregistration ended."""
 
 
-class Health(StrEnum):
+class Health(OpenEnum):
     """The health of a registration, derived from its lease."""
 
     HEALTHY = "healthy"

@@ -1,14 +1,14 @@
 """The data model of the registry, independent of any dialect. All times are epoch seconds."""
 
-from enum import StrEnum
 from math import inf
 
 import msgspec
 
 from registry_gateway.core.lease import Health, Lease
+from registry_gateway.core.open_enum import OpenEnum
 
 
-class EventKind(StrEnum):
+class EventKind(OpenEnum):
     """The kinds of events. RESUMED is about the gateway itself, ACCOUNT_... about `account:<name>`, WEBHOOK_... about
     `webhook:<id>`.
     """

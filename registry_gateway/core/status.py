@@ -5,16 +5,16 @@ its dialect's policy and the time alone, like liveness.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from registry_gateway.core.lease import REVOKED, Health, LeasePolicy
 from registry_gateway.core.model import Registration
+from registry_gateway.core.open_enum import OpenEnum
 
 UNWELL = frozenset({"degraded", "unhealthy"})
 """Self-reported health values of a live service that make it degraded."""
 
 
-class Status(StrEnum):
+class Status(OpenEnum):
     """The status of a service.
 
     PENDING: it waits for an administrator's approval, whether its lease runs or not. UP: its lease runs, and it reports

@@ -1,13 +1,14 @@
 """A finding: a probable fault, its severity, and advice."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.core.open_enum import OpenEnum
 
-class Severity(StrEnum):
+
+class Severity(OpenEnum):
     """ERROR: something does not work. WARNING: it works, but probably not as intended."""
 
     ERROR = "error"

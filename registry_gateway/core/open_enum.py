@@ -1,0 +1,31 @@
+"""Enumerations that a client can read with values that it does not know."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Self
+
+_open = ContextVar("_open", default=False)
+
+
+class OpenEnum(StrEnum):
+    """Texts of a fixed set. Within `unknown_values` others are values too, so that a newer gateway may add some."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not _open.get() or not isinstance(value, str):
+            return None
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
+
+
+@contextmanager
+def unknown_values() -> Iterator[None]:
+    """Let texts of no member be values of an `OpenEnum`. They equal their text, and are not added to the members."""
+    token = _open.set(True)
+    try:
+        yield
+    finally:
+        _open.reset(token)
