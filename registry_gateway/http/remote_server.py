@@ -10,6 +10,7 @@ import anyio
 import httpx
 import msgspec
 
+from registry_gateway.client.failures import words
 from registry_gateway.http.body import parse
 from registry_gateway.http.client_tls import client_tls
 
@@ -89,7 +90,7 @@ class RemoteServer:
         except TimeoutError:
             raise Unanswered(f"{shown(url)} did not answer within {SECONDS:g} s") from None
         except ValueError as error:  # a redirect may have an invalid target
-            raise Unreachable(f"can't reach {shown(url)}: {_why(error)}") from None
+            raise Unreachable(words(error, shown(url))) from None
 
     @asynccontextmanager
     async def stream(self, url: str, silence: float) -> AsyncIterator[httpx.Response]:
@@ -123,26 +124,12 @@ def _in_words(url: str) -> Iterator[None]:
     """Raise `Unreachable`, with the reason in one line, for what httpx raises."""
     try:
         yield
-    except httpx.TimeoutException as error:
-        sent = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
-        kind = Unanswered if sent else Unreachable
-        raise kind(f"{shown(url)} does not answer; check that it is running and reachable") from None
-    except httpx.RemoteProtocolError as error:
-        advice = "; if it speaks TLS, use https://" if url.startswith("http://") else ""
-        raise Unanswered(f"{shown(url)} does not speak HTTP: {str(error).rstrip('.')}{advice}") from None
     except (httpx.RequestError, httpx.InvalidURL) as error:
-        if "WRONG_VERSION_NUMBER" in str(error):  # OpenSSL's error for an answer in plain text
-            raise Unreachable(f"{shown(url)} does not speak TLS; try http://") from None
-        kind = Unanswered if isinstance(error, httpx.ReadError | httpx.WriteError) else Unreachable
-        raise kind(f"can't reach {shown(url)}: {_why(error)}") from None
+        kind = Unanswered if isinstance(error, _AFTER_SENDING) else Unreachable
+        raise kind(words(error, shown(url))) from None
 
 
-def _why(error: Exception) -> str:
-    """Return the reason for a failed connection, with advice."""
-    reason = str(error) or type(error).__name__
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
-        return f"{reason}; for a private certificate authority set SSL_CERT_FILE to the file with its certificates"
-    return f"{reason}; is it running, and is the URL right?" if isinstance(error, httpx.NetworkError) else reason
+_AFTER_SENDING = (httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
 _Members = dict[str, msgspec.Raw]

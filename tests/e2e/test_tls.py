@@ -1,11 +1,17 @@
-"""HTTPS with a certificate of one's own: agents trust it by `--registry-cert`, and refuse it without."""
+"""HTTPS with a certificate of one's own: agents trust it by `--registry-cert`, and refuse it without; so
+does the client for Python, by `verify`.
+"""
 
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
+from registry_gateway.client import Unreachable
+from tests.e2e.catalogue_client import KINDS
 from tests.e2e.clients import RUNSPEC_LATEST
 from tests.e2e.gateway import Gateway, Tls, running_gateway
 from tests.e2e.polling import wait_until
@@ -59,3 +65,23 @@ def test_the_addresses_handed_out_are_https(gateway: Gateway) -> None:
     body = {"url": "http://host:8000", "info": {"id": "my-model", "display_name": "My model"}}
     answer = gateway.http.post("/v2/services/$register", json=body)
     assert answer.json()["ping_url"] == f"{gateway.url}/v2/services/my-model/$ping"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_for_python_that_trusts_the_authority_reads(gateway: Gateway, tls: Tls, kind: str) -> None:
+    for verify in (tls.authority, ssl.create_default_context(cafile=tls.authority)):
+        with KINDS[kind](gateway.url, verify=verify) as catalogue:
+            list(catalogue.services())
+            assert catalogue.wait_until("nobody", "gone") is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_that_does_not_says_so_at_once(gateway: Gateway, kind: str) -> None:
+    with KINDS[kind](gateway.url) as catalogue:
+        began = time.monotonic()
+        for read in (catalogue.services, catalogue.watch):
+            with pytest.raises(Unreachable, match=r"CERTIFICATE_VERIFY_FAILED.*set SSL_CERT_FILE"):
+                next(read())
+        assert time.monotonic() - began < 10
+    with KINDS[kind](gateway.url.replace("https", "http"), retry_for=0) as catalogue, pytest.raises(Unreachable):
+        next(catalogue.services())

@@ -1,0 +1,136 @@
+"""How answers are read: the bodies of successes, and the errors for all others. No input or output."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from registry_gateway.client.errors import BY_STATUS, GatewayError, NotReady, Refused, UnexpectedAnswer, Unreachable
+from registry_gateway.core.open_enum import unknown_values
+
+ANSWER_SECONDS = 60.0
+"""Seconds that the body of an answer may take."""
+
+LONGEST = 500
+"""Most characters of the server's words that are repeated."""
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """An answer with its whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Body:
+    """A body that arrives in pieces."""
+
+    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`name` is what the gateway is called in messages. `clock` returns seconds that only grow."""
+        self._name = name
+        self._clock = clock
+        self._ends_at = clock() + ANSWER_SECONDS
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        """Add a piece.
+
+        Raises:
+            Unreachable: It comes too late.
+        """
+        if self._clock() > self._ends_at:
+            raise Unreachable(f"{self._name} did not end its answer within {ANSWER_SECONDS:g} s")
+        self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        """Return the body."""
+        return b"".join(self._pieces)
+
+
+class _Problem(msgspec.Struct):
+    detail: str
+    code: str | None = None
+    parameter: str | None = None
+
+
+def read(answer: Answer, kind: type[T], name: str, *, with_token: bool) -> T:
+    """Return the body of an answer. `name` is what the gateway is called in messages.
+
+    Raises:
+        GatewayError: The request was refused, or the answer can't be read.
+    """
+    if answer.status != 200:
+        raise refusal(answer, name, with_token=with_token)
+    return decoded(answer.body, kind, name)
+
+
+def decoded(body: bytes, kind: type[T], name: str) -> T:
+    """Decode JSON. Members and enumerations may have more than this version knows.
+
+    Raises:
+        UnexpectedAnswer: It has another form.
+    """
+    try:
+        with unknown_values():
+            return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as flaw:
+        raise UnexpectedAnswer(f"unexpected answer of {name}: {str(flaw)[:LONGEST]}") from None
+
+
+def refusal(answer: Answer, name: str, *, with_token: bool) -> GatewayError:
+    """Return the error for an answer that is no success. `with_token` is whether the request had a token."""
+    kind = BY_STATUS.get(answer.status, Refused)
+    problem = _problem(answer)
+    if problem is None and kind is not NotReady:
+        return _no_gateway(answer, name)
+    problem = problem or _Problem(f"it answers with {answer.status}")
+    return kind(
+        f"{name} {_words(answer.status, problem, with_token=with_token)}",
+        answer.status,
+        problem.detail,
+        code=problem.code,
+        parameter=problem.parameter,
+        retry_after=_seconds(answer.headers.get("retry-after")),
+    )
+
+
+def _problem(answer: Answer) -> _Problem | None:
+    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=_Problem)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _words(status: int, problem: _Problem, *, with_token: bool) -> str:
+    detail = problem.detail[:LONGEST]
+    match status:
+        case 401 if with_token:
+            return "does not accept the token: it is unknown, expired or revoked"
+        case 401:
+            return "needs a token"
+        case 403:
+            return f"refuses the token: {detail}"
+        case 404:
+            return f"does not have it: {detail}"
+        case 429 | 502 | 503 | 504:
+            return f"is not ready: {detail}"
+    where = "" if problem.parameter is None else f"{problem.parameter[:LONGEST]}: "
+    return f"refuses this: {where}{detail}"
+
+
+def _no_gateway(answer: Answer, name: str) -> UnexpectedAnswer:
+    if 300 <= answer.status < 400:
+        target = answer.headers.get("location", "another address")[:LONGEST]
+        return UnexpectedAnswer(f"{name} redirects to {target}; use the URL that it leads to")
+    return UnexpectedAnswer(f"{name} is not a registry-gateway: it answers with {answer.status}")
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Return the seconds of a `Retry-After`; None for a date, which the gateway does not send."""
+    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdecimal() else None

@@ -1,0 +1,38 @@
+"""What prevented a request or its answer, in one line with advice."""
+
+import httpx
+
+
+def words(error: Exception, name: str) -> str:
+    """Return the line for an error of httpx. `name` is what the server is called."""
+    reason = str(error) or type(error).__name__
+    match error:
+        case httpx.TimeoutException():
+            return f"{name} does not answer; check that it is running and reachable"
+        case httpx.RemoteProtocolError() if "disconnected" in reason or "closed connection" in reason:
+            return f"{name} broke the connection: {reason}"
+        case httpx.RemoteProtocolError():
+            advice = "; if it speaks TLS, use https://" if name.startswith("http://") else ""
+            return f"{name} does not speak HTTP: {reason.rstrip('.')}{advice}"
+    if _plain_text(reason):
+        return f"{name} does not speak TLS; try http://"
+    return f"can't reach {name}: {reason}{_advice(error, reason)}"
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether a repetition may succeed."""
+    return not _plain_text(str(error)) and not _distrusted(str(error))
+
+
+def _advice(error: Exception, reason: str) -> str:
+    if _distrusted(reason):
+        return "; for a private certificate authority set SSL_CERT_FILE to the file with its certificates"
+    return "; is it running, and is the URL right?" if isinstance(error, httpx.NetworkError) else ""
+
+
+def _plain_text(reason: str) -> bool:
+    return "WRONG_VERSION_NUMBER" in reason  # OpenSSL's error for an answer in plain text
+
+
+def _distrusted(reason: str) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in reason
