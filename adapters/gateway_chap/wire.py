@@ -74,7 +74,7 @@ class PingResponse(msgspec.Struct):
 
 
 class Service(msgspec.Struct):
-    """A live service, as `translate.service` builds it from stored bytes. `info` has unknown members too."""
+    """A live service. `info` is as it was sent, with unknown members."""
 
     id: Slug
     url: str

@@ -218,7 +218,7 @@ READS = (
         summary="Export the live hosts as SuperPuTTY sessions",
         parameters=(USER,),
         responses={
-            200: Response("A file to import.", str, "application/xml", _ATTACHED),
+            200: Response("A file to import, as `application/xml`.", headers=_ATTACHED),
             **_REFUSED,
             **fastapi_errors.BROKEN,
         },

@@ -77,10 +77,7 @@ class HeartbeatResponse(msgspec.Struct):
 
 
 class Instance(msgspec.Struct):
-    """An instance, as `translate.instance` builds it from stored bytes, with unknown members too.
-
-    `last_seen` is in epoch seconds.
-    """
+    """An instance, with unknown members as they were sent. `last_seen` is in epoch seconds."""
 
     instance_id: str
     name: str
@@ -98,9 +95,9 @@ class ToolHost(msgspec.Struct):
 
 
 class OfferedTool(msgspec.Struct):
-    """A tool with the hosts that have it, as `hosted_tools.tools` returns it."""
+    """A tool with the hosts that have it."""
 
     name: str
     hosts: list[ToolHost]
-    description: str | None = None
+    description: str | msgspec.UnsetType | None = msgspec.UNSET
     inputSchema: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - MCP's name for it

@@ -1,7 +1,7 @@
 """The bodies of the four endpoints in ScaiControl's "Service registry" document.
 
 The document names four members each of a registration and of a heartbeat, and gives only the number of the others. The
-docstrings below say which of these are from the vendor's public pages and which are guesses. Types of guesses are
+comments below say which of these are from the vendor's public pages and which are guesses. Types of guesses are
 checked loosely, because a refused registration does more harm than an unchecked member.
 """
 
@@ -27,16 +27,14 @@ ReportedHealth = Literal["healthy", "degraded", "unhealthy"]
 
 
 class RegistrationRequest(msgspec.Struct):
-    """Body of POST and PUT register. Unknown members are accepted.
+    """Body of POST and PUT register. Unknown members are accepted."""
 
-    `slug` to `description` are from the document, `app_id` to `metadata` from the vendor's public pages. `tags` and
-    `dependencies` are guesses for the two that no source names.
-    """
-
+    # From the document:
     slug: Slug
     name: Named
     version: Named
     description: LongText | None = None
+    # From the vendor's public pages:
     app_id: Text | None = None
     base_url: Text | None = None
     health_check_url: Text | None = None
@@ -44,22 +42,21 @@ class RegistrationRequest(msgspec.Struct):
     endpoints: Collection = None
     heartbeat_interval_seconds: Interval = 30
     metadata: dict[str, Any] | None = None
+    # Guesses for the two that no source names:
     tags: Collection = None
     dependencies: Collection = None
 
 
 class HeartbeatRequest(msgspec.Struct):
-    """Body of a heartbeat. Unknown members are accepted.
+    """Body of a heartbeat. Only `slug`, `status` and `version` have an effect. Unknown members are accepted."""
 
-    `slug` to `uptime_seconds` are from the document, the other five are guesses. Only `slug`, `status` and `version`
-    have an effect. `timestamp` is from the client's clock and is not used.
-    """
-
+    # From the document:
     slug: Slug
     status: ReportedHealth = "healthy"
     version: Named | None = None
     uptime_seconds: Annotated[float, Meta(ge=0)] | None = None
-    timestamp: str | float | None = None
+    # Guesses:
+    timestamp: str | float | None = None  # of the client's clock
     metrics: Collection = None
     checks: Collection = None
     active_connections: Count | None = None

@@ -130,7 +130,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the event log. `detail` depends on the kind (old and new version, addresses).
 
     `client_address` is the origin of the request. `name`, `version` and `service_address` are those of the registration
-    after the event; they are None in events of the gateway and of accounts.
+    after the event; they are null in events of the gateway and of accounts.
     """
 
     id: int

@@ -29,9 +29,9 @@ SHARE = 5
 
 
 class Absence(msgspec.Struct, frozen=True, kw_only=True):
-    """A time in which no gateway was present. `until` is None if it lasts.
+    """A time in which no gateway was present. `until` is null while it lasts.
 
-    `cause` is `gateway` if none ran, and `database` if one ran and could not write; None if that is not known.
+    `cause` is `gateway` if none ran, and `database` if one ran and could not write; null if that is not known.
     """
 
     since: float

@@ -117,17 +117,11 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt to deliver a message.
+    """An attempt to deliver a message, which began `at` that time and took `seconds`.
 
-    Attributes:
-        at: When it began.
-        message: The `webhook-id` of the message, the same for each attempt.
-        events: How many events the message has; 0 for one about missing events.
-        first: The id of its first event.
-        last: The id of its last event.
-        status: The status of the answer; None if there was none.
-        seconds: How long it took.
-        error: Why it failed; None: it succeeded.
+    `message` is the `webhook-id`, the same for each attempt. `events` is the number of events in the message, 0 if it
+    is about missing events; `first` and `last` are the ids of the first and the last. `status` is that of the answer,
+    null if there was none, and `error` why the attempt failed, null if it succeeded.
     """
 
     at: float

@@ -6,12 +6,12 @@ It is OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), whose schemas are JSON
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from starlette.routing import BaseRoute, Route
 
 import registry_gateway
+from registry_gateway.endpoints.body_schemas import Schemas
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.operation import Operation, Parameter, Response
 from registry_gateway.http.routing import methods
@@ -59,10 +59,10 @@ def document(mounts: Mapping[str, Mount], root_path: str = "") -> bytes:
     schemas: dict[str, object] = {}
     schemes: dict[str, object] = {}
     for name, mount in mounts.items():
-        rendered = _Bodies(name, mount.operations)
-        schemas |= rendered.components
+        made = Schemas(name, mount.operations)
+        schemas |= made.components
         for operation in mount.operations:
-            paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(name, operation, rendered)
+            paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(name, operation, made)
             if operation.security is not None:
                 schemes[operation.security.name] = operation.security.scheme
         for path, method in endpoints(mount.routes):
@@ -84,35 +84,19 @@ def document(mounts: Mapping[str, Mount], root_path: str = "") -> bytes:
     )
 
 
-class _Bodies:
-    """The schemas of one mount's bodies. Their names begin with the mount's, because dialects share names of types."""
-
-    def __init__(self, mount: str, operations: Sequence[Operation]) -> None:
-        types = [o.request for o in operations if o.request is not None]
-        types += [r.body for o in operations for r in o.responses.values() if r.body is not None]
-        made, components = msgspec.json.schema_components(types, ref_template=f"#/components/schemas/{mount}.{{name}}")
-        self._types = types
-        self._made = [_portable(schema) for schema in made]
-        self.components = {f"{mount}.{name}": _portable(schema) for name, schema in components.items()}
-
-    def schema(self, kind: Any) -> Any:
-        """Return the schema of a body's type, for the most part a reference."""
-        return self._made[self._types.index(kind)]
-
-
-def _operation(mount: str, operation: Operation, bodies: _Bodies) -> dict[str, object]:
+def _operation(mount: str, operation: Operation, made: Schemas) -> dict[str, object]:
     described: dict[str, object] = {
         "operationId": f"{mount}_{operation.name}",
         "tags": [mount],
         "summary": operation.summary,
-        "parameters": [_parameter(parameter) for parameter in operation.parameters],
-        "responses": {str(status): _response(status, r, bodies) for status, r in operation.responses.items()},
+        "parameters": [_parameter(p, made.schema(p.kind)) for p in operation.parameters],
+        "responses": {str(status): _response(status, r, made) for status, r in operation.responses.items()},
         "security": [] if operation.security is None else [{operation.security.name: []}],
     }
     if operation.description:
         described["description"] = operation.description
     if operation.request is not None:
-        content = {"schema": bodies.schema(operation.request), "example": operation.example}
+        content = {"schema": made.schema(operation.request), "example": operation.example}
         described["requestBody"] = {"required": not operation.optional, "content": {"application/json": content}}
     if operation.deprecated:
         described["deprecated"] = True
@@ -120,7 +104,7 @@ def _operation(mount: str, operation: Operation, bodies: _Bodies) -> dict[str, o
 
 
 def _undescribed(mount: str, path: str, method: str) -> dict[str, object]:
-    parameters = [_parameter(Parameter(name, "")) for name in re.findall(r"\{(\w+)\}", path)]
+    parameters = [_parameter(Parameter(name, ""), {"type": "string"}) for name in re.findall(r"\{(\w+)\}", path)]
     return {
         "operationId": re.sub(r"\W+", "_", f"{mount}_{method.lower()}_{path}").rstrip("_"),
         "tags": [mount],
@@ -130,20 +114,22 @@ def _undescribed(mount: str, path: str, method: str) -> dict[str, object]:
     }
 
 
-def _parameter(parameter: Parameter) -> dict[str, object]:
+def _parameter(parameter: Parameter, schema: Mapping[str, object]) -> dict[str, object]:
+    # Twice, because openapi-python-client reads the description of the schema, and others that of the parameter.
+    schema = {**schema, "description": parameter.description}
     described: dict[str, object] = {
         "name": parameter.name,
         "in": parameter.where,
         "required": parameter.where == "path",
         "description": parameter.description,
-        "schema": _portable(msgspec.json.schema(parameter.kind)),
+        "schema": schema,
     }
     if parameter.example is not None:
         described["example"] = parameter.example
     return described
 
 
-def _response(status: int, response: Response, bodies: _Bodies) -> dict[str, object]:
+def _response(status: int, response: Response, made: Schemas) -> dict[str, object]:
     headers = dict(response.headers or {})
     if status >= HTTPStatus.BAD_REQUEST:
         headers["X-Request-ID"] = "Id of the request in the gateway's log."
@@ -156,15 +142,5 @@ def _response(status: int, response: Response, bodies: _Bodies) -> dict[str, obj
             for name, text in headers.items()
         }
     if response.body is not None:
-        described["content"] = {response.media: {"schema": bodies.schema(response.body)}}
+        described["content"] = {response.media: {"schema": made.schema(response.body)}}
     return described
-
-
-def _portable(schema: Any) -> Any:
-    """Return a schema with its patterns in ECMA 262, as JSON Schema requires: `\\Z` becomes `$`."""
-    match schema:
-        case dict():
-            return {k: v.replace(r"\Z", "$") if k == "pattern" else _portable(v) for k, v in schema.items()}
-        case list():
-            return [_portable(item) for item in schema]
-    return schema

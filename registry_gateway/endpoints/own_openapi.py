@@ -9,7 +9,7 @@ from registry_gateway.endpoints.page import openapi as page
 from registry_gateway.http.operation import RETRY_AFTER, Detail, Operation, Parameter, Response
 
 
-class Well(msgspec.Struct):
+class Health(msgspec.Struct):
     """The process answers."""
 
     status: Literal["ok"]
@@ -35,7 +35,7 @@ OPERATIONS = (
         name="health",
         summary="Check that the process runs",
         description="Does not touch the database, because a restart of the gateway would not repair that.",
-        responses={200: Response("The process runs.", Well)},
+        responses={200: Response("The process runs.", Health)},
     ),
     Operation(
         method="GET",

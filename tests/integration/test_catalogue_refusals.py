@@ -167,7 +167,7 @@ async def test_the_openapi_document_names_every_parameter(start_gateway: Gateway
         document = (await client.get("/openapi.json")).json()
         operation = document["paths"][SERVICES]["get"]
         named = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
-        assert named["limit"] == {"type": "integer", "minimum": 1, "maximum": 1000}
+        assert named["limit"].items() >= {"type": "integer", "minimum": 1, "maximum": 1000}.items()
         assert {"status", "q", "at", "cursor", "fields"} <= set(named)
         assert operation["security"]
         assert set(document["paths"][f"{SERVICES}/{{dialect}}/{{key}}"]["get"]["responses"]) >= {"200", "304", "404"}

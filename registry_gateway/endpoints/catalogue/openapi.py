@@ -147,7 +147,7 @@ _OPERATIONS = (
         "and then the events if they are asked for. All are of one instant. A process reads one export at a time.",
         parameters=parameters(Export),
         responses={
-            200: Response("The lines.", str, export.MEDIA_TYPE),
+            200: Response(f"The lines, as `{export.MEDIA_TYPE}`."),
             400: BAD_PARAMETER,
             503: problem_details.response("The database is unavailable, or another export is being read."),
         },
