@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry_gateway import adapter as adapters_module
 from registry_gateway import settings
@@ -29,6 +29,7 @@ from registry_gateway.endpoints.page import Page
 from registry_gateway.http import fastapi_errors
 from registry_gateway.http.answer import Answer, json_answer
 from registry_gateway.http.call import Call
+from registry_gateway.http.cross_origin import readable_from
 from registry_gateway.http.forwarded import Forwarded
 from registry_gateway.http.lifespans import entered
 from registry_gateway.http.mount import Mount, Mounted
@@ -80,7 +81,9 @@ class Gateway:
         self.readiness = readiness
         self._deliverer = deliverer
         self._unstartable: StoreUnavailable | None = None
-        self._mounts = mounts
+        self._apps: dict[str, ASGIApp] = dict(mounts)
+        if origins := core.settings.origins():
+            self._apps[catalogue.SEGMENT] = readable_from(mounts[catalogue.SEGMENT], origins)
         self._pages = ApiPages(core.settings.root_path)
         self._page = page
         own = Mount(self._routes(), self._fault, OPERATIONS, "The gateway itself: health, API documentation, page.")
@@ -112,7 +115,7 @@ class Gateway:
         scope["app"] = self  # makes Starlette's router raise 404 and 405 instead of answering them
         scope["settings"] = self.core.settings
         scope["clock"] = self.core.clock
-        await self._mounts.get(path.partition("/")[2].partition("/")[0], self._own)(scope, receive, send)
+        await self._apps.get(path.partition("/")[2].partition("/")[0], self._own)(scope, receive, send)
 
     async def _tell(self, send: Send, message: Message) -> None:
         """Send a message of the lifespan. A failed start because of the database is one line without a traceback."""

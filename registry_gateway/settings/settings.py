@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.core import web_url
 from registry_gateway.core.destinations import Network
 from registry_gateway.core.rate_limit import Rate, parse
 
@@ -77,6 +78,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "read:catalog or admin:registry."
         ),
     ] = False
+    cors_origins: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Origins whose pages may read the catalogue in a browser, separated by commas, such as "
+            "https://dashboard.example.com. Unset: none."
+        ),
+    ] = None
     metrics_per_service: Annotated[
         bool,
         Meta(
@@ -115,6 +123,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def retention(self) -> float:
         """`retention_days` in seconds."""
         return self.retention_days * 86_400
+
+    def origins(self) -> tuple[str, ...]:
+        """Return `cors_origins`.
+
+        Raises:
+            ValueError: One of them is not an origin.
+        """
+        return tuple(web_url.origin(text) for text in self.cors_origins or ())
 
     def webhook_networks(self) -> tuple[Network, ...]:
         """Return `webhook_private_networks` as networks.

@@ -178,6 +178,10 @@ def _check(settings: Settings, adapters: Sequence[HasSettings]) -> None:
         settings.webhook_networks()
     except ValueError as error:
         raise SettingsError(f"{PREFIX}WEBHOOK_PRIVATE_NETWORKS: {error}") from None
+    try:
+        settings.origins()
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}CORS_ORIGINS: {error}") from None
     if settings.public_url is not None:
         _check_public_url(settings.public_url)
     if settings.root_path and (not settings.root_path.startswith("/") or settings.root_path.endswith("/")):

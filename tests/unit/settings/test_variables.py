@@ -101,6 +101,8 @@ def test_values_are_read_as_what_they_are() -> None:
         ("REGISTRY_GATEWAY_PUBLIC_URL", "ftp://gateway.example.org"),
         ("REGISTRY_GATEWAY_ROOT_PATH", "registry"),
         ("REGISTRY_GATEWAY_ROOT_PATH", "/registry/"),
+        ("REGISTRY_GATEWAY_CORS_ORIGINS", "*"),
+        ("REGISTRY_GATEWAY_CORS_ORIGINS", "https://dashboard.example.com/"),
         ("REGISTRY_GATEWAY_DIALECTS", "plain,klingon"),
         ("REGISTRY_GATEWAY_DATABASE_URL", "mysql://localhost/registry"),
         ("REGISTRY_GATEWAY_DATABASE_URL", "registry.db"),
