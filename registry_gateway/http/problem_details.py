@@ -5,8 +5,10 @@ The dialects have errors in the shapes that their clients expect.
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -32,12 +34,15 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, kw_only=True):
-    """The members that every problem has. Some have more, such as `parameter` or `code`."""
+    """An error as problem details (RFC 9457). Some have further members, such as `since`."""
 
     type: str = "about:blank"
     title: str
     status: int
-    detail: str
+    detail: Annotated[str, Meta(description="What is wrong, and how to correct it.")]
+    parameter: Annotated[str | UnsetType, Meta(description="The parameter that is invalid.")] = UNSET
+    code: Annotated[str | UnsetType, Meta(description="The kind of error, for programs.")] = UNSET
+    at: Annotated[list[str | int] | UnsetType, Meta(description="Where the body is invalid.")] = UNSET
 
 
 def response(description: str) -> Response:

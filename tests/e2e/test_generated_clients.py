@@ -84,16 +84,26 @@ def test_a_python_client_of_a_gateway_with_every_key(tmp_path: Path) -> None:
     directory.mkdir()
     with running_gateway(directory, EVERYTHING) as gateway:
         python = generated(gateway, tmp_path)
-        token = gateway.token("reader", "read:catalog")
+        token = gateway.token("admin", "admin:registry")
         program = f"""
 from registry_client import AuthenticatedClient, Client
+from registry_client.api.admin import admin_create_account, admin_list_accounts
 from registry_client.api.catalogue import catalogue_services, catalogue_stats
+from registry_client.models import AdminNewAccount
 client = AuthenticatedClient({gateway.url!r}, token={token!r})
 print(catalogue_services.sync(client=client).total, catalogue_stats.sync(client=client).services)
 print(catalogue_services.sync(client=Client({gateway.url!r})).status)
+admin_create_account.sync(client=client, body=AdminNewAccount("reader", scopes=["read:catalog"], expires_in=600))
+print([account.name for account in admin_list_accounts.sync(client=client).data])
+print(admin_create_account.sync(client=client, body=AdminNewAccount("two words")).code)
 """
         (tmp_path / "program.py").write_text(program)
-        assert run([python, "program.py"], tmp_path).splitlines() == ["0 0", "401"]
+        assert run([python, "program.py"], tmp_path).splitlines() == [
+            "0 0",
+            "401",
+            "['admin', 'reader']",
+            "invalid_account",
+        ]
 
 
 def test_a_typescript_client_lists(gateway: Gateway, tmp_path: Path) -> None:

@@ -7,19 +7,19 @@ from msgspec import Meta
 from registry_gateway.core.model import Subscription
 from registry_gateway.core.webhook import Attempt, WebhookView
 from registry_gateway.endpoints.admin.wire import (
+    AccountName,
+    AccountRotation,
     AccountView,
-    Cancellation,
     Data,
     IssuedView,
-    Named,
     NewAccount,
     NewSubscription,
     NewWebhook,
-    Numbered,
-    Removal,
-    Rotation,
-    Service,
+    ServiceKey,
+    ServiceRemoval,
     ServiceView,
+    SubscriptionId,
+    WebhookId,
     WebhookRotation,
 )
 from registry_gateway.http import problem_details
@@ -83,12 +83,14 @@ _SERVICE = {"key": "invoices", "dialect": "scaicontrol"}
 
 OPERATIONS = secured(
     [
-        _change("services/approve", "approve", "Approve a pending service", Service, _SERVICE, 200, Data[ServiceView]),
+        _change(
+            "services/approve", "approve", "Approve a pending service", ServiceKey, _SERVICE, 200, Data[ServiceView]
+        ),
         _change(
             "services/remove",
             "remove",
             "Deregister a service of any owner",
-            Removal,
+            ServiceRemoval,
             {**_SERVICE, "reason": "moved to another cluster"},
             200,
             Data[ServiceView],
@@ -107,7 +109,7 @@ OPERATIONS = secured(
             "accounts/rotate",
             "rotateAccount",
             "Create a new token for an account",
-            Rotation,
+            AccountRotation,
             {"name": "dashboard", "overlap": 86_400},
             201,
             Data[IssuedView],
@@ -116,7 +118,7 @@ OPERATIONS = secured(
             "accounts/revoke",
             "revokeAccount",
             "Revoke all tokens of an account",
-            Named,
+            AccountName,
             {"name": "dashboard"},
             200,
             Data[AccountView],
@@ -140,7 +142,7 @@ OPERATIONS = secured(
             "subscriptions/cancel",
             "cancelSubscription",
             "Cancel a subscription",
-            Cancellation,
+            SubscriptionId,
             {"id": 1},
             200,
             Data[Subscription],
@@ -163,7 +165,7 @@ OPERATIONS = secured(
             Parameter("id", "The id of the webhook.", kind=Annotated[str, Meta(pattern="^[0-9]{1,18}$")], example="1"),
         ),
         _change(
-            "webhooks/test", "testWebhook", "Send a test message to a webhook", Numbered, {"id": 1}, 200, Data[Trial]
+            "webhooks/test", "testWebhook", "Send a test message to a webhook", WebhookId, {"id": 1}, 200, Data[Trial]
         ),
         _change(
             "webhooks/rotate",
@@ -178,12 +180,12 @@ OPERATIONS = secured(
             "webhooks/enable",
             "enableWebhook",
             "Enable a webhook that is disabled",
-            Numbered,
+            WebhookId,
             {"id": 1},
             200,
             Data[WebhookView],
         ),
-        _change("webhooks/remove", "removeWebhook", "Remove a webhook", Numbered, {"id": 1}, 200, Data[WebhookView]),
+        _change("webhooks/remove", "removeWebhook", "Remove a webhook", WebhookId, {"id": 1}, 200, Data[WebhookView]),
     ],
     TOKEN,
 )

@@ -23,13 +23,13 @@ from registry_gateway.http.call import Call
 from registry_gateway.http.routing import resource
 from registry_gateway.registry.key_lookup import find_by_key
 
-_service = msgspec.json.Decoder(wire.Service)
-_removal = msgspec.json.Decoder(wire.Removal)
+_service = msgspec.json.Decoder(wire.ServiceKey)
+_removal = msgspec.json.Decoder(wire.ServiceRemoval)
 _new_account = msgspec.json.Decoder(wire.NewAccount)
-_rotation = msgspec.json.Decoder(wire.Rotation)
-_named = msgspec.json.Decoder(wire.Named)
+_rotation = msgspec.json.Decoder(wire.AccountRotation)
+_named = msgspec.json.Decoder(wire.AccountName)
 _new_subscription = msgspec.json.Decoder(wire.NewSubscription)
-_cancellation = msgspec.json.Decoder(wire.Cancellation)
+_cancellation = msgspec.json.Decoder(wire.SubscriptionId)
 
 
 class Admin:
@@ -128,7 +128,7 @@ class Admin:
 
     # ---
 
-    async def _find(self, asked: wire.Service) -> Registration:
+    async def _find(self, asked: wire.ServiceKey) -> Registration:
         if asked.dialect is not None and asked.dialect not in self._dialects:
             raise NotRegistered("the gateway does not speak that dialect")
         dialects = self._dialects if asked.dialect is None else (asked.dialect,)

@@ -19,7 +19,7 @@ from registry_gateway.http.routing import resource
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 _new = msgspec.json.Decoder(wire.NewWebhook)
-_numbered = msgspec.json.Decoder(wire.Numbered)
+_numbered = msgspec.json.Decoder(wire.WebhookId)
 _rotation = msgspec.json.Decoder(wire.WebhookRotation)
 
 

@@ -33,14 +33,14 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A request. Unknown members are refused, because they would have no effect."""
 
 
-class Service(_Strict, frozen=True, kw_only=True):
+class ServiceKey(_Strict, frozen=True, kw_only=True):
     """Selects a service by its key. `dialect` is required if two dialects have a service with that key."""
 
     key: Annotated[Text, Meta(min_length=1)]
     dialect: Name | None = None
 
 
-class Removal(Service, frozen=True, kw_only=True):
+class ServiceRemoval(ServiceKey, frozen=True, kw_only=True):
     """Body of `services/remove`. `reason` is kept in the log of events."""
 
     reason: Text | None = None
@@ -58,7 +58,7 @@ class NewAccount(_Strict, frozen=True, kw_only=True):
     expires_in: Span | None = None
 
 
-class Rotation(_Strict, frozen=True, kw_only=True):
+class AccountRotation(_Strict, frozen=True, kw_only=True):
     """Body of `accounts/rotate`. Present tokens expire after `overlap` (default: a day), unless they do earlier."""
 
     name: Name
@@ -66,19 +66,19 @@ class Rotation(_Strict, frozen=True, kw_only=True):
     expires_in: Span | None = None
 
 
-class Named(_Strict, frozen=True, kw_only=True):
+class AccountName(_Strict, frozen=True, kw_only=True):
     """Body of `accounts/revoke`."""
 
     name: Name
 
 
-class NewSubscription(Service, frozen=True, kw_only=True):
+class NewSubscription(ServiceKey, frozen=True, kw_only=True):
     """Body of `subscriptions`: `subscriber` depends on the service."""
 
     subscriber: Name
 
 
-class Cancellation(_Strict, frozen=True, kw_only=True):
+class SubscriptionId(_Strict, frozen=True, kw_only=True):
     """Body of `subscriptions/cancel`."""
 
     id: Number
@@ -95,13 +95,13 @@ class NewWebhook(_Strict, frozen=True, kw_only=True):
     format: Format = Format.JSON
 
 
-class Numbered(_Strict, frozen=True, kw_only=True):
+class WebhookId(_Strict, frozen=True, kw_only=True):
     """Selects a webhook by its id."""
 
     id: Number
 
 
-class WebhookRotation(Numbered, frozen=True, kw_only=True):
+class WebhookRotation(WebhookId, frozen=True, kw_only=True):
     """Body of `webhooks/rotate`. The present secret signs too for `overlap` seconds (default: a day)."""
 
     overlap: Annotated[float, Meta(ge=0, le=1e9)] = 86_400.0
