@@ -23,7 +23,8 @@ One durable service registry that speaks several dialects. Each dialect is a sec
 credentials and the shape of errors that its clients expect.
 
 Every path works with and without a slash at its end. There are no redirects. `HEAD` is answered like `GET`. Every error
-has an `X-Request-ID`, with which the gateway's log has more details.
+has an `X-Request-ID`, with which the gateway's log has more details. Times are seconds since the epoch and durations
+are seconds, unless a member has the format `date-time`.
 """
 
 _CONVERTOR = re.compile(r"\{(\w+):\w+\}")

@@ -7,8 +7,15 @@ from typing import Any
 from registry_gateway.http import problem_details
 from registry_gateway.http.operation import ETAG, NOT_MODIFIED, Operation, Parameter, Response, Security, secured
 
-SECURITY = Security("catalogue_token", {"type": "http", "scheme": "bearer"})
-"""A token of a service account with the scope `read:catalog` or `admin:registry`."""
+SECURITY = Security(
+    "catalogue_token",
+    {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of an account with the scope `read:catalog` or `admin:registry`: "
+        "`registry-gateway accounts create NAME --scope read:catalog`.",
+    },
+)
 
 SERVICE = (
     Parameter("dialect", "Name of the dialect.", example="runspec"),
