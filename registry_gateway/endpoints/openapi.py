@@ -11,7 +11,7 @@ import msgspec
 from starlette.routing import BaseRoute, Route
 
 import registry_gateway
-from registry_gateway.endpoints.body_schemas import Schemas
+from registry_gateway.endpoints.schemas import Schemas
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.operation import Operation, Parameter, Response
 from registry_gateway.http.routing import methods

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from registry_gateway.endpoints.body_schemas import Schemas
+from registry_gateway.endpoints.schemas import Schemas
 from registry_gateway.http.operation import Operation, Parameter, Response
 
 T = TypeVar("T")
@@ -113,3 +113,5 @@ def test_types_of_one_name_are_told_apart() -> None:
     made = schemas(Lamp, other)
     assert made.schema(Lamp) != made.schema(other)
     assert len(made.components) == 3
+    required = [schema["required"] for schema in schemas(other, Lamp).components.values() if "properties" in schema]
+    assert sorted(required) == [["bright"], ["colour", "kind"]]

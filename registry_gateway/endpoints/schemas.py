@@ -5,7 +5,7 @@ They are JSON Schema 2020-12. Generators name the types of a client after the na
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ class Schemas:
         answered = [r.body for o in operations for r in o.responses.values() if r.body is not None]
         self._types = [*asked, *answered]
         made, found = msgspec.json.schema_components(self._types, ref_template="{name}")
-        _, of_requests = msgspec.json.schema_components(asked, ref_template="{name}")
+        of_requests = _reached(made[: len(asked)], found)
         self._names = {key: _pascal(mount) + _type_name(key, schema["title"]) for key, schema in found.items()}
         self._made = [self._portable(schema) for schema in made]
         self.components = {
@@ -60,6 +60,29 @@ class Schemas:
             case list():
                 return [self._portable(item) for item in schema]
         return schema
+
+
+def _reached(schemas: Iterable[object], components: Mapping[str, object]) -> set[str]:
+    """Return the names of the components that schemas refer to, and that these refer to."""
+    reached: set[str] = set()
+    waiting = list(_references(schemas))
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += _references(components[name])
+    return reached
+
+
+def _references(schema: object) -> Iterator[str]:
+    match schema:
+        case {"$ref": str(name)}:
+            yield name
+        case dict():
+            yield from _references(list(schema.values()))
+        case list() | tuple():
+            for item in schema:
+                yield from _references(item)
 
 
 def _member_names(choices: Sequence[str]) -> dict[str, list[str]]:
