@@ -82,7 +82,7 @@ def needed(*programs: str) -> list[str]:
     found = [shutil.which(program) for program in programs]
     missing = [program for program, path in zip(programs, found, strict=True) if path is None]
     if missing:
-        pytest.skip(f"not installed: apt-get install {' '.join(missing)}")
+        pytest.skip(f"not installed: {', '.join(missing)}; .ci/run names the packages")
     return [path for path in found if path is not None]
 
 
@@ -106,7 +106,6 @@ class Balancer:
     """nginx or HAProxy, with the documented script and commands for a program of its own."""
 
     def __init__(self, program: str, gateway: Gateway, directory: Path) -> None:
-        self._gateway = gateway
         self._directory = directory
         self._port = unused_port()
         self._binary, *_ = needed(program, "curl", "jq")
@@ -232,6 +231,14 @@ def test_haproxy_does_without_a_name_that_does_not_resolve(
     assert done.returncode == 0, done.stderr
     with balancer.running() as child:
         eventually(balancer, {portals[0]}, child)
+
+
+def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
+    [promtool] = needed("promtool")
+    file = tmp_path / "prometheus.yml"
+    file.write_text(documented.block(PAGE, "yaml", "Prometheus"))
+    done = subprocess.run([promtool, "check", "config", file], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def shell(gateway: Gateway, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
