@@ -12,6 +12,9 @@ FIRST = 0.25
 LONGEST = 30.0
 """Longest pause in seconds, unless the gateway asks for a longer one."""
 
+LONGEST_ASKED = 300.0
+"""Longest pause in seconds that the gateway can ask for."""
+
 
 class Pauses:
     """Pauses that grow, with jitter: clients of a gateway that comes back do not ask it all at once."""
@@ -23,10 +26,10 @@ class Pauses:
         self._grown = first
 
     def next(self, asked: float | None = None) -> float:
-        """Return the seconds of the next pause, at least those that the gateway asked for."""
+        """Return the seconds of the next pause, at least those that the gateway asked for, up to `LONGEST_ASKED`."""
         pause = self._grown * (1 + self._number()) / 2
         self._grown = min(self._grown * 2, LONGEST)
-        return max(pause, asked or 0.0)
+        return max(pause, min(asked or 0.0, LONGEST_ASKED))
 
     def restart(self) -> None:
         """Begin with a short pause again."""

@@ -1,7 +1,5 @@
 """The clients of the catalogue, with real gateways: each test runs with both."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -238,12 +236,3 @@ def test_tokens(tmp_path: Path, client: Client) -> None:
                     with pytest.raises(error, match=words) as found:
                         read()
                     assert token is None or token not in f"{found.value!r} {found.value}"
-
-
-def test_importing_it_imports_no_server() -> None:
-    program = (
-        "import sys, registry_gateway.client\n"
-        "print([m for m in ('sqlalchemy', 'starlette', 'uvicorn', 'alembic', 'sse_starlette') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_gateway.client.attempts import LONGEST, Attempts, Pauses
+from registry_gateway.client.attempts import LONGEST, LONGEST_ASKED, Attempts, Pauses
 from registry_gateway.client.errors import NotReady, Unauthorized, Unreachable
 from tests.conftest import ManualClock
 
@@ -25,6 +25,7 @@ def test_pauses_differ_by_half() -> None:
 def test_a_pause_is_as_long_as_the_gateway_asks_for() -> None:
     assert Pauses(1.0, lambda: 1.0).next(7.0) == 7.0
     assert Pauses(1.0, lambda: 1.0).next(0.5) == 1.0
+    assert Pauses(1.0, lambda: 1.0).next(86_400.0) == LONGEST_ASKED
 
 
 def test_attempts_end_in_time(clock: ManualClock) -> None:

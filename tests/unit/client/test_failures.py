@@ -1,0 +1,39 @@
+"""What prevented a request is said in one line, with advice."""
+
+import httpx
+import pytest
+
+from registry_gateway.client.failures import may_pass, words
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (httpx.ConnectTimeout(""), "G does not answer; check that it is running and reachable"),
+        (httpx.ConnectError("refused"), "can't reach G: refused; is it running, and is the URL right?"),
+        (httpx.ReadError(""), "can't reach G: ReadError; is it running, and is the URL right?"),
+        (httpx.RemoteProtocolError("peer closed connection"), "G broke the connection: peer closed connection"),
+        (httpx.RemoteProtocolError("illegal status line"), "G does not speak HTTP: illegal status line"),
+        (httpx.DecodingError("incorrect header check"), "can't reach G: incorrect header check"),
+        (httpx.InvalidURL("no"), "can't reach G: no"),
+    ],
+)
+def test_what_may_pass(error: Exception, line: str) -> None:
+    assert words(error, "G") == line
+    assert may_pass(error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong", "G does not speak TLS; try http://"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] no",
+            "can't reach G: [SSL: CERTIFICATE_VERIFY_FAILED] no; for a private certificate authority set SSL_CERT_FILE "
+            "to the file with its certificates",
+        ),
+    ],
+)
+def test_what_does_not_pass(reason: str, line: str) -> None:
+    assert words(httpx.ConnectError(reason), "G") == line
+    assert not may_pass(httpx.ConnectError(reason))
