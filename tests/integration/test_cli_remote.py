@@ -132,6 +132,15 @@ def test_a_service_is_shown_alike(pair: Pair) -> None:
     assert json.loads(pair.same("services", "show", "my-model", "--json"))["status"] == "gone"
 
 
+def test_a_key_that_paths_can_not_have_is_refused(pair: Pair) -> None:
+    for key in ("web/01/events", "web/01/"):
+        register(pair.database, "runspec", key)
+        assert key in output(pair.database, "services", "show", key)
+        assert "read it in the database" in pair.complaint("services", "show", key)
+        assert key in pair.remotely("services", "list")
+        assert "is deregistered" in pair.remotely("services", "remove", key)
+
+
 def test_services_are_approved_and_removed(pair: Pair) -> None:
     assert pair.remotely("services", "approve", "invoices") == "scaicontrol/invoices is approved.\n"
     result = command(NOWHERE, "services", "approve", "invoices", "--url", pair.url, "--json", REGISTRY_TOKEN=pair.token)

@@ -69,11 +69,11 @@ class RemoteGateway:
 
     async def service(self, dialect: str, key: str) -> ServiceDetail | None:
         """Return all details of a service, registered or gone; None if nothing is known of it."""
-        return await self._client.find(_path(dialect, key), ServiceDetail)
+        return await self._client.find(self._path(dialect, key), ServiceDetail)
 
     async def last_events(self, dialect: str, key: str, limit: int) -> Sequence[Event]:
         """Return the last events of a service, oldest first."""
-        found = await self._client.find(f"{_path(dialect, key)}/events{_query(Events(limit=limit))}", EventList)
+        found = await self._client.find(f"{self._path(dialect, key)}/events{_query(Events(limit=limit))}", EventList)
         return () if found is None else found.events[::-1]
 
     async def last_event(self) -> int:
@@ -196,6 +196,11 @@ class RemoteGateway:
             await anext(followed)  # the stream is ready
             yield followed
 
+    def _path(self, dialect: str, key: str) -> str:
+        if key.endswith(("/", "/events")):
+            raise Refused(f"{self.name} can't be asked for a key that ends with / or /events; read it in the database")
+        return f"catalog/v1/services/{_segment(dialect)}/{_segment(key)}"
+
     async def _followed(self, query: Watching) -> AsyncGenerator[Sequence[Event]]:
         begun = False
         while True:
@@ -214,10 +219,6 @@ class RemoteGateway:
                 if not begun:
                     raise
             await asyncio.sleep(PAUSE)
-
-
-def _path(dialect: str, key: str) -> str:
-    return f"catalog/v1/services/{_segment(dialect)}/{_segment(key)}"
 
 
 def _segment(text: str) -> str:
