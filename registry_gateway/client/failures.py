@@ -9,11 +9,11 @@ def words(error: Exception, name: str) -> str:
     match error:
         case httpx.TimeoutException():
             return f"{name} does not answer; check that it is running and reachable"
-        case httpx.RemoteProtocolError() if "disconnected" in reason or "closed connection" in reason:
-            return f"{name} broke the connection: {reason}"
         case httpx.RemoteProtocolError():
+            broken = "disconnected" in reason or "closed connection" in reason
+            problem = "broke the connection" if broken else "does not speak HTTP"
             advice = "; if it speaks TLS, use https://" if name.startswith("http://") else ""
-            return f"{name} does not speak HTTP: {reason.rstrip('.')}{advice}"
+            return f"{name} {problem}: {reason.rstrip('.')}{advice}"
     if _plain_text(reason):
         return f"{name} does not speak TLS; try http://"
     return f"can't reach {name}: {reason}{_advice(error, reason)}"
