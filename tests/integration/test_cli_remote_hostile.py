@@ -99,7 +99,9 @@ def test_a_proxy_whose_gateway_is_down(other: Other, arguments: tuple[str, ...])
         late = command(NOWHERE, *arguments, "--url", other.url)
         assert (late.exit_code, late.stderr) == (1, "x is not up after 1 s: the gateway is not ready\n")
     else:
-        assert "is not ready: a proxy answers with 502" in complaint(NOWHERE, *arguments, "--url", other.url)
+        said = complaint(NOWHERE, *arguments, "--url", other.url)
+        assert "is not ready: a proxy answers with 502" in said
+        assert ("the change may have been made" in said) == (arguments in CHANGING)
 
 
 def test_a_redirect(other: Other) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from registry_gateway.cli.registry_access.refusals import is_problem, refusal
+from registry_gateway.cli.registry_access.refusals import GatewayAway, is_problem, refusal
 from registry_gateway.endpoints.admin.wire import Data
 from registry_gateway.http.body import parse
 from registry_gateway.http.remote_server import (
@@ -65,8 +65,8 @@ class GatewayClient:
         """Make a change with a POST to `/admin/v1`, and return the answer."""
         try:
             return await self.administer(path, kind, body)
-        except Unanswered as error:
-            raise Unanswered(f"{error}; the change may have been made, so look before you try again") from None
+        except (Unanswered, GatewayAway) as error:
+            raise type(error)(f"{error}; the change may have been made, so look before you try again") from None
 
     @asynccontextmanager
     async def stream(self, path: str, media_type: str, silence: float) -> AsyncIterator[httpx.Response]:

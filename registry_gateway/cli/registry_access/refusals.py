@@ -52,6 +52,10 @@ class NotReady(Refused):
     """The gateway can't work at present: its database is unavailable, or it has too much to do."""
 
 
+class GatewayAway(NotReady):
+    """A proxy answers that the gateway does not, or not in time. The request may have had its effect."""
+
+
 class _Problem(msgspec.Struct):
     detail: str
     code: str | None = None
@@ -112,7 +116,7 @@ def _not_a_gateway(name: str, reply: Reply) -> Exception:
         return Unreachable(f"{name} redirects to {target}; use the URL that it leads to")
     what = f"{reply.status} ({brief(reply.headers.get('content-type', 'no content type'))})"
     if reply.status in (502, 503, 504):
-        return NotReady(f"{name} is not ready: a proxy answers with {what} instead of it")
+        return GatewayAway(f"{name} is not ready: a proxy answers with {what} instead of it")
     return Unreachable(
         f"{name} is not a registry-gateway, or a proxy answers instead of it: {what} (registry-gateway doctor {name} "
         "says more)"
