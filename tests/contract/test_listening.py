@@ -69,7 +69,9 @@ async def test_events_are_heard_of_and_heartbeats_are_not(heard: asyncio.Event, 
 async def test_a_lost_connection_is_replaced(
     listener: Listener, heard: asyncio.Event, registry: Registry, store: Store
 ) -> None:
-    terminate = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = :query")
+    terminate = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = :query AND datname = current_database()"
+    )
     for _ in range(2):
         ended = await store.read(lambda c: c.execute(terminate, {"query": f'LISTEN "{CHANNEL}"'}).scalars().all())
         assert ended == [True]

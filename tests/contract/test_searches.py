@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from registry_gateway.core.errors import Overloaded
 from registry_gateway.store.engine import Store
 from registry_gateway.store.lanes import expensive_reads
-from tests.endless import endless
+from tests.long_reads import endless, unhurried
 
 pytestmark = pytest.mark.anyio
 
@@ -75,3 +75,12 @@ async def test_a_search_that_nobody_waits_for_any_longer_is_stopped(
         while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody
             await asyncio.sleep(0.01)
         assert await store.search(one) == 1
+
+
+async def test_a_store_that_is_closed_waits_for_its_searches(store: Store) -> None:
+    search = asyncio.create_task(store.search(unhurried))
+    await asyncio.sleep(0.1)
+    assert not search.done()
+    await store.close()
+    assert search.done(), "its connection was taken away"
+    assert await search == 1

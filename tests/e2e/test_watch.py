@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from tests.e2e.gateway import Gateway, running_gateway, running_nodes
 from tests.e2e.polling import wait_until
@@ -60,12 +61,14 @@ async def test_every_node_tells_of_what_any_of_them_does(nodes: list[Gateway]) -
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_stream_outlives_the_loss_of_every_connection(
-    nodes: list[Gateway], postgresql: Callable[[str], str]
+    nodes: list[Gateway], database_url: str, postgresql: Callable[[str], str]
 ) -> None:
+    name = make_url(database_url).database  # the server has those of other test processes too
+
     async with remote(nodes[0]) as client, watching(client) as watcher:
         await watcher.snapshot()
         for n in range(3):
-            postgresql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'registry\\_%'")
+            postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
             await register(nodes[1], f"a{n}")
             assert await watcher.changes(1) == [("registered", f"a{n}", True)]
 

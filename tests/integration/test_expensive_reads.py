@@ -7,9 +7,9 @@ import pytest
 from registry_gateway.store.lanes import expensive_reads
 from registry_gateway.store.statements import past
 from tests.conftest import START, GatewayFactory, core_of
-from tests.endless import endless
 from tests.integration import chap_service
 from tests.integration.catalogue_reader import SERVICES, problem
+from tests.long_reads import endless
 
 pytestmark = pytest.mark.anyio
 

@@ -17,10 +17,10 @@ async def pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
 
 
 class Waits:
-    """Reads with a time limit. An abandoned read still has to return its connection."""
+    """Reads with a time limit. One that nobody waits for any longer still has to return its connection."""
 
     def __init__(self) -> None:
-        self._given_up: set[asyncio.Future[Any]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
 
     async def within(
         self,
@@ -35,18 +35,17 @@ class Waits:
             TimeoutError: It took longer. It is cancelled, without waiting for its end.
         """
         task = asyncio.ensure_future(run(engine, work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         try:
             done, _ = await asyncio.wait([task], timeout=limit)
         finally:
-            if not task.done():
-                task.cancel()
-                self._given_up.add(task)
-                task.add_done_callback(self._given_up.discard)
+            task.cancel()
         if not done:
             raise TimeoutError("the database took too long to read")
         return task.result()
 
     async def end(self) -> None:
-        """Return when all abandoned reads have returned their connections."""
-        if self._given_up:
-            await asyncio.wait(self._given_up)
+        """Return when all reads have returned their connections."""
+        if self._running:
+            await asyncio.wait(self._running)
