@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from registry_gateway.client.registration.dialect import GROUP
+
 PAGE = Path(__file__).parents[2] / "docs" / "adding-an-adapter.md"
 
 
@@ -25,10 +28,13 @@ def _codes() -> list[str]:
 
 def _install(directory: Path) -> None:
     """Install the adapters of the page: the first as its `pyproject.toml` says, the second likewise."""
-    beacon, tally = _codes()
-    [project] = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    beacon, client, tally = _codes()
+    project, project_of_client = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     entry_points = tomllib.loads(project)["project"]["entry-points"]["registry_gateway.adapters"]
     lines = [f"{name} = {value}" for name, value in entry_points.items()]
+    (directory / "beacon_client.py").write_text(client)
+    clients = tomllib.loads(project_of_client)["project"]["entry-points"][GROUP]
+    lines += [f"[{GROUP}]", *(f"{name} = {value}" for name, value in clients.items())]
     for name, code, entry in (("beacon", beacon, lines), ("tally", tally, ["tally = gateway_tally:adapter"])):
         (directory / f"gateway_{name}.py").write_text(code)
         installed = directory / f"gateway_{name}-1.0.dist-info"
@@ -92,7 +98,8 @@ def _wait_until_ready(url: str, log: Path) -> None:
 
 
 def test_the_page_shows_an_adapter_of_less_than_a_hundred_lines_and_a_reading_one_of_less_than_eighty() -> None:
-    beacon, tally = _codes()
+    beacon, client, tally = _codes()
+    assert len(client.splitlines()) < 30
     assert len(beacon.splitlines()) < 100
     assert len(tally.splitlines()) < 80
 
@@ -112,6 +119,19 @@ def test_a_fourth_dialect_needs_nothing_but_its_own_package(beacon: str) -> None
         assert (gone.status_code, gone.text) == (404, "harbour is not registered\n")
         assert client.get("/beacon").text == ""
         assert client.get("/tally").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_sidecar_speaks_a_fourth_dialect(beacon: str, tmp_path: Path) -> None:
+    options = ["--to", beacon, "--dialect", "beacon", "--id", "harbour", "--host", "192.0.2.1", "--interval", "1"]
+    command = [sys.executable, "-m", "registry_gateway", "sidecar", *options, "--", "sleep", "60"]
+    sidecar = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(tmp_path), "NO_PROXY": "127.0.0.1"})
+    try:
+        _until(lambda: httpx.get(f"{beacon}/beacon").text == "harbour 192.0.2.1\n")
+    finally:
+        sidecar.terminate()
+        assert sidecar.wait(10) == 128 + signal.SIGTERM
+    assert httpx.get(f"{beacon}/beacon").text == ""
 
 
 def test_a_reading_adapter_lists_all_dialects_and_waits_for_the_next_change(tally: Gateway) -> None:

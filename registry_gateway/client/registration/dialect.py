@@ -83,7 +83,9 @@ class ClientDialect:
     tools: Callable[[Document, Tools], Request] | None = None
 
     def value(self, document: Document, member: str) -> object:
-        """Return a usual member of a document; None if it is missing."""
+        """Return a usual member of a document; None if it is missing, or the dialect does not have it."""
+        if member not in self.members:
+            return None
         found: object = document
         for name in self.members[member]:
             found = found.get(name) if isinstance(found, Mapping) else None

@@ -105,7 +105,7 @@ class Keeper:
             async with asyncio.timeout(self._schedule.interval):
                 return await self._check()
         except Exception as error:
-            return f"its check fails: {error or type(error).__name__}"
+            return f"its check fails: {str(error) or type(error).__name__}"
 
     def _may_say_unwell(self) -> bool:
         return self.registered and self._dialect.heartbeat(self._document, False) is not None
@@ -127,7 +127,7 @@ class Keeper:
     async def _register(self) -> None:
         before, self._perhaps_registered = self._perhaps_registered, True
         try:
-            answer = await self._registered()
+            answer = await self._send_registration()
         except NotAccepted as failure:
             self._perhaps_registered = before or not (failure.refused or failure.not_sent)
             raise
@@ -136,7 +136,7 @@ class Keeper:
         self._tools_posted = False
         logger.info("registered", extra=self._fields() | {"interval": f"{self._schedule.interval:g}"})
 
-    async def _registered(self) -> Answer:
+    async def _send_registration(self) -> Answer:
         """Send the registration, or what to send instead, and return the answer to it."""
         request: Request | None = self._dialect.register(self._document)
         while request is not None:
