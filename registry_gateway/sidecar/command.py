@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -20,7 +20,7 @@ from registry_gateway.observability import log
 from registry_gateway.observability.printable import printable
 from registry_gateway.sidecar import document, programs
 from registry_gateway.sidecar.children import CannotStart
-from registry_gateway.sidecar.sidecar import Plan, run
+from registry_gateway.sidecar.sidecar import Plan, Unusable, run
 
 Converted = Callable[[click.Context, click.Parameter, Any], Any]
 
@@ -161,7 +161,7 @@ def _document(dialect: ClientDialect, file: Path | None, options: dict[str, str 
     """Return the document of a registration; an instance of runspec is named after its host if it has no id."""
     try:
         given = {} if file is None else document.read(file)
-        usual: Usual = {name: value for name, value in options.items() if value is not None}  # type: ignore[assignment] # options have the same names
+        usual = cast("Usual", {name: value for name, value in options.items() if value is not None})
         if "host" in dialect.members:
             host = usual.get("host") or dialect.value(given, "host") or socket.gethostname()
             usual["host"] = str(host)
@@ -177,7 +177,7 @@ def _run(plan: Plan) -> int:
     logging.config.dictConfig(log.configuration("text"))
     try:
         return asyncio.run(run(plan))
-    except ValueError as error:
+    except Unusable as error:
         raise click.UsageError(str(error)) from None
     except CannotStart as error:
         click.echo(printable(f"registry-gateway: error: {error}"), err=True)

@@ -19,6 +19,10 @@ from registry_gateway.sidecar.tools import ToolList
 logger = logging.getLogger("registry_gateway.sidecar")
 
 
+class Unusable(Exception):
+    """An option can't be used. The message is one line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a sidecar does.
@@ -51,10 +55,13 @@ async def run(plan: Plan) -> int:
 
     Raises:
         CannotStart: The service can't be started.
-        ValueError: The registration can't be used.
+        Unusable: The registration can't be used.
     """
     signals, children = Signals(), Children()
-    registration = Registration(**plan.registration, verify=plan.ca_file, check=_check(plan, children))
+    try:
+        registration = Registration(**plan.registration, verify=plan.ca_file, check=_check(plan, children))
+    except ValueError as error:
+        raise Unusable(str(error)) from None
     listed = _tools(plan, children)
     if listed is not None:
         signals.call(listed.received)

@@ -1,7 +1,9 @@
 """`registry-gateway sidecar` as a process, at real gateways and with real services."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import shlex
 import signal
@@ -61,6 +63,9 @@ def start(gateway: Gateway, tmp_path: Path) -> Iterator[Start]:
 def model(name: str) -> list[str]:
     """The options of a model of this name."""
     return ["--id", name, "--name", name.title(), "--url", "http://192.0.2.7:8000"]
+
+
+WEB = model("web")
 
 
 def listed(gateway: Gateway, key: str) -> dict[str, Any] | None:
@@ -135,6 +140,37 @@ def test_signals_are_passed_on(gateway: Gateway, start: Start, number: signal.Si
     assert sidecar.wait() == 9
     assert "caught" in sidecar.log()
     assert listed(gateway, name) is None
+
+
+COUNTING = "import signal, time\ncount = 0\ndef counted(*_):\n global count; count += 1\n"
+COUNTING += "signal.signal(signal.SIGINT, counted)\nprint('ready', flush=True)\n"
+COUNTING += "while not count: time.sleep(0.1)\ntime.sleep(1)\nprint('interrupts:', count, flush=True)"
+"""A service that says how often it was interrupted within a second."""
+
+
+IN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Becomes a program in the foreground of the terminal that is its standard input."""
+
+
+def test_ctrl_c_in_a_terminal_interrupts_the_service_once(gateway: Gateway) -> None:
+    options = ["--to", gateway.url, "--dialect", "chap", *model("terminal")]
+    environment = clean_environment({"SERVICEKIT_REGISTRATION_KEY": KEY, "NO_PROXY": "127.0.0.1"})
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-c", IN_TERMINAL, *PROGRAM, *options, "--", sys.executable, "-c", COUNTING]
+    sidecar = subprocess.Popen(command, env=environment, stdin=end, stdout=end, stderr=end, start_new_session=True)
+    os.close(end)
+    shown = ""
+    with contextlib.suppress(OSError):  # EIO: all its processes have closed it
+        while piece := os.read(terminal, 4096).decode():
+            if "ready" in piece:
+                os.write(terminal, b"\x03")
+            shown += piece
+    os.close(terminal)
+    assert sidecar.wait(10) == 0
+    assert "interrupts: 1" in shown
+    assert listed(gateway, "terminal") is None
 
 
 def test_the_service_runs_while_the_gateway_is_away(start: Start) -> None:
@@ -335,6 +371,7 @@ def children(pid: int) -> list[str]:
             "give only one of --health and --health-command",
         ),
         (["--dialect", "chap"], "Missing option '--to'"),
+        (["--to", "http://g", "--dialect", "chap", *WEB, "--ca-file", __file__], "can't read certificates from"),
     ],
 )
 def test_mistakes_are_one_line(options: list[str], words: str, tmp_path: Path) -> None:
