@@ -21,7 +21,8 @@ def words(error: Exception, name: str) -> str:
 
 def may_pass(error: Exception) -> bool:
     """Return whether a repetition may succeed."""
-    return not _plain_text(str(error)) and not _distrusted(str(error))
+    no_name = isinstance(error, (httpx.InvalidURL, UnicodeError))
+    return not no_name and not _plain_text(str(error)) and not _distrusted(str(error))
 
 
 def _advice(error: Exception, reason: str) -> str:

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.dialect import ClientDialect, Document, Usual
-from registry_gateway.client.registration.gateway import checked
+from registry_gateway.client.server import checked
 from registry_gateway.core import web_url
 from registry_gateway.observability import log
 from registry_gateway.observability.printable import printable

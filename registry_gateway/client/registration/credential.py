@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from registry_gateway.client.registration.answers import NotAccepted
+from registry_gateway.client.secret import sendable
 
 
 class Credential:
@@ -17,7 +18,7 @@ class Credential:
         if secret is not None and file is not None:
             raise ValueError("give a key or a file with it, not both")
         self._file = None if file is None else Path(file)
-        self._secret = None if secret is None else _sendable(secret, "the key or token")
+        self._secret = None if secret is None else sendable(secret, "the key or token")
 
     def read(self) -> str | None:
         """Return the key or token; None if there is none.
@@ -33,13 +34,6 @@ class Credential:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise NotAccepted(f"can't read the key file {self._file}: {reason}", refused=True, not_sent=True) from None
         try:
-            return _sendable(next((one for one in lines if one.strip() and not one.startswith("#")), ""), "the key")
+            return sendable(next((one for one in lines if one.strip() and not one.startswith("#")), ""), "the key")
         except ValueError as error:
             raise NotAccepted(f"key file {self._file}: {error}", refused=True, not_sent=True) from None
-
-
-def _sendable(secret: str, name: str) -> str:
-    secret = secret.strip()
-    if not (secret.isascii() and secret.isprintable() and secret):
-        raise ValueError(f"{name} must be one line of ASCII, and not empty")
-    return secret

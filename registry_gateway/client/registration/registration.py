@@ -10,9 +10,10 @@ from typing import Self, Unpack
 from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.credential import Credential
 from registry_gateway.client.registration.dialect import Document, Tools, Usual
-from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway, Verify
+from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway
 from registry_gateway.client.registration.keeper import GOODBYE, Check, Keeper
 from registry_gateway.client.registration.schedule import Schedule
+from registry_gateway.client.server import Verify
 
 
 class Registration:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from registry_gateway.client.gateway import Gateway, Verify
+from registry_gateway.client.gateway import Gateway
+from registry_gateway.client.server import Verify
 
 TOKEN = "rgw_id_secret"
 
@@ -39,7 +40,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 
 
 def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
-    with pytest.raises(ValueError, match="pass a token instead") as found:
+    with pytest.raises(ValueError, match="give a key or a token instead") as found:
         gateway("http://me:hunter2@gateway")
     assert "hunter2" not in str(found.value)
 
@@ -69,3 +70,9 @@ def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
     for name in ("empty.pem", "missing.pem"):
         with pytest.raises(ValueError, match=f"can't read certificates from .*{name}: "):
             gateway(verify=str(tmp_path / name))
+
+
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://proxy:70")
+    with pytest.raises(ValueError, match=r"a proxy of the environment can't be used: .*gopher"):
+        gateway().client()
