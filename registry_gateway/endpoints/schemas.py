@@ -22,7 +22,9 @@ class Schemas:
         """Make the schemas. Names begin with the mount's, because dialects share names of types."""
         asked = [o.request for o in operations if o.request is not None]
         asked += [p.kind for o in operations for p in o.parameters]
-        answered = [r.body for o in operations for r in o.responses.values() if r.body is not None]
+        responses = [response for o in operations for response in o.responses.values()]
+        answered = [r.body for r in responses if r.body is not None]
+        answered += [message for r in responses for message in r.messages]
         self._types = [*asked, *answered]
         made, found = msgspec.json.schema_components(self._types, ref_template="{name}")
         of_requests = _reached(made[: len(asked)], found)

@@ -57,12 +57,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer: its meaning, the type of its body (None: no body), its media type, and descriptions of its headers."""
+    """An answer: its meaning, the type of its body (None: no body), its media type, and descriptions of its headers.
+
+    `messages` are the types of the messages of a stream. OpenAPI 3.1 has no place for them but the list of all types.
+    """
 
     description: str
     body: Any = None
     media: str = "application/json"
     headers: Mapping[str, str] | None = None
+    messages: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

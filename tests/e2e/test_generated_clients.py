@@ -1,6 +1,7 @@
 """Clients that are generated from /openapi.json as docs/generated-clients.md says, against a running gateway."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import documented
+from tests.e2e.child import Child
 from tests.e2e.clients import ClientEnvironment
 from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.node_packages import node_packages
+from tests.e2e.polling import wait_until
 
 pytestmark = pytest.mark.slow
 
 PAGE = "generated-clients.md"
-GENERATOR = ClientEnvironment("openapi-python-client-0.29.1", ("openapi-python-client==0.29.1",))
+GENERATOR = ClientEnvironment("openapi-python-client-0.29.1", ("openapi-python-client==0.29.1", "httpx-sse==0.4.3"))
+AGENT = {"instance_id": "5f0c", "name": "portal", "version": "1.0", "host": "web-01"}
 SETTINGS = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "600", "REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL": "200"}
 EVERYTHING = {
     **SETTINGS,
@@ -74,7 +78,7 @@ def generated(gateway: Gateway, directory: Path) -> Path:
 
 def test_a_python_client_registers_and_lists(gateway: Gateway, tmp_path: Path) -> None:
     python = generated(gateway, tmp_path)
-    (tmp_path / "program.py").write_text(at(gateway, documented.block(PAGE, "python")))
+    (tmp_path / "program.py").write_text(at(gateway, documented.block(PAGE, "python", "Python")))
     assert run([python, "program.py"], tmp_path).splitlines() == ["chap my-model up", "runspec 5f0c up"]
     assert gateway.listed("/catalog/v1/services")["total"] == 2
 
@@ -106,10 +110,27 @@ print(admin_create_account.sync(client=client, body=AdminNewAccount("two words")
         ]
 
 
+def test_messages_of_the_watch_have_types(gateway: Gateway, tmp_path: Path) -> None:
+    python = generated(gateway, tmp_path)
+    (tmp_path / "program.py").write_text(at(gateway, documented.block(PAGE, "python", "The watch")))
+    child = Child([python, "program.py"], log=tmp_path / "program.log", directory=tmp_path)
+    try:
+        wait_until(lambda: watchers(gateway) == 1, "the program watches", evidence=child.log)
+        gateway.http.post("/instances", json=AGENT).raise_for_status()
+        wait_until(lambda: child.lines() == ["runspec 5f0c registered"], "the change is printed", evidence=child.log)
+    finally:
+        child.close()
+
+
+def watchers(gateway: Gateway) -> float:
+    """How many watchers the gateway has."""
+    [line] = re.findall(r"^registry_gateway_watchers (\S+)$", gateway.http.get("/metrics").text, re.M)
+    return float(line)
+
+
 def test_a_typescript_client_lists(gateway: Gateway, tmp_path: Path) -> None:
     packages = node_packages() / "node_modules"
-    agent = {"instance_id": "5f0c", "name": "portal", "version": "1.0", "host": "web-01"}
-    gateway.http.post("/instances", json=agent).raise_for_status()
+    gateway.http.post("/instances", json=AGENT).raise_for_status()
     (tmp_path / "node_modules").symlink_to(packages)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "program.ts").write_text(at(gateway, documented.block(PAGE, "typescript")))

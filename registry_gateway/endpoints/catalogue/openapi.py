@@ -19,9 +19,12 @@ from registry_gateway.http.operation import (
 )
 from registry_gateway.http.query import parameters
 from registry_gateway.wire.catalogue import (
+    Change,
     EventList,
     LogPage,
     OverviewBody,
+    Ready,
+    Service,
     ServiceDetail,
     ServiceList,
     Stats,
@@ -79,7 +82,13 @@ _OPERATIONS = (
         "resumes after it, without a gap and without a snapshot.",
         parameters=(*parameters(Watching), _LAST_EVENT_ID),
         responses={
-            200: Response("The stream.", str, "text/event-stream"),
+            200: Response(
+                "The stream. The data of a `service` is a `CatalogueService`, of a `ready` a `CatalogueReady`, of a "
+                "`change` a `CatalogueChange`.",
+                str,
+                "text/event-stream",
+                messages=(Service, Ready, Change),
+            ),
             400: BAD_PARAMETER,
             410: problem_details.response("Events after the id have been removed from the log; start without the id."),
             429: problem_details.response(

@@ -104,6 +104,17 @@ def test_orders_have_names_for_generators() -> None:
     }
 
 
+def test_messages_of_a_stream_have_schemas() -> None:
+    operation = Operation(
+        method="GET",
+        path="/beacon",
+        name="watch",
+        summary="Watch",
+        responses={200: Response("The stream.", str, "text/event-stream", messages=(Lamp,))},
+    )
+    assert "BeaconLamp" in Schemas("beacon", [operation]).components
+
+
 def test_a_docstring_is_prose() -> None:
     assert schemas(Lamp).components["BeaconLamp"]["description"] == "A lamp, with two lines.\n\n    And a third."
 
