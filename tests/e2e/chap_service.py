@@ -76,6 +76,6 @@ def launch(
     return ChapService(gateway, name, child)
 
 
-PLAIN_SERVICE = Kind("servicekit-3-0-1", CHAPKIT, partial(launch, flavour="servicekit"))
+PLAIN_SERVICE = Kind("servicekit-3-0-1", CHAPKIT, partial(launch, flavour="servicekit"), slow=True)
 MODEL = Kind("chapkit-2-4-1", CHAPKIT, partial(launch, flavour="chapkit"))
 SERVICES = [PLAIN_SERVICE, MODEL]

@@ -70,7 +70,7 @@ class Kind:
     environment: ClientEnvironment
     launch: Callable[[ClientEnvironment, Gateway, Path, str, str | None], Registrant]
     slow: bool = False
-    """Whether tests with it are slow ones: another kind is the same client in a newer version."""
+    """Whether tests with it are slow ones: another kind is the same client in a newer version, or is built on it."""
 
     def start(self, gateway: Gateway, directory: Path, name: str, key: str | None = None) -> Registrant:
         """Start one that registers as `name`, with this key if there is one; `directory` is made for it."""

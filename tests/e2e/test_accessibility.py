@@ -10,6 +10,8 @@ from tests.e2e.browser import running_browser
 from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.test_page import LONG_LEASES, chap, runspec, scaicontrol
 
+pytestmark = pytest.mark.slow
+
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 PAGES = {
     "/": "#services tbody tr",
@@ -52,7 +54,7 @@ def findings(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", [pytest.param(path, marks=pytest.mark.slow if path != "/" else []) for path in PAGES])
+@pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_no_findings(gateway: Gateway, browser: Browser, path: str, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type] # a word of Playwright's
     page = context.new_page()
@@ -63,7 +65,6 @@ def test_a_page_has_no_findings(gateway: Gateway, browser: Browser, path: str, s
     context.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 900])
 def test_narrow_pages_have_no_findings(gateway: Gateway, browser: Browser, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900})

@@ -174,6 +174,7 @@ def test_a_client_that_leaves_is_waited_for_no_longer_and_one_that_stays_is_answ
         tally.process.wait(10)
 
 
+@pytest.mark.slow
 def test_a_reading_adapter_is_protected_as_the_catalogue_is(tmp_path: Path) -> None:
     with _serving(
         tmp_path, TALLY_ENABLED="true", RUNSPEC_API_KEY="0123456789abcdef", RUNSPEC_PROTECT_READS="true"

@@ -136,6 +136,7 @@ def test_held_requests_are_woken_by_a_change_and_end_with_the_gateway(gateway: G
     assert sorted(notes) == ["a1"] * processes + ["closed at 1"] * processes + ["opened at 0"] * processes
 
 
+@pytest.mark.slow
 def test_a_stop_without_requests_closes_what_is_open(gateway: Gateway, tmp_path: Path) -> None:
     wait_until(lambda: (tmp_path / "held.txt").exists(), "it was opened", evidence=gateway.log)
     assert gateway.process.terminate() == 0, gateway.log()

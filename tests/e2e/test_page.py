@@ -397,6 +397,7 @@ def test_a_protected_catalogue_asks_for_a_token(started: Open) -> None:
     expect_live(page)
 
 
+@pytest.mark.slow
 def test_it_works_below_a_prefix(started: Open) -> None:
     gateway, tab = started({"REGISTRY_GATEWAY_ROOT_PATH": "/registry"})
     runspec(gateway)
@@ -413,6 +414,7 @@ def test_it_works_below_a_prefix(started: Open) -> None:
     assert page.url == f"{gateway.url}/registry/?q=none"
 
 
+@pytest.mark.slow
 def test_the_keyboard_is_enough(started: Open) -> None:
     gateway, tab = started()
     chap(gateway, "dengue")

@@ -51,6 +51,7 @@ def test_a_request_in_flight_is_answered_and_kept(gateway: Gateway) -> None:
     assert gateway.listed("/instances/late")["host"] == "web-1"
 
 
+@pytest.mark.slow
 def test_an_idle_connection_does_not_hold_it_up(gateway: Gateway) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as idle:
         idle.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")

@@ -59,6 +59,7 @@ async def test_every_node_tells_of_what_any_of_them_does(nodes: list[Gateway]) -
         assert await near.changes(1) == await far.changes(1) == [("deregistered", "a1", False)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_stream_outlives_the_loss_of_every_connection(
     nodes: list[Gateway], database_url: str, postgresql: Callable[[str], str]

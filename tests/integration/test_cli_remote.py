@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -29,12 +28,11 @@ NOWHERE = "sqlite:////nowhere/registry.db"
 class Pair:
     """A gateway and its database."""
 
-    def __init__(self, gateway: Serving, database: str) -> None:
-        """`database` is the URL of the gateway's database."""
+    def __init__(self, gateway: Serving, database: str, token: str) -> None:
+        """`database` is the URL of the gateway's database, `token` an administrator's."""
         self.url = gateway.url
         self.database = database
-        self.log = gateway.log
-        self.token = output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
+        self.token = token
 
     def remotely(self, *arguments: str) -> str:
         """The output of a command at the gateway."""
@@ -63,11 +61,13 @@ def timeless(text: str) -> str:
     return re.sub(r'"now": [\d.]+', '"now": 0', text)
 
 
-@contextmanager
-def filled(directory: Path) -> Iterator[Pair]:
-    """A gateway with services of all dialects."""
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A gateway with services of all dialects, for all tests that change nothing in it."""
+    directory = tmp_path_factory.mktemp("unchanged")
     with serving(directory) as gateway:
         database = f"sqlite:///{directory}/registry.db"
+        token = output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
         register(database, "chap", "my-model")
         register(database, "chap", "other-model", address="http://192.0.2.8:8000")
         register(database, "runspec", "web/01")
@@ -75,22 +75,17 @@ def filled(directory: Path) -> Iterator[Pair]:
         register(database, "chap", "twin", ttl=0.001)
         register(database, "scaicontrol", "invoices", approved=False)
         wait_until(lambda: "expired" in output(database, "events"), "the lapse is recorded")
-        yield Pair(gateway, database)
+        yield Pair(gateway, database, token)
     assert "Traceback" not in gateway.log()
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    """A gateway of this test's own."""
-    with filled(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture(scope="module")
-def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """A gateway for all tests that change nothing in it."""
-    with filled(tmp_path_factory.mktemp("unchanged")) as pair:
-        yield pair
+def pair(unchanged: Pair, tmp_path: Path) -> Iterator[Pair]:
+    """A gateway of this test's own, with a copy of that database."""
+    output(unchanged.database, "db", "backup", f"{tmp_path}/registry.db")
+    with serving(tmp_path) as gateway:
+        yield Pair(gateway, f"sqlite:///{tmp_path}/registry.db", unchanged.token)
+    assert "Traceback" not in gateway.log()
 
 
 def test_services_are_listed_alike(unchanged: Pair) -> None:

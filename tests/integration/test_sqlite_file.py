@@ -184,6 +184,7 @@ def bound_by_permissions(check: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_copy_that_cannot_be_written_to_can_be_read(locked_away: Path, sqlite_url: str) -> None:
     bound_by_permissions("read_a_copy", sqlite_url)
     assert files(locked_away.parent) == [locked_away.name]
