@@ -248,6 +248,16 @@ def test_who_was_refused_does_not_deregister() -> None:
         assert script.requests == ["POST /v2/services/$register"]
 
 
+@pytest.mark.parametrize(("status", "said"), [(204, True), (404, False)])
+def test_a_service_that_was_gone_is_not_called_deregistered(
+    status: int, said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine = Reply(200, b'{"ttl_seconds":3}')
+    with Scripted(fine, Reply(status)).running() as script, Registration(script.url, "chap", MODEL) as registration:
+        wait_until(lambda: registration.registered, "it is registered")
+    assert ("deregistered" in caplog.text) is said
+
+
 def test_a_gateway_that_does_not_answer_does_not_hold_the_end_back(caplog: pytest.LogCaptureFixture) -> None:
     fine = Reply(200, b'{"ttl_seconds":3}')
     with Scripted(fine, Reply(503)).running() as script, Registration(script.url, "chap", MODEL) as registration:

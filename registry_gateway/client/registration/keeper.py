@@ -67,7 +67,9 @@ class Keeper:
         self.registered = self._perhaps_registered = False
         try:
             answer = await self._gateway.send(self._dialect.deregister(self._document), GOODBYE)
-            if not answer.ok and answer.status != 404:
+            if answer.status == 404:  # it was not registered, or is not any more
+                return
+            if not answer.ok:
                 raise answer.failure("cannot deregister")
         except NotAccepted as failure:
             logger.warning("not deregistered, so its lease will expire: %s", failure, extra=self._fields())
