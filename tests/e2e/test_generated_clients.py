@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -129,15 +128,11 @@ def watchers(gateway: Gateway) -> float:
 
 
 def test_a_typescript_client_lists(gateway: Gateway, tmp_path: Path) -> None:
-    packages = node_packages() / "node_modules"
+    (tmp_path / "node_modules").symlink_to(node_packages() / "node_modules")
+    (tmp_path / "package.json").write_text("{}")
     gateway.http.post("/instances", json=AGENT).raise_for_status()
-    (tmp_path / "node_modules").symlink_to(packages)
-    (tmp_path / "package.json").write_text('{"type": "module"}')
-    (tmp_path / "program.ts").write_text(at(gateway, documented.block(PAGE, "typescript")))
-    [command] = [line for line in documented.block(PAGE, "sh", "TypeScript").splitlines() if line.startswith("npx")]
-    run(shlex.split(at(gateway, command)), tmp_path)
-    options = ["--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "--outDir", "."]
-    run([packages / ".bin" / "tsc", *options, "program.ts"], tmp_path)
-    node = shutil.which("node")
-    assert node is not None
-    assert run([node, "program.js"], tmp_path).splitlines() == ["runspec 5f0c up"]
+    (tmp_path / "services.ts").write_text(at(gateway, documented.block(PAGE, "typescript")))
+    commands = "".join(documented.blocks(PAGE, "sh", "TypeScript")).replace("http://localhost:8765", gateway.url)
+    lines = [line for line in commands.splitlines() if not line.startswith("npm install")]  # as the lock file says
+    said = [run(shlex.split(line), tmp_path) for line in lines]
+    assert said[-1].splitlines() == ["runspec 5f0c up"]
