@@ -26,7 +26,7 @@ from registry_gateway.core.status import Status
 from tests.e2e.catalogue_client import KINDS, Client, watching
 from tests.e2e.gateway import Gateway, running_gateway, unused_port
 
-LONG = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "3600"}
+LONG = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "3600", "REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL": "600"}
 """Leases that do not end during a test."""
 
 
