@@ -6,7 +6,15 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from registry_gateway.client.errors import BY_STATUS, GatewayError, NotReady, Refused, UnexpectedAnswer, Unreachable
+from registry_gateway.client.errors import (
+    BY_STATUS,
+    GatewayError,
+    NoGateway,
+    NotReady,
+    Refused,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from registry_gateway.core.open_enum import unknown_values
 
 ANSWER_SECONDS = 60.0
@@ -124,11 +132,11 @@ def _words(status: int, problem: _Problem, *, with_token: bool) -> str:
     return f"refuses this: {where}{detail}"
 
 
-def _no_gateway(answer: Answer, name: str) -> UnexpectedAnswer:
+def _no_gateway(answer: Answer, name: str) -> NoGateway:
     if 300 <= answer.status < 400:
         target = answer.headers.get("location", "another address")[:LONGEST]
-        return UnexpectedAnswer(f"{name} redirects to {target}; use the URL that it leads to")
-    return UnexpectedAnswer(f"{name} is not a registry-gateway: it answers with {answer.status}")
+        return NoGateway(f"{name} redirects to {target}; use the URL that it leads to")
+    return NoGateway(f"{name} is not a registry-gateway: it answers with {answer.status}")
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -28,6 +28,10 @@ class UnexpectedAnswer(GatewayError):
     """The server is no registry-gateway, or one that answers with what this version can't read."""
 
 
+class NoGateway(UnexpectedAnswer):
+    """Another server answers: the URL is wrong, or a proxy has lost its gateway. A watch that was connected goes on."""
+
+
 class Refused(GatewayError):
     """The gateway refused the request.
 

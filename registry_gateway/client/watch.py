@@ -9,7 +9,7 @@ from httpx_sse import ServerSentEvent
 
 from registry_gateway.client.answers import decoded
 from registry_gateway.client.attempts import Attempts, Pauses
-from registry_gateway.client.errors import GatewayError, NotKept, Unreachable
+from registry_gateway.client.errors import GatewayError, NoGateway, NotKept, Unreachable
 from registry_gateway.client.filters import encoded
 from registry_gateway.client.gateway import Gateway
 from registry_gateway.client.services import Change, Service
@@ -50,6 +50,7 @@ class Watch:
         self._attempts: Attempts | None = Attempts(gateway.retry_for, self._pauses)
         self._last: str | None = None
         self._missed = False
+        self._interrupted = False
         self._services: list[Service] = []
 
     def request(self) -> tuple[str, dict[str, str]]:
@@ -69,14 +70,20 @@ class Watch:
                 self._services.append(self._decoded(message, Service))
                 return None
             case "ready":
-                self._attempts = None
-                self._pauses.restart()
+                self._ready()
                 if self._last is None:
                     news = Snapshot(services=self._services, missed=self._missed)
             case "change":
                 news = self._decoded(message, Change)
         self._last = message.id or self._last
         return news
+
+    def _ready(self) -> None:
+        if self._interrupted:
+            log.info("the watch of %s is connected again", self._name)
+        self._interrupted = False
+        self._attempts = None
+        self._pauses.restart()
 
     def _decoded(self, message: ServerSentEvent, kind: type[T]) -> T:
         return decoded(message.data.encode(), kind, self._name)
@@ -97,8 +104,9 @@ class Watch:
             return 0.0
         if self._attempts is not None:
             return self._attempts.pause(error)
-        if not error.passing:
+        if not error.passing and not isinstance(error, NoGateway):
             raise error
         seconds = self._pauses.next(error.retry_after)
+        self._interrupted = True
         log.warning("the watch is interrupted: %s (next attempt in %.1f s)", error, seconds)
         return seconds

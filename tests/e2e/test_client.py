@@ -14,12 +14,12 @@ from registry_gateway.client import (
     Change,
     Forbidden,
     Invalid,
+    NoGateway,
     NotFound,
     NotKept,
     NotReached,
     Snapshot,
     Unauthorized,
-    UnexpectedAnswer,
     Unreachable,
 )
 from registry_gateway.core.status import Status
@@ -161,9 +161,9 @@ def test_a_wait_ends_in_time(gateway: Gateway, client: Client) -> None:
 
 def test_a_server_that_is_no_gateway(gateway: Gateway, client: Client) -> None:
     with client(f"{gateway.url}/docs", retry_for=0) as catalogue:
-        with pytest.raises(UnexpectedAnswer, match="is not a registry-gateway: it answers with 404"):
+        with pytest.raises(NoGateway, match="is not a registry-gateway: it answers with 404"):
             list(catalogue.services())
-        with pytest.raises(UnexpectedAnswer), watching(catalogue) as news:
+        with pytest.raises(NoGateway), watching(catalogue) as news:
             next(news)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from registry_gateway.client import (
     GatewayError,
+    NoGateway,
     NotReady,
     Refused,
     Snapshot,
@@ -101,7 +102,7 @@ def test_it_is_repeated_when_the_gateway_asks_for_it(client: Client) -> None:
 @pytest.mark.parametrize(
     ("failure", "error", "words"),
     [
-        (reply(301, Location="http://elsewhere/"), UnexpectedAnswer, "redirects to http://elsewhere/"),
+        (reply(301, Location="http://elsewhere/"), NoGateway, "redirects to http://elsewhere/"),
         (reply(302, Location="http://[half"), GatewayError, "127.0.0.1"),
         (reply(500, b'{"detail":"a defect"}', Content_Type="application/problem+json"), Refused, "a defect"),
         (reply(200, b"<html>"), UnexpectedAnswer, "unexpected answer"),

@@ -8,6 +8,7 @@ from registry_gateway.client.errors import (
     Forbidden,
     GatewayError,
     Invalid,
+    NoGateway,
     NotFound,
     NotKept,
     NotReady,
@@ -113,7 +114,7 @@ def test_a_database_that_refuses_for_good_is_no_passing_failure() -> None:
 
 def test_a_server_that_is_no_gateway_is_said_to_be_none() -> None:
     error = refusal(Answer(404, {"content-type": "text/html"}, b"<html>"), NAME, with_token=False)
-    assert isinstance(error, UnexpectedAnswer)
+    assert isinstance(error, NoGateway)
     assert str(error) == "http://gateway is not a registry-gateway: it answers with 404"
     moved = refusal(Answer(301, {"location": "https://other/"}, b""), NAME, with_token=False)
     assert str(moved) == "http://gateway redirects to https://other/; use the URL that it leads to"
@@ -121,7 +122,7 @@ def test_a_server_that_is_no_gateway_is_said_to_be_none() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"detail":1}', b"[" * 100_000])
 def test_a_problem_that_cannot_be_read_is_none(body: bytes) -> None:
-    assert isinstance(refusal(Answer(404, PROBLEM, body), NAME, with_token=False), UnexpectedAnswer)
+    assert isinstance(refusal(Answer(404, PROBLEM, body), NAME, with_token=False), NoGateway)
 
 
 def test_a_body_must_end_in_time(clock: ManualClock) -> None:

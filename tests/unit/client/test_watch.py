@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from httpx_sse import ServerSentEvent
 
-from registry_gateway.client.errors import NotKept, NotReady, Unauthorized, UnexpectedAnswer, Unreachable
+from registry_gateway.client.errors import NoGateway, NotKept, NotReady, Unauthorized, UnexpectedAnswer, Unreachable
 from registry_gateway.client.gateway import Gateway
 from registry_gateway.client.services import Change
 from registry_gateway.client.watch import News, Snapshot, Watch
@@ -101,6 +101,20 @@ def test_pauses_grow_until_a_connection_is_ready() -> None:
     assert watched.pause(NotReady("busy", 429, "busy", retry_after=60.0)) == 60.0
 
 
+def test_interruptions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    watched = watch()
+    received(watched, snapshot(7))
+    watched.pause(AWAY)
+    received(watched, [message("ready", {"services": 0}, 7)])
+    watched.pause(GONE)
+    received(watched, snapshot(9))
+    interrupted, again, over = [record.getMessage() for record in caplog.records]
+    assert interrupted.startswith("the watch is interrupted: away (next attempt in ")
+    assert again == "the watch of http://gateway is connected again"
+    assert over == "the watch starts over: not kept"
+
+
 def test_a_gateway_that_was_never_reached_is_given_up() -> None:
     with pytest.raises(Unreachable):
         watch(retry_for=0.0).pause(AWAY)
@@ -113,6 +127,15 @@ def test_what_does_not_pass_ends_it() -> None:
     with pytest.raises(Unauthorized):
         watched.pause(Unauthorized("revoked", 401, "revoked"))
     assert watched.ended().passing
+
+
+def test_a_proxy_that_has_lost_its_gateway_does_not_end_it() -> None:
+    watched = watch()
+    lost = NoGateway("404 page not found")
+    with pytest.raises(NoGateway):  # at first, the URL may be wrong
+        watched.pause(lost)
+    received(watched, snapshot(7))
+    assert watched.pause(lost) <= 1.0
 
 
 def test_messages_of_a_newer_gateway_are_ignored() -> None:
