@@ -35,7 +35,9 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     for name, value in PRIVATE.items():
         monkeypatch.setenv(name, value)
     with serving(tmp_path, **PRIVATE) as gateway:
-        yield Pair(gateway, f"sqlite:///{tmp_path}/registry.db")
+        database = f"sqlite:///{tmp_path}/registry.db"
+        token = output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
+        yield Pair(gateway, database, token)
     assert "Traceback" not in gateway.log()
 
 
