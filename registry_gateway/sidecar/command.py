@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.dialect import ClientDialect, Document, Usual
+from registry_gateway.client.secret import sendable
 from registry_gateway.client.server import checked
 from registry_gateway.core import web_url
 from registry_gateway.observability import log
@@ -135,7 +136,7 @@ def sidecar(
             "gateway": to,
             "dialect": dialect.name,
             "document": _document(dialect, file, usual),
-            "key": os.environ.get(dialect.secret_variable) if key_file is None else None,
+            "key": _secret(dialect.secret_variable) if key_file is None else None,
             "key_file": key_file,
             "interval": interval,
         },
@@ -149,6 +150,15 @@ def sidecar(
         stop_timeout=stop_timeout,
     )
     return _run(plan)
+
+
+def _secret(variable: str) -> str | None:
+    """Return the key or token in an environment variable."""
+    given = os.environ.get(variable)
+    try:
+        return None if given is None else sendable(given, variable)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _one_of(given: dict[str, object]) -> None:

@@ -383,6 +383,16 @@ def test_mistakes_are_one_line(options: list[str], words: str, tmp_path: Path) -
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("key", ["", "two\nlines", "schlüssel"])
+def test_a_key_that_can_not_be_sent_is_a_mistake_that_names_its_variable(key: str, tmp_path: Path) -> None:
+    command = [*PROGRAM, "--to", "http://g", "--dialect", "chap", *WEB]
+    environment = clean_environment({"SERVICEKIT_REGISTRATION_KEY": key})
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "SERVICEKIT_REGISTRATION_KEY must be one line of ASCII" in done.stderr
+    assert not key or key not in done.stderr
+
+
 def test_a_sidecar_is_small(gateway: Gateway, start: Start) -> None:
     sidecar = start(*model("small"))
     until_listed(gateway, "small", sidecar)
