@@ -109,13 +109,17 @@ async def whole(answer: httpx.Response, most: int = MOST_BYTES) -> Reply:
     """Return an answer with its whole body.
 
     Raises:
-        Unreachable: The body has more than `most` bytes.
+        Unanswered: The body has more than `most` bytes, or takes longer than `SECONDS`.
     """
     body = bytearray()
-    async for piece in answer.aiter_raw():
-        body += piece
-        if len(body) > most:
-            raise Unanswered(f"{shown(str(answer.url))} answers with more than {most >> 20} MiB")
+    try:
+        with anyio.fail_after(SECONDS):
+            async for piece in answer.aiter_raw():
+                body += piece
+                if len(body) > most:
+                    raise Unanswered(f"{shown(str(answer.url))} answers with more than {most >> 20} MiB")
+    except TimeoutError:
+        raise Unanswered(f"{shown(str(answer.url))} did not answer within {SECONDS:g} s") from None
     return Reply(answer.status_code, answer.headers, bytes(body))
 
 

@@ -53,6 +53,7 @@ class Other:
         self.headers = {"Content-Type": "text/html"}
         self.body = PAGE
         self.silent = False
+        self.onwards: str | None = None
 
 
 @pytest.fixture
@@ -70,6 +71,8 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Other]:
             if other.silent:
                 return
             self.send_response(other.status)
+            if other.onwards is not None:
+                self.send_header("Location", other.onwards + self.path)
             for name, value in {**other.headers, "Content-Length": str(len(other.body))}.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -106,10 +109,19 @@ def test_a_proxy_whose_gateway_is_down(other: Other, arguments: tuple[str, ...])
 
 def test_a_redirect(other: Other) -> None:
     other.status = 308
-    other.headers["Location"] = "https://elsewhere.example/"
+    other.onwards = "https://elsewhere.example/registry"
     for arguments in (*READING, *CHANGING):
         said = complaint(NOWHERE, *arguments, "--url", other.url)
-        assert "redirects to https://elsewhere.example/; use the URL that it leads to" in said
+        assert said == f"{other.url} redirects to https://elsewhere.example/registry; use the URL that it leads to"
+    other.onwards = None
+    for location, target in (
+        ("https://user:secret@elsewhere.example/login?to=secret", "https://elsewhere.example/login"),
+        ("/login?to=secret", "/login"),
+        ("http://[", "an invalid URL"),
+    ):
+        other.headers["Location"] = location
+        said = complaint(NOWHERE, "services", "list", "--url", other.url)
+        assert said == f"{other.url} redirects to {target}; use the URL that it leads to"
 
 
 def test_a_gateway_that_is_not_ready(other: Other) -> None:

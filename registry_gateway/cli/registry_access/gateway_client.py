@@ -54,12 +54,13 @@ class GatewayClient:
         reply = await self._server.get(f"{self._url}/{path}", PAGE_BYTES)
         if reply.status == 404 and path.startswith("catalog/") and is_problem(reply):
             return None
-        return self._taken(reply, kind)
+        return self._taken(path, reply, kind)
 
     async def administer(self, path: str, kind: type[T], body: Mapping[str, object], silence: float = PATIENCE) -> T:
         """Return the answer to a POST to `/admin/v1`, which comes after `silence` seconds at the latest."""
-        reply = await self._server.post(f"{self._url}/admin/v1/{path}", msgspec.json.encode(body), silence)
-        return self._taken(reply, Data[kind]).data  # type: ignore[valid-type] # the type is a value here
+        path = f"admin/v1/{path}"
+        reply = await self._server.post(f"{self._url}/{path}", msgspec.json.encode(body), silence)
+        return self._taken(path, reply, Data[kind]).data  # type: ignore[valid-type] # the type is a value here
 
     async def change(self, path: str, kind: type[T], body: Mapping[str, object]) -> T:
         """Make a change with a POST to `/admin/v1`, and return the answer."""
@@ -73,7 +74,7 @@ class GatewayClient:
         """Open a GET whose answer of `media_type` is read while it arrives; each piece may take `silence` seconds."""
         async with self._server.stream(f"{self._url}/{path}", silence) as answer:
             if answer.status_code != 200 or not _has(answer.headers, media_type):
-                raise refusal(self.name, await whole(answer), with_token=self._with_token)
+                raise self._refusal(path, await whole(answer))
             yield answer
 
     def decoded(self, body: bytes, kind: type[T]) -> T:
@@ -83,11 +84,14 @@ class GatewayClient:
         except msgspec.DecodeError as flaw:
             raise Unreachable(f"unexpected answer of {self.name}: {flaw}") from None
 
-    def _taken(self, reply: Reply, kind: type[T]) -> T:
+    def _taken(self, path: str, reply: Reply, kind: type[T]) -> T:
         if reply.status not in (200, 201) or not _has(reply.headers, "application/json"):
-            raise refusal(self.name, reply, with_token=self._with_token)
+            raise self._refusal(path, reply)
         self.date = reply.headers.get("date")
         return self.decoded(reply.body, kind)
+
+    def _refusal(self, path: str, reply: Reply) -> Exception:
+        return refusal(self.name, path.partition("?")[0], reply, with_token=self._with_token)
 
 
 def _has(headers: Mapping[str, str], media_type: str) -> bool:

@@ -22,7 +22,7 @@ from registry_gateway.core.errors import (
 )
 from registry_gateway.http.body import parse
 from registry_gateway.http.problem_details import MEDIA_TYPE
-from registry_gateway.http.remote_server import Reply, Unreachable, brief
+from registry_gateway.http.remote_server import Reply, Unreachable, brief, shown
 
 ERRORS: dict[str, type[RegistryError]] = {
     error.code: error
@@ -66,11 +66,16 @@ class _Problem(msgspec.Struct):
     last: Annotated[int, Meta(ge=0)] = 0
 
 
-def refusal(name: str, reply: Reply, *, with_token: bool) -> Exception:
+def refusal(name: str, path: str, reply: Reply, *, with_token: bool) -> Exception:
     """Return the error for an answer that is no success of a gateway.
 
-    `name` is what the gateway is called in messages, `with_token` whether the request had a token.
+    `name` is what the gateway is called in messages, `path` what was requested there, `with_token` whether the request
+    had a token.
     """
+    if 300 <= reply.status < 400:
+        target = reply.headers.get("location", "another address").partition("?")[0].removesuffix(f"/{path}")
+        target = shown(target) if "://" in target else target
+        return Unreachable(f"{name} redirects to {brief(target)}; use the URL that it leads to")
     if not is_problem(reply):
         return _not_a_gateway(name, reply)
     try:
@@ -111,9 +116,6 @@ def is_problem(reply: Reply) -> bool:
 
 
 def _not_a_gateway(name: str, reply: Reply) -> Exception:
-    if 300 <= reply.status < 400:
-        target = brief(reply.headers.get("location", "another address"))
-        return Unreachable(f"{name} redirects to {target}; use the URL that it leads to")
     what = f"{reply.status} ({brief(reply.headers.get('content-type', 'no content type'))})"
     if reply.status in (502, 503, 504):
         return GatewayAway(f"{name} is not ready: a proxy answers with {what} instead of it")
