@@ -55,6 +55,11 @@ class Pair:
         return there
 
 
+def administrator(database: str) -> str:
+    """Create an administrator's account; its token."""
+    return output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
+
+
 def timeless(text: str) -> str:
     """A text without what depends on the second in which it was printed."""
     text = re.sub(r"\b(\d+[dhms] )?\d+[dhms]( +)(ago|unless)", "AGE", text)
@@ -67,7 +72,7 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp("unchanged")
     with serving(directory) as gateway:
         database = f"sqlite:///{directory}/registry.db"
-        token = output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
+        token = administrator(database)
         register(database, "chap", "my-model")
         register(database, "chap", "other-model", address="http://192.0.2.8:8000")
         register(database, "runspec", "web/01")

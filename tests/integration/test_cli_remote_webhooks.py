@@ -17,7 +17,7 @@ from registry_gateway.store.statements import webhooks as statements
 from registry_gateway.store.tables import WebhookRow
 from registry_gateway.webhooks import webhooks
 from tests.integration.command_line import command, output, register
-from tests.integration.test_cli_remote import NOWHERE, Pair
+from tests.integration.test_cli_remote import NOWHERE, Pair, administrator
 from tests.integration.test_cli_serve import serving
 from tests.webhook_receiver import PRIVATE, Receiver, until
 
@@ -36,8 +36,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
         monkeypatch.setenv(name, value)
     with serving(tmp_path, **PRIVATE) as gateway:
         database = f"sqlite:///{tmp_path}/registry.db"
-        token = output(database, "accounts", "create", "operations", "--scope", "admin:registry").strip()
-        yield Pair(gateway, database, token)
+        yield Pair(gateway, database, administrator(database))
     assert "Traceback" not in gateway.log()
 
 
