@@ -12,6 +12,9 @@ from registry_gateway.sidecar.children import CannotStart, Children
 MOST_BYTES = 16 * 2**20
 """Most bytes of a program's output that are read. The gateway accepts less in a body."""
 
+REAPED_WITHIN = 1.0
+"""Seconds to wait for the end of a program that was killed."""
+
 _PIPED = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "process_group": 0}
 
 
@@ -53,6 +56,7 @@ async def output(children: Children, command: Sequence[str], within: float, *, e
         raise ProgramFailed(f"{command[0]} takes longer than {within:g} s") from None
     finally:
         child.signal(signal.SIGKILL)
+        await asyncio.wait([child.ended], timeout=REAPED_WITHIN)
     if code:
         raise ProgramFailed(f"{command[0]} ends with {code}{_last_line(written)}")
     return written

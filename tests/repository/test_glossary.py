@@ -36,7 +36,8 @@ OLD_STATUSES = {"active", "inactive", "deregistered", "alive", "dead"}
 
 WORDS = """
 registration, lease, TTL, heartbeat, renew, expire, lapse, mass lapse, last state, deregister, revoke, address,
-client address, service address, tool, dialect, adapter, key, account, owner, approval, absence, judging time, presence
+client address, service address, tool, dialect, adapter, sidecar, key,
+account, owner, approval, absence, judging time, presence
 """
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {

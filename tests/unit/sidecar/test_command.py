@@ -1,7 +1,11 @@
-"""What the command imports."""
+"""What the command imports, and its options in the document."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+from registry_gateway.sidecar.command import sidecar
 
 PROGRAM = """
 import sys
@@ -15,3 +19,10 @@ print([name for name in heavy if name in sys.modules])
 def test_it_imports_no_server_and_no_database() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_document_has_its_options() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "sidecar.md").read_text()
+    table = text.partition("| Option | Meaning |")[2].partition("\n\n")[0]
+    documented = {option for row in table.splitlines() for option in re.findall(r"`(--[a-z-]+)", row.split(" | ")[0])}
+    assert documented == {parameter.opts[0] for parameter in sidecar.params if parameter.opts[0].startswith("--")}
