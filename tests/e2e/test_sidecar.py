@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.child import Child, clean_environment
-from tests.e2e.clients import RUNSPEC_WITHOUT_REGISTRY
+from tests.e2e.clients import RUNSPEC_REGISTRY, RUNSPEC_WITHOUT_REGISTRY
 from tests.e2e.gateway import CHAP_TTL, RUNSPEC_HEARTBEAT_INTERVAL, Gateway, running_gateway, unused_port
 from tests.e2e.polling import wait_until, watch
 
@@ -303,6 +304,31 @@ def test_a_host_of_todays_runspec_is_listed_with_its_tools(gateway: Gateway, sta
     wait_until(lambda: "cannot read the tools" in sidecar.log(), "it lists no runnables")
     assert tools(gateway) == ["rotate"], "those posted before stay"
     assert sidecar.terminate() == 0
+
+
+@pytest.mark.slow
+def test_the_published_registry_of_runspec_accepts_it(start: Start, tmp_path: Path) -> None:
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}"
+    file = tmp_path / "tools.json"
+    file.write_text(json.dumps([TOOL]))
+    options = ["--id", "peer", "--name", "peer", "--version", "1", "--interval", "1", "--tools", str(file)]
+    sidecar = start(*options, to=url, dialect="runspec")
+    program = str(RUNSPEC_REGISTRY.executable("runspec-registry"))
+    command = [program, "--host", "127.0.0.1", "--port", str(port)]
+    registry = Child(command, log=tmp_path / "registry.log", directory=tmp_path)
+    try:
+        wait_until(lambda: "tools posted" in sidecar.log(), "it is registered", evidence=registry.log)
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            registered = client.get("/instances/peer").json()
+            assert registered["tools"] == [TOOL]
+            wait_until(
+                lambda: client.get("/instances/peer").json()["last_seen"] > registered["last_seen"] + 1, "renewed"
+            )
+            assert sidecar.terminate() == 0
+            assert not client.get("/instances/peer").json()["active"]
+    finally:
+        registry.close()
 
 
 @pytest.mark.slow
