@@ -266,7 +266,17 @@ def test_a_gateway_that_does_not_answer_does_not_hold_the_end_back(caplog: pytes
     assert GOODBYE == 5.0
 
 
-def test_tls_with_an_authority_of_ones_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Scripted(Reply(200, b'{"ttl_seconds":3}')).running() as script:
+        monkeypatch.setenv("HTTP_PROXY", script.url)
+        with Registration("http://gateway.invalid:8765", "chap", MODEL) as registration:
+            wait_until(lambda: registration.registered, "it is registered")
+        assert script.requests[0] == "POST http://gateway.invalid:8765/v2/services/$register"
+
+
+def test_tls_with_an_authority_of_ones_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = Tls(*(str(tmp_path / f"{name}.pem") for name in Tls._fields))
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
@@ -278,6 +288,10 @@ def test_tls_with_an_authority_of_ones_own(tmp_path: Path, caplog: pytest.LogCap
             wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in caplog.text, "it does not trust the gateway")
             assert "set SSL_CERT_FILE" in caplog.text
         with Registration(gateway.url, "chap", MODEL, verify=paths.authority):
+            wait_until(lambda: listed(gateway, "my-model"), "it is registered")
+        assert listed(gateway, "my-model") is None
+        monkeypatch.setenv("SSL_CERT_FILE", paths.authority)
+        with Registration(gateway.url, "chap", MODEL):
             wait_until(lambda: listed(gateway, "my-model"), "it is registered")
         with Registration(f"http://127.0.0.1:{gateway.port}", "chap", MODEL):
             wait_until(lambda: caplog.text.count("can't reach") == 2, "it complains")
