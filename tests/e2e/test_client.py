@@ -194,6 +194,7 @@ def test_a_watch_goes_on_when_the_gateway_comes_back(tmp_path: Path, client: Cli
         assert (changed.event.kind, changed.event.key) == ("registered", "after")
 
 
+@pytest.mark.slow
 def test_a_watch_starts_over_with_another_database(tmp_path: Path) -> None:
     with running_gateway(tmp_path, LONG) as gateway, Catalogue(gateway.url) as catalogue, watching(catalogue) as news:
         next(news)
@@ -207,6 +208,7 @@ def test_a_watch_starts_over_with_another_database(tmp_path: Path) -> None:
         assert begun == Snapshot(services=[], missed=True)
 
 
+@pytest.mark.slow
 def test_a_wait_outlasts_a_restart(tmp_path: Path) -> None:
     with running_gateway(tmp_path, LONG) as gateway, Catalogue(gateway.url) as catalogue:
 

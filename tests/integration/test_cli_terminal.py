@@ -44,6 +44,7 @@ def test_no_color_is_respected(sqlite_url: str) -> None:
     assert b"\x1b" not in plain
 
 
+@pytest.mark.slow
 def test_a_character_that_the_encoding_lacks_is_escaped_and_json_is_utf_8(sqlite_url: str) -> None:
     register(sqlite_url, "runspec", "mod\u00e8le-\u6a21", version="\u6a21")
 
@@ -82,6 +83,7 @@ def test_a_closed_pipe_ends_a_command_quietly(tmp_path: Path) -> None:
                     assert (process.wait(30), process.stderr.read()) == (1, b"")
 
 
+@pytest.mark.slow
 def test_a_gateway_at_an_address_of_ipv6(tmp_path: Path) -> None:
     with serving(tmp_path, "--host", "::") as gateway:
         register(f"sqlite:///{tmp_path}/registry.db", "chap", "my-model")
