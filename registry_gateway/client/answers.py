@@ -15,6 +15,7 @@ from registry_gateway.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from registry_gateway.client.retry_after import retry_after
 from registry_gateway.core.open_enum import unknown_values
 
 ANSWER_SECONDS = 60.0
@@ -102,7 +103,7 @@ def refusal(answer: Answer, name: str, *, with_token: bool) -> GatewayError:
         problem.detail,
         code=problem.code,
         parameter=problem.parameter,
-        retry_after=_seconds(answer.headers.get("retry-after")),
+        retry_after=retry_after(answer.headers),
     )
 
 
@@ -137,8 +138,3 @@ def _no_gateway(answer: Answer, name: str) -> NoGateway:
         target = answer.headers.get("location", "another address")[:LONGEST]
         return NoGateway(f"{name} redirects to {target}; use the URL that it leads to")
     return NoGateway(f"{name} is not a registry-gateway: it answers with {answer.status}")
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds of a `Retry-After`; None for a date, which the gateway does not send."""
-    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdecimal() else None

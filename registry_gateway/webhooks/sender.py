@@ -9,6 +9,7 @@ import anyio
 import httpx
 
 import registry_gateway
+from registry_gateway.client.retry_after import retry_after
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.destinations import Address, Destinations, Network, worded
 from registry_gateway.core.errors import InvalidUrl, UnusableUrl
@@ -83,13 +84,13 @@ class Sender:
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Send a message; return the result, also of a failure. It takes at most `SECONDS`."""
         began = self._clock.monotonic()
-        status, retry_after = None, None
+        status, asked = None, None
         try:
             with anyio.fail_after(SECONDS):
                 transport = await self._transport()
                 response = await transport.handle_async_request(_request(url, headers, body))
                 status, text = response.status_code, await _beginning(response)
-            retry_after = _seconds(response.headers.get("retry-after", ""))
+            asked = retry_after(response.headers)
             error = None if 200 <= status < 300 else _refusal(status, text)
         except TimeoutError:
             error = f"no complete answer within {SECONDS:g} s"
@@ -99,7 +100,7 @@ class Sender:
             error = f"no complete answer within {SECONDS:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as failure:
             error = _shortened(str(failure) or type(failure).__name__)
-        return Answer(status, self._clock.monotonic() - began, error, retry_after)
+        return Answer(status, self._clock.monotonic() - began, error, asked)
 
     async def _transport(self) -> CheckedTransport:
         if self._opened is None:  # in a thread: reading the certificates would delay heartbeats
@@ -140,11 +141,6 @@ def _refusal(status: int, text: str) -> str:
 def _shortened(text: str) -> str:
     text = printable(text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Return the seconds of a `Retry-After`; None if there are none. Dates are ignored."""
-    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 10 else None
 
 
 async def _addresses(host: str) -> Sequence[Address]:

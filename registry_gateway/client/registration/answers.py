@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from registry_gateway.client.retry_after import retry_after
+
 LONGEST = 300
 """Most characters of the server's words that are repeated."""
 
@@ -58,7 +60,7 @@ class Answer:
         """Return the error for an answer that is no success. `what` is the request in words."""
         refused = self.status < 500 and self.status not in _PASSING
         reason = f"{what}: the gateway answers {self.status}{self._words()}"
-        return NotAccepted(reason, refused=refused, retry_after=_seconds(self.headers.get("retry-after")))
+        return NotAccepted(reason, refused=refused, retry_after=retry_after(self.headers))
 
     def _words(self) -> str:
         if 300 <= self.status < 400:
@@ -73,10 +75,3 @@ class Answer:
 
 def _brief(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds of a `Retry-After`; None for a date, which the gateway does not send."""
-    if retry_after is None or not (retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10):
-        return None
-    return float(retry_after)
