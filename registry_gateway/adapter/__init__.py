@@ -21,6 +21,7 @@ from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
 from registry_gateway.auth.key_check import KeyCheck, MissingKey, WrongKey
 from registry_gateway.bulk import importing
 from registry_gateway.bulk.importing import Importer, StoreImporter
+from registry_gateway.client.tls import client_tls
 from registry_gateway.core import web_url
 from registry_gateway.core.address import SplitAddress, split_address
 from registry_gateway.core.clock import Clock
@@ -63,7 +64,6 @@ from registry_gateway.http.answer import NOSNIFF, Answer, body_answer, json_answ
 from registry_gateway.http.body import BodyTooLarge, EmptyBody, decode, parse
 from registry_gateway.http.call import Call, request_id
 from registry_gateway.http.checked_transport import CheckedTransport, ForbiddenAddress
-from registry_gateway.http.client_tls import client_tls
 from registry_gateway.http.decode_errors import NO_NUL, SLUG, Invalid, LongText, Text, unprocessable
 from registry_gateway.http.lifespans import Lifespan
 from registry_gateway.http.mount import Mount

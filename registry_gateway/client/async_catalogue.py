@@ -17,8 +17,8 @@ from registry_gateway.client.errors import GatewayError
 from registry_gateway.client.filters import ListFilters, LogFilters, PastFilters, ServiceFilters, ToolFilters
 from registry_gateway.client.gateway import SILENCE, TIMEOUT, Gateway
 from registry_gateway.client.requests import Get, P, Pages
-from registry_gateway.client.server import Verify
 from registry_gateway.client.services import PastService, Service
+from registry_gateway.client.tls import Verify
 from registry_gateway.client.waiting import Waiting
 from registry_gateway.client.watch import News, Watch
 from registry_gateway.core.model import Event

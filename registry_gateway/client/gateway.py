@@ -10,7 +10,8 @@ from httpx_sse import SSEError
 from registry_gateway.client.errors import UnexpectedAnswer, Unreachable
 from registry_gateway.client.failures import may_pass, words
 from registry_gateway.client.secret import sendable
-from registry_gateway.client.server import Verify, checked, connecting, trusted
+from registry_gateway.client.server import checked, connecting
+from registry_gateway.client.tls import Verify, trusted
 
 TIMEOUT = 15.0
 """Seconds that connecting, and each piece of an answer, may take. The gateway answers expensive reads within 10."""

@@ -5,8 +5,8 @@ import socket
 
 import httpx
 
+from registry_gateway.client.tls import client_tls
 from registry_gateway.core.destinations import Address, Destinations, worded
-from registry_gateway.http.client_tls import client_tls
 from registry_gateway.http.name_lookup import NameLookup
 
 _LAST_PORT = 65_535

@@ -11,8 +11,8 @@ import httpx
 import msgspec
 
 from registry_gateway.client.failures import words
+from registry_gateway.client.tls import client_tls
 from registry_gateway.http.body import parse
-from registry_gateway.http.client_tls import client_tls
 
 SECONDS = 60.0
 """Seconds that a whole answer may take."""

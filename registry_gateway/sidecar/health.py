@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 
-from registry_gateway.client.server import trusted
+from registry_gateway.client.tls import trusted
 from registry_gateway.sidecar import programs
 from registry_gateway.sidecar.children import Children
 from registry_gateway.sidecar.programs import ProgramFailed

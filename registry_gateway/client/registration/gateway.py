@@ -9,7 +9,8 @@ from registry_gateway.client.failures import words
 from registry_gateway.client.registration.answers import Answer, NotAccepted
 from registry_gateway.client.registration.credential import Credential
 from registry_gateway.client.registration.dialect import ClientDialect, Request
-from registry_gateway.client.server import Verify, checked, connecting, trusted
+from registry_gateway.client.server import checked, connecting
+from registry_gateway.client.tls import Verify, trusted
 
 LONGEST_REQUEST = 10.0
 """Most seconds that a request and its answer may take."""

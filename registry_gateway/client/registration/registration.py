@@ -15,7 +15,7 @@ from registry_gateway.client.registration.dialect import Document, Tools, Usual
 from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway
 from registry_gateway.client.registration.keeper import GOODBYE, Check, Keeper
 from registry_gateway.client.registration.schedule import Schedule
-from registry_gateway.client.server import Verify
+from registry_gateway.client.tls import Verify
 
 
 class Registration:

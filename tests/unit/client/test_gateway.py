@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from registry_gateway.client.gateway import Gateway
-from registry_gateway.client.server import Verify
+from registry_gateway.client.tls import Verify
 
 TOKEN = "rgw_id_secret"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from registry_gateway.http.client_tls import client_tls
+from registry_gateway.client.tls import client_tls
 
 
 def test_clients_share_it_and_variables_choose_the_authorities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
