@@ -1,6 +1,7 @@
 """A gateway that answers what a test tells it to, where a real one would have to be brought to it with effort."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,11 +9,12 @@ from typing import NamedTuple
 
 
 class Reply(NamedTuple):
-    """An answer."""
+    """An answer, and the seconds after which it is sent."""
 
     status: int
     body: bytes = b"{}"
     headers: Mapping[str, str] = {}
+    delay: float = 0.0
 
 
 class Scripted:
@@ -43,6 +45,7 @@ class Scripted:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 reply = script.next(f"{self.command} {self.path}", headers)
+                time.sleep(reply.delay)
                 self.send_response_only(reply.status)
                 for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                     self.send_header(name, value)

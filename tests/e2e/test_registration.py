@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import trustme
 
 from registry_gateway.client import Registration
 from registry_gateway.client.registration.dialect import Usual
-from registry_gateway.client.registration.keeper import GOODBYE
+from registry_gateway.client.registration.keeper import DEREGISTERING
 from tests.e2e.gateway import CHAP_TTL, RUNSPEC_HEARTBEAT_INTERVAL, RUNSPEC_TTL, Gateway, Tls, running_gateway
 from tests.e2e.polling import wait_until, watch
 from tests.e2e.scripted import Reply, Scripted
@@ -258,12 +259,22 @@ def test_a_service_that_was_gone_is_not_called_deregistered(
     assert ("deregistered" in caplog.text) is said
 
 
-def test_a_gateway_that_does_not_answer_does_not_hold_the_end_back(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_deregistration_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     fine = Reply(200, b'{"ttl_seconds":3}')
     with Scripted(fine, Reply(503)).running() as script, Registration(script.url, "chap", MODEL) as registration:
         wait_until(lambda: registration.registered, "it is registered")
     assert "not deregistered, so its lease will expire" in caplog.text
-    assert GOODBYE == 5.0
+
+
+@pytest.mark.slow
+def test_a_gateway_that_does_not_answer_holds_the_end_back_for_five_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    late = Reply(200, delay=DEREGISTERING + 3)
+    with Scripted(Reply(200, b'{"ttl_seconds":90}'), late).running() as script:
+        with Registration(script.url, "chap", MODEL) as registration:
+            wait_until(lambda: registration.registered, "it is registered")
+            began = time.monotonic()
+        assert 4.5 < time.monotonic() - began < 7
+    assert "not deregistered, so its lease will expire" in caplog.text
 
 
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

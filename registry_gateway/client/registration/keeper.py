@@ -16,7 +16,7 @@ logger = logging.getLogger("registry_gateway.registration")
 Check = Callable[[], Awaitable[str | None]]
 """Returns why the service is not well; None if it is."""
 
-GOODBYE = 5.0
+DEREGISTERING = 5.0
 """Seconds that a deregistration may take."""
 
 
@@ -66,7 +66,7 @@ class Keeper:
             return
         self.registered = self._perhaps_registered = False
         try:
-            answer = await self._gateway.send(self._dialect.deregister(self._document), GOODBYE)
+            answer = await self._gateway.send(self._dialect.deregister(self._document), DEREGISTERING)
             if answer.status == 404:  # it was not registered, or is not any more
                 return
             if not answer.ok:
@@ -87,13 +87,13 @@ class Keeper:
         """Do what is due, and return the seconds from its beginning until the next attempt."""
         try:
             reason = await self._why_unwell()
-            if reason is not None and not self._may_say_unwell():
+            if reason is not None and not self._may_report_unwell():
                 without = "no heartbeat" if self.registered else "not registered yet"
-                self._say_trouble(f"{without}, because the service is not well: {reason}")
+                self._log_trouble(f"{without}, because the service is not well: {reason}")
                 return self._schedule.not_well()
             return await self._report(reason)
         except NotAccepted as failure:
-            self._say_trouble(str(failure))
+            self._log_trouble(str(failure))
             delay = self._schedule.refused if failure.refused else self._schedule.not_reached
             return delay(failure.retry_after)
         except Exception:  # whatever it is, the service stays registered if that is possible
@@ -109,7 +109,7 @@ class Keeper:
         except Exception as error:
             return f"its check fails: {str(error) or type(error).__name__}"
 
-    def _may_say_unwell(self) -> bool:
+    def _may_report_unwell(self) -> bool:
         return self.registered and self._dialect.heartbeat(self._document, False) is not None
 
     async def _report(self, reason: str | None) -> float:
@@ -121,9 +121,9 @@ class Keeper:
             await self._register()
         await self._post_tools()
         if reason is None:
-            self._trouble_is_over()
+            self._log_recovery()
         else:
-            self._say_trouble(f"the service is not well: {reason}")
+            self._log_trouble(f"the service is not well: {reason}")
         return self._schedule.renewed() if before else self._schedule.registered()
 
     async def _register(self) -> None:
@@ -175,13 +175,13 @@ class Keeper:
     async def _send(self, request: Request) -> Answer:
         return await self._gateway.send(request, self._schedule.interval)
 
-    def _say_trouble(self, trouble: str) -> None:
+    def _log_trouble(self, trouble: str) -> None:
         """Log what is wrong, once until it changes."""
         if trouble != self._trouble:
             logger.warning("%s", trouble, extra=self._fields())
         self._trouble = trouble
 
-    def _trouble_is_over(self) -> None:
+    def _log_recovery(self) -> None:
         if self._trouble is not None:
             logger.info("all is well again", extra=self._fields())
         self._trouble = None

@@ -13,7 +13,7 @@ from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.credential import Credential
 from registry_gateway.client.registration.dialect import Document, Tools, Usual
 from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway
-from registry_gateway.client.registration.keeper import GOODBYE, Check, Keeper
+from registry_gateway.client.registration.keeper import DEREGISTERING, Check, Keeper
 from registry_gateway.client.registration.schedule import Schedule
 from registry_gateway.client.tls import Verify
 
@@ -120,7 +120,7 @@ class Registration:
         assert self._loop is not None, "it was not entered"  # noqa: S101 - a defect of the caller
         assert self._thread is not None, "it was not entered"  # noqa: S101 - a defect of the caller
         self._loop.call_soon_threadsafe(self._left.set)
-        self._thread.join(GOODBYE + LONGEST_REQUEST)
+        self._thread.join(DEREGISTERING + LONGEST_REQUEST)
 
     async def _until_left(self, begun: threading.Event) -> None:
         self._left = asyncio.Event()
