@@ -13,8 +13,9 @@ from registry_gateway.bulk.importing import Imported, Importer, Listing, NotALis
 from registry_gateway.cli.output import print_json, say
 from registry_gateway.cli.parameters import check_secret, check_url, database_url_option, json_option
 from registry_gateway.cli.session import actor, configured, run
+from registry_gateway.client.brief import brief
 from registry_gateway.core.model import Actor
-from registry_gateway.http.remote_server import RemoteServer, Unreachable, brief, shown
+from registry_gateway.http.remote_server import RemoteServer, Unreachable, shown
 
 LIST_BYTES = 256 * 2**20
 """Largest list that is read, in bytes: some hundred thousand services."""

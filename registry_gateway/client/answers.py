@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from registry_gateway.client.brief import brief
 from registry_gateway.client.errors import (
     BY_STATUS,
     GatewayError,
@@ -20,9 +21,6 @@ from registry_gateway.core.open_enum import unknown_values
 
 ANSWER_SECONDS = 60.0
 """Seconds that the body of an answer may take."""
-
-LONGEST = 500
-"""Most characters of the server's words that are repeated."""
 
 T = TypeVar("T")
 
@@ -87,7 +85,7 @@ def decoded(body: bytes, kind: type[T], name: str) -> T:
         with unknown_values():
             return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as flaw:
-        raise UnexpectedAnswer(f"unexpected answer of {name}: {str(flaw)[:LONGEST]}") from None
+        raise UnexpectedAnswer(f"unexpected answer of {name}: {brief(str(flaw))}") from None
 
 
 def refusal(answer: Answer, name: str, *, with_token: bool) -> GatewayError:
@@ -117,7 +115,7 @@ def _problem(answer: Answer) -> _Problem | None:
 
 
 def _words(status: int, problem: _Problem, *, with_token: bool) -> str:
-    detail = problem.detail[:LONGEST]
+    detail = brief(problem.detail)
     match status:
         case 401 if with_token:
             return "does not accept the token: it is unknown, expired or revoked"
@@ -129,12 +127,12 @@ def _words(status: int, problem: _Problem, *, with_token: bool) -> str:
             return f"does not have it: {detail}"
         case 429 | 502 | 503 | 504:
             return f"is not ready: {detail}"
-    where = "" if problem.parameter is None else f"{problem.parameter[:LONGEST]}: "
+    where = "" if problem.parameter is None else f"{brief(problem.parameter)}: "
     return f"refuses this: {where}{detail}"
 
 
 def _no_gateway(answer: Answer, name: str) -> NoGateway:
     if 300 <= answer.status < 400:
-        target = answer.headers.get("location", "another address")[:LONGEST]
+        target = brief(answer.headers.get("location", "another address"))
         return NoGateway(f"{name} redirects to {target}; use the URL that it leads to")
     return NoGateway(f"{name} is not a registry-gateway: it answers with {answer.status}")

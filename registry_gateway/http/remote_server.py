@@ -10,6 +10,7 @@ import anyio
 import httpx
 import msgspec
 
+from registry_gateway.client.brief import brief
 from registry_gateway.client.failures import words
 from registry_gateway.client.tls import client_tls
 from registry_gateway.http.body import parse
@@ -22,9 +23,6 @@ PATIENCE = 10.0
 
 MOST_BYTES = 4 * 2**20
 """Default limit on the size of an answer, in bytes."""
-
-LONGEST = 500
-"""Most characters of a remote server's text that are shown."""
 
 
 class Unreachable(Exception):
@@ -151,17 +149,12 @@ def members(body: bytes, name: str) -> _Members:
 
 
 def member(body: bytes, name: str) -> str | None:
-    """Return the string at `name` in a JSON object, shortened to `LONGEST`; None if there is none."""
+    """Return the string at `name` in a JSON object, shortened; None if there is none."""
     try:
         found = parse(parse(body, _members)[name], _string)
     except (msgspec.DecodeError, KeyError):
         return None
     return brief(found)
-
-
-def brief(text: str) -> str:
-    """Return a text, shortened to `LONGEST` characters."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def shown(url: str) -> str:

@@ -6,6 +6,7 @@ import click
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.client.brief import brief
 from registry_gateway.core.errors import (
     AccountRevoked,
     AlreadyExists,
@@ -22,7 +23,7 @@ from registry_gateway.core.errors import (
 )
 from registry_gateway.http.body import parse
 from registry_gateway.http.problem_details import MEDIA_TYPE
-from registry_gateway.http.remote_server import Reply, Unreachable, brief, shown
+from registry_gateway.http.remote_server import Reply, Unreachable, shown
 
 ERRORS: dict[str, type[RegistryError]] = {
     error.code: error

@@ -6,10 +6,8 @@ from typing import Any
 
 import msgspec
 
+from registry_gateway.client.brief import brief
 from registry_gateway.client.retry_after import retry_after
-
-LONGEST = 300
-"""Most characters of the server's words that are repeated."""
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses below 500 that a repetition may change."""
@@ -64,14 +62,10 @@ class Answer:
 
     def _words(self) -> str:
         if 300 <= self.status < 400:
-            return f", a redirect to {_brief(self.headers.get('location', '?'))}; use the URL that it leads to"
+            return f", a redirect to {brief(self.headers.get('location', '?'))}; use the URL that it leads to"
         match self.body:
             case {"detail": str(detail)} | {"error": {"message": str(detail)}}:
-                return f": {_brief(detail)}"
+                return f": {brief(detail)}"
             case {"detail": [{"loc": list(loc), "msg": str(message)}, *_]}:
-                return f": {_brief('.'.join(map(str, loc)))}: {_brief(message)}"
+                return f": {brief('.'.join(map(str, loc)))}: {brief(message)}"
         return "; is the URL right?" if self.status == 404 else ""
-
-
-def _brief(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from registry_gateway.client.registration.answers import LONGEST, Answer
+from registry_gateway.client.brief import LONGEST
+from registry_gateway.client.registration.answers import Answer
 
 
 def failure(status: int, content: bytes = b"", **headers: str) -> str:
