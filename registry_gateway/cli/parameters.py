@@ -11,6 +11,7 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from registry_gateway import adapter
+from registry_gateway.client.secret import sendable
 from registry_gateway.endpoints.admin.wire import Name
 from registry_gateway.http import decode_errors
 from registry_gateway.http.decode_errors import Text
@@ -117,9 +118,7 @@ def token_of(value: str | None) -> str | None:
 
 
 def _secret(value: str | None, name: str) -> str | None:
-    if value is None:
-        return None
-    secret = value.strip(AROUND)
-    if not (secret.isascii() and secret.isprintable() and secret):
-        raise click.BadParameter(f"{name} must be one line of ASCII, and not empty")
-    return secret
+    try:
+        return None if value is None else sendable(value.strip(AROUND), name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

@@ -1,9 +1,10 @@
 """Whether the service itself is well: an answer of its URL, or the exit code of a program."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import httpx
 
+from registry_gateway.client.registration.keeper import Check
 from registry_gateway.client.tls import trusted
 from registry_gateway.sidecar import programs
 from registry_gateway.sidecar.children import Children
@@ -11,9 +12,6 @@ from registry_gateway.sidecar.programs import ProgramFailed
 
 WITHIN = 5.0
 """Seconds that a check may take."""
-
-Check = Callable[[], Awaitable[str | None]]
-"""Returns why the service is not well; None if it is."""
 
 
 def of_url(url: str, ca_file: str | None = None) -> Check:

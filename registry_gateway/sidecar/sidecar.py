@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from registry_gateway.client import Registration
+from registry_gateway.client.registration.keeper import Check
 from registry_gateway.sidecar import health, tools
 from registry_gateway.sidecar.children import Children
-from registry_gateway.sidecar.health import Check
 from registry_gateway.sidecar.service import Service
 from registry_gateway.sidecar.signals import Signals
 from registry_gateway.sidecar.tools import ToolList
@@ -64,12 +64,12 @@ async def run(plan: Plan) -> int:
         raise Unusable(str(error)) from None
     listed = _tools(plan, children)
     if listed is not None:
-        signals.call(listed.received)
+        signals.add_receiver(listed.received)
     if not plan.service:
         await _until(signals.end.wait(), registration, listed)
         return 0
     service = Service(children.start(plan.service), plan.stop_timeout)
-    signals.call(service.pass_on)
+    signals.add_receiver(service.pass_on)
     try:
         await _until(_ended(service, signals.end), registration, listed)
     finally:

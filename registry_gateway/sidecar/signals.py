@@ -22,8 +22,8 @@ class Signals:
         for number in HANDLED:
             loop.add_signal_handler(number, self._received, number)
 
-    def call(self, receiver: Callable[[signal.Signals], None]) -> None:
-        """Call `receiver` with each signal."""
+    def add_receiver(self, receiver: Callable[[signal.Signals], None]) -> None:
+        """Call `receiver` with each signal from now on."""
         self._receivers.append(receiver)
 
     def _received(self, number: signal.Signals) -> None:
