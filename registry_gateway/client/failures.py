@@ -25,6 +25,18 @@ def may_pass(error: Exception) -> bool:
     return not no_name and not _plain_text(str(error)) and not _distrusted(str(error))
 
 
+def may_have_address(url: str) -> bool:
+    """Return whether the host of a URL can have an address: no part of its name is empty or too long.
+
+    A blocking look-up refuses such a name. One of asyncio asks the resolver, whose answer could change.
+    """
+    try:
+        httpx.URL(url).raw_host.decode("ascii").encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+    return True
+
+
 def _advice(error: Exception, reason: str) -> str:
     if _distrusted(reason):
         return "; for a private certificate authority set SSL_CERT_FILE to the file with its certificates"

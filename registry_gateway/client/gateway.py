@@ -8,7 +8,7 @@ import httpx
 from httpx_sse import SSEError
 
 from registry_gateway.client.errors import UnexpectedAnswer, Unreachable
-from registry_gateway.client.failures import may_pass, words
+from registry_gateway.client.failures import may_have_address, may_pass, words
 from registry_gateway.client.secret import sendable
 from registry_gateway.client.server import checked, connecting
 from registry_gateway.client.tls import Verify, trusted
@@ -66,4 +66,6 @@ class Gateway:
         except SSEError:
             raise UnexpectedAnswer(f"{self.name} is not a registry-gateway: it sends no events") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:  # a name that is none: UnicodeError
-            raise Unreachable(words(error, self.name), passing=may_pass(error)) from None
+            raise Unreachable(
+                words(error, self.name), passing=may_pass(error) and may_have_address(self.name)
+            ) from None

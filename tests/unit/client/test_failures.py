@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from registry_gateway.client.failures import may_pass, words
+from registry_gateway.client.failures import may_have_address, may_pass, words
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,13 @@ def test_what_may_pass(error: Exception, line: str) -> None:
 def test_what_does_not_pass(error: Exception, line: str) -> None:
     assert words(error, "G") == line
     assert not may_pass(error)
+
+
+@pytest.mark.parametrize("host", ["gateway", "gateway.example.", "192.0.2.1", "[2001:db8::1]", "b\u00fccher.example"])
+def test_a_host_that_may_have_an_address(host: str) -> None:
+    assert may_have_address(f"https://{host}:8765/registry")
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_a_host_that_has_no_address(host: str) -> None:
+    assert not may_have_address(f"https://{host}:8765/registry")
