@@ -223,6 +223,7 @@ def reports(gateway: Gateway, key: str, health: str) -> bool:
     [
         (Reply(301, headers={"Location": "https://elsewhere/"}), "a redirect to https://elsewhere/"),
         (Reply(404, b"<html>"), "answers 404; is the URL right?"),
+        (Reply(200, b"<html>"), "another server answers 200 without JSON; is the URL right?"),
         (Reply(422, b'{"detail":[{"loc":["body","info"],"msg":"Field required"}]}'), "body.info: Field required"),
         (Reply(503, b'{"detail":"no database"}', {"Retry-After": "1"}), "answers 503: no database"),
         (Reply(429, b'{"detail":"too many"}', {"Retry-After": "1"}), "answers 429: too many"),
@@ -283,6 +284,15 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
         with Registration("http://gateway.invalid:8765", "chap", MODEL) as registration:
             wait_until(lambda: registration.registered, "it is registered")
         assert script.requests[0] == "POST http://gateway.invalid:8765/v2/services/$register"
+
+
+def test_a_registration_is_used_once() -> None:
+    with Scripted(Reply(200)).running() as script:
+        registration = Registration(script.url, "chap", MODEL)
+        with registration:
+            pass
+        with pytest.raises(RuntimeError, match="is used once"), registration:
+            pass
 
 
 def test_tls_with_an_authority_of_ones_own(

@@ -44,15 +44,38 @@ class Answer:
     def body(self) -> Mapping[str, Any]:
         """The JSON object in it; empty if there is none."""
         try:
-            found = msgspec.json.decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = self._json()
+        except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
+
+    def _json(self) -> object:
+        try:
+            return msgspec.json.decode(self.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ValueError("it is no JSON") from None
 
     @property
     def ok(self) -> bool:
         """Whether the request was successful."""
         return 200 <= self.status < 300
+
+    def check(self, what: str) -> None:
+        """Check that it is a success, and a gateway's: JSON, or nothing. `what` is the request in words.
+
+        A web site may answer every path with 200 and a page.
+
+        Raises:
+            NotAccepted: It is not.
+        """
+        if not self.ok:
+            raise self.failure(what)
+        try:
+            if self.content:
+                self._json()
+        except ValueError:
+            problem = f"another server answers {self.status} without JSON; is the URL right?"
+            raise NotAccepted(f"{what}: {problem}", refused=True) from None
 
     def failure(self, what: str) -> NotAccepted:
         """Return the error for an answer that is no success. `what` is the request in words."""

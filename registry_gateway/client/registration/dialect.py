@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, TypedDict
 
+import msgspec
+
 GROUP = "registry_gateway.client_dialects"
 
 Document = Mapping[str, Any]
@@ -99,7 +101,7 @@ class ClientDialect:
         """Return a copy of a document with these usual members.
 
         Raises:
-            ValueError: The dialect does not have one of them, or what it requires is missing.
+            ValueError: The dialect does not have one of them, what it requires is missing, or JSON can't hold it.
         """
         whole = dict(document)
         for member, value in usual.items():
@@ -110,6 +112,7 @@ class ClientDialect:
         if missing:
             places = ", ".join(".".join(self.members[member]) for member in missing)
             raise ValueError(f"{self.name} needs {' and '.join(missing)} (in a document: {places})")
+        _check_encodable(whole)
         return whole
 
 
@@ -117,6 +120,13 @@ def _with(document: Document, path: Sequence[str], value: str) -> dict[str, Any]
     first, *rest = path
     inner = document.get(first)
     return {**document, first: _with(inner if isinstance(inner, Mapping) else {}, rest, value) if rest else value}
+
+
+def _check_encodable(document: Document) -> None:
+    try:
+        msgspec.json.encode(document)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"the document can't be written as JSON: {error}") from None
 
 
 def names() -> Sequence[str]:

@@ -69,8 +69,7 @@ class Keeper:
             answer = await self._gateway.send(self._dialect.deregister(self._document), DEREGISTERING)
             if answer.status == 404:  # it was not registered, or is not any more
                 return
-            if not answer.ok:
-                raise answer.failure("cannot deregister")
+            answer.check("cannot deregister")
         except NotAccepted as failure:
             logger.warning("not deregistered, so its lease will expire: %s", failure, extra=self._fields())
         else:
@@ -144,8 +143,7 @@ class Keeper:
         while request is not None:
             answer = await self._send(request)
             request = request.on_conflict if answer.status == 409 else None
-        if not answer.ok:
-            raise answer.failure("cannot register")
+        answer.check("cannot register")
         return answer
 
     async def _heartbeat(self, well: bool) -> None:
@@ -156,8 +154,8 @@ class Keeper:
         answer = await self._send(request)
         if answer.status == 404 or (answer.ok and self._dialect.asks_again(answer.body)):
             self.registered = False
-        elif not answer.ok:
-            raise answer.failure("no heartbeat")
+        else:
+            answer.check("no heartbeat")
         self._schedule.granted(self._dialect.lease_of(answer.body))
 
     async def _post_tools(self) -> None:
@@ -167,8 +165,7 @@ class Keeper:
         answer = await self._send(self._dialect.tools(self._document, tools))
         if answer.status == 404:
             self.registered = False
-        if not answer.ok:
-            raise answer.failure("cannot post the tools")
+        answer.check("cannot post the tools")
         self._tools_posted = tools is self._tools
         logger.info("tools posted", extra=self._fields() | {"tools": len(tools)})
 

@@ -17,6 +17,8 @@ from registry_gateway.client.registration.keeper import DEREGISTERING, Check, Ke
 from registry_gateway.client.registration.schedule import Schedule
 from registry_gateway.client.tls import Verify
 
+USED = "a registration is used once: make another"
+
 
 class Registration:
     """Keeps a service registered while a `with` or `async with` block runs, and deregisters it at its end.
@@ -88,7 +90,13 @@ class Registration:
             self._loop.call_soon_threadsafe(self._keeper.advertise, tools)
 
     async def __aenter__(self) -> Self:
-        """Begin to register."""
+        """Begin to register.
+
+        Raises:
+            RuntimeError: It was used before.
+        """
+        if self._loop is not None:
+            raise RuntimeError(USED)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._keeper.run())
         return self
@@ -105,7 +113,13 @@ class Registration:
         await self._gateway.close()
 
     def __enter__(self) -> Self:
-        """Begin to register, in a thread."""
+        """Begin to register, in a thread.
+
+        Raises:
+            RuntimeError: It was used before.
+        """
+        if self._loop is not None:
+            raise RuntimeError(USED)
         begun = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._until_left(begun)), name="registration")
         self._thread.daemon = True  # an interpreter that ends without leaving the block does not wait for it

@@ -3,7 +3,7 @@
 import pytest
 
 from registry_gateway.client.brief import LONGEST
-from registry_gateway.client.registration.answers import Answer
+from registry_gateway.client.registration.answers import Answer, NotAccepted
 
 
 def failure(status: int, content: bytes = b"", **headers: str) -> str:
@@ -39,6 +39,16 @@ def test_a_redirect_is_named_with_its_target() -> None:
 
 def test_a_wrong_url_is_suspected() -> None:
     assert failure(404, b"<html>").endswith("answers 404; is the URL right?")
+
+
+def test_the_page_of_a_web_site_is_no_success() -> None:
+    with pytest.raises(NotAccepted, match="another server answers 200 without JSON; is the URL right"):
+        Answer(200, {}, b"<html>").check("cannot register")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'"OK"'])
+def test_a_success_has_json_or_nothing(content: bytes) -> None:
+    Answer(200, {}, content).check("cannot register")
 
 
 def test_long_words_are_cut() -> None:

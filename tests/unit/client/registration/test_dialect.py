@@ -50,6 +50,13 @@ def test_what_is_missing_is_named_with_its_place(spoken: ClientDialect) -> None:
         spoken.completed({}, {})
 
 
+def test_what_json_can_not_hold_is_refused() -> None:
+    document: dict[str, object] = {"url": "http://a", "info": {"id": "a", "display_name": "A"}}
+    document["self"] = document
+    with pytest.raises(ValueError, match="can't be written as JSON: maximum recursion depth"):
+        dialect.named("chap").completed(document, {})
+
+
 def test_a_member_that_the_dialect_lacks_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^chap has no host \(it has id, name, url, version\)$"):
         dialect.named("chap").completed({}, {"host": "web-1"})
