@@ -45,8 +45,11 @@ class Child:
             (os.killpg if self._leader else os.kill)(self._process.pid, number)
 
     def finish(self, code: int) -> None:
-        """Record its end."""
+        """Record its end, and kill what is left of its process group, if it leads one."""
         self._process.returncode = code  # it is reaped: subprocess must not wait for it again
+        if self._leader:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing is left, or nothing of this user
+                os.killpg(self._process.pid, signal.SIGKILL)
         if not self.ended.done():
             self.ended.set_result(code)
 

@@ -5,15 +5,17 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Sequence
-from typing import IO
 
-from registry_gateway.sidecar.children import CannotStart, Children
+from registry_gateway.sidecar.children import CannotStart, Child, Children
 
 MOST_BYTES = 16 * 2**20
 """Most bytes of a program's output that are read. The gateway accepts less in a body."""
 
 REAPED_WITHIN = 1.0
 """Seconds to wait for the end of a program that was killed."""
+
+LINGER = 0.2
+"""Seconds for which output is still read when a program has ended: a process that it left may keep the pipe open."""
 
 _PIPED = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "process_group": 0}
 
@@ -37,7 +39,8 @@ def words(command: str) -> Sequence[str]:
 async def output(children: Children, command: Sequence[str], within: float, *, errors: bool = False) -> bytes:
     """Run a program, without a shell, and return its standard output.
 
-    With `errors` its standard error is in it too, else it goes to that of the sidecar.
+    With `errors` its standard error is in it too, else it goes to that of the sidecar. What it leaves running in its
+    process group is killed.
 
     Raises:
         ProgramFailed: It can't be started, takes more than `within` seconds, or ends with another code than 0. The
@@ -47,10 +50,9 @@ async def output(children: Children, command: Sequence[str], within: float, *, e
         child = children.start(command, stderr=subprocess.STDOUT if errors else None, **_PIPED)
     except CannotStart as error:
         raise ProgramFailed(str(error)) from None
-    assert child.output is not None, "it has a pipe"  # noqa: S101 - for the type
     try:
         async with asyncio.timeout(within):
-            written = await _read(child.output)
+            written = await _read(child)
             code = await asyncio.shield(child.ended)
     except TimeoutError:
         raise ProgramFailed(f"{command[0]} takes longer than {within:g} s") from None
@@ -62,10 +64,13 @@ async def output(children: Children, command: Sequence[str], within: float, *, e
     return written
 
 
-async def _read(pipe: IO[bytes]) -> bytes:
+async def _read(child: Child) -> bytes:
+    """Return the output of a program until no process has its pipe open, or shortly after its end."""
+    loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+    transport, _ = await loop.connect_read_pipe(lambda: protocol, child.output)
+    child.ended.add_done_callback(lambda _: loop.call_later(LINGER, transport.close))
     content = bytearray()
     try:
         while piece := await reader.read(2**16):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Plan:
         stop_timeout: Seconds that the service has to end.
     """
 
-    registration: dict[str, Any]
+    registration: dict[str, Any] = field(repr=False)  # it has the key
     ca_file: str | None = None
     health_url: str | None = None
     health_command: Sequence[str] = ()

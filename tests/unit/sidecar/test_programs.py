@@ -1,6 +1,8 @@
 """Programs that are asked something: their output, their end, and their limit."""
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -52,7 +54,30 @@ async def test_a_failure_has_the_code_and_the_last_line(children: Children) -> N
 async def test_a_program_that_takes_too_long_is_killed_with_its_children(children: Children, tmp_path: Path) -> None:
     script = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
     assert await failure(children, "sh", "-c", script, within=0.5) == "sh takes longer than 0.5 s"
-    pid = int((tmp_path / "pid").read_text())
+    await until_ended(tmp_path / "pid")
+
+
+async def test_what_a_program_leaves_running_is_killed(children: Children, tmp_path: Path) -> None:
+    script = f"sleep 60 & echo $! > {tmp_path}/pid; echo out"
+    assert await programs.output(children, ["sh", "-c", script], 30) == b"out\n"
+    await until_ended(tmp_path / "pid")
+
+
+async def test_a_process_that_keeps_the_output_open_is_not_waited_for(children: Children, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"setsid sh -c 'echo out; echo $$ > {pid}; exec sleep 60' & until [ -s {pid} ]; do :; done"
+    assert await programs.output(children, ["sh", "-c", script], 30) == b"out\n"
+    os.kill(number_in(pid), signal.SIGKILL)
+
+
+def number_in(file: Path) -> int:
+    """The number of the process that is in a file."""
+    return int(file.read_text())
+
+
+async def until_ended(file: Path) -> None:
+    """Wait until the process whose number is in a file has ended."""
+    pid = number_in(file)
     async with asyncio.timeout(10):
         while _runs(pid):  # noqa: ASYNC110 - another process ends
             await asyncio.sleep(0.02)
