@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 FORMATS: dict[str, Callable[[bytes], object]] = {
-    ".json": lambda content: msgspec.json.decode(content),
+    ".json": msgspec.json.decode,
     ".toml": lambda content: tomllib.loads(content.decode()),
-    ".yaml": lambda content: msgspec.yaml.decode(content),
-    ".yml": lambda content: msgspec.yaml.decode(content),
+    ".yaml": msgspec.yaml.decode,
+    ".yml": msgspec.yaml.decode,
 }
 """How a file is decoded, by the end of its name."""
 
