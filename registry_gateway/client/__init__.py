@@ -59,7 +59,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a client when it is used first: who registers a service needs nothing of the catalogue."""
+    """Import a client when it is first used: a program that registers a service does not need the catalogue's."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(import_module(f"{__name__}.{_PLACES.get(name, 'errors')}"), name)

@@ -16,7 +16,7 @@ class GatewayError(Exception):
 
 
 class Unreachable(GatewayError):
-    """No answer came: no connection, no end of it in time, or a certificate that is not trusted."""
+    """There is no connection, no complete answer in time, or a certificate that is not trusted."""
 
     def __init__(self, message: str, *, passing: bool = True) -> None:
         """`passing` is whether a repetition may succeed."""
