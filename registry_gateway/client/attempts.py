@@ -5,15 +5,13 @@ import time
 from collections.abc import Callable
 
 from registry_gateway.client.errors import GatewayError
+from registry_gateway.client.retry_after import LONGEST_PAUSE
 
 FIRST = 0.25
 """Seconds of the first pause, before jitter. Each further one is twice as long."""
 
 LONGEST = 30.0
 """Longest pause in seconds, unless the gateway asks for a longer one."""
-
-LONGEST_ASKED = 300.0
-"""Longest pause in seconds that the gateway can ask for."""
 
 
 class Pauses:
@@ -26,10 +24,10 @@ class Pauses:
         self._grown = first
 
     def next(self, asked: float | None = None) -> float:
-        """Return the seconds of the next pause, at least those that the gateway asked for, up to `LONGEST_ASKED`."""
+        """Return the seconds of the next pause, at least those that the gateway asked for, up to `LONGEST_PAUSE`."""
         pause = self._grown * (1 + self._number()) / 2
         self._grown = min(self._grown * 2, LONGEST)
-        return max(pause, min(asked or 0.0, LONGEST_ASKED))
+        return max(pause, min(asked or 0.0, LONGEST_PAUSE))
 
     def restart(self) -> None:
         """Begin with a short pause again."""

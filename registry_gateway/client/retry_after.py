@@ -5,6 +5,9 @@ from collections.abc import Mapping
 LONGEST = 9
 """Most digits of a number that is read."""
 
+LONGEST_PAUSE = 300.0
+"""Longest pause in seconds that a gateway can ask clients for."""
+
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that the header asks for; None if there are none. Dates are ignored: no gateway sends them."""

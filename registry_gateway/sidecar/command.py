@@ -23,10 +23,10 @@ from registry_gateway.sidecar import document, programs
 from registry_gateway.sidecar.children import CannotStart
 from registry_gateway.sidecar.sidecar import Plan, Unusable, run
 
-Converted = Callable[[click.Context, click.Parameter, Any], Any]
+Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
-def _by(convert: Callable[[Any], Any]) -> Converted:
+def _by(convert: Callable[[Any], Any]) -> Callback:
     """Return a callback that converts the value of an option, if it is given."""
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:

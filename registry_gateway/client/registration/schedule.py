@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 
+from registry_gateway.client.retry_after import LONGEST_PAUSE
+
 HEARTBEATS = 3
 """Heartbeats in a lease: two may be lost."""
 
@@ -16,9 +18,6 @@ FIRST_LOOK = 1.0
 
 REFUSED_PAUSE = 60.0
 """Longest pause in seconds while the gateway refuses: somebody has to repair a key or a document first."""
-
-ASKED_PAUSE = 300.0
-"""Longest pause in seconds that a gateway can ask for."""
 
 
 class Schedule:
@@ -82,5 +81,5 @@ class Schedule:
     def _failed(self, first: float, longest: float, asked: float | None = None) -> float:
         grown = min(longest, first * 2.0 ** min(self._failures, 16))
         self._failures += 1
-        asked = min(asked or 0.0, ASKED_PAUSE)
+        asked = min(asked or 0.0, LONGEST_PAUSE)
         return max(grown * (0.2 + 0.8 * self._number()), asked * (1 + 0.2 * self._number()))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from registry_gateway.client.attempts import LONGEST, LONGEST_ASKED, Attempts, Pauses
+from registry_gateway.client.attempts import LONGEST, Attempts, Pauses
 from registry_gateway.client.errors import NotReady, Unauthorized, Unreachable
+from registry_gateway.client.retry_after import LONGEST_PAUSE
 from tests.conftest import ManualClock
 
 AWAY = Unreachable("away")
@@ -25,7 +26,7 @@ def test_pauses_differ_by_half() -> None:
 def test_a_pause_is_as_long_as_the_gateway_asks_for() -> None:
     assert Pauses(1.0, lambda: 1.0).next(7.0) == 7.0
     assert Pauses(1.0, lambda: 1.0).next(0.5) == 1.0
-    assert Pauses(1.0, lambda: 1.0).next(86_400.0) == LONGEST_ASKED
+    assert Pauses(1.0, lambda: 1.0).next(86_400.0) == LONGEST_PAUSE
 
 
 def test_attempts_end_in_time(clock: ManualClock) -> None:
