@@ -1,1 +1,1 @@
-"""`registry-gateway sidecar`: keeps a service registered that does not know how."""
+"""`registry-gateway sidecar`: keeps a service registered that has no client for a registry."""

@@ -112,7 +112,7 @@ def sidecar(
     command: Sequence[str],
     **usual: str | None,
 ) -> int:
-    """Keep a service registered that does not know how.
+    """Keep a service registered that has no client for a registry.
 
     It heartbeats while the service is well, registers again when it has to, and deregisters at its end. With COMMAND it
     runs the service as its child, passes signals on, and ends with it and its exit code.
