@@ -12,7 +12,10 @@ HANDLED = (*ENDING, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Signals:
-    """Handles signals from its creation on, in the running loop. They do not end the process by themselves any more."""
+    """Handles signals from its creation on, in the running loop. They do not end the process by themselves any more.
+
+    Signals that are ignored stay so, for the service too: those of `nohup`, and of what a script starts with `&`.
+    """
 
     def __init__(self) -> None:
         """Handle signals from now on."""
@@ -20,7 +23,8 @@ class Signals:
         self._receivers: list[Callable[[signal.Signals], None]] = []
         loop = asyncio.get_running_loop()
         for number in HANDLED:
-            loop.add_signal_handler(number, self._received, number)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._received, number)
 
     def add_receiver(self, receiver: Callable[[signal.Signals], None]) -> None:
         """Call `receiver` with each signal from now on."""

@@ -155,6 +155,14 @@ IN_TERMINAL = (
 """Becomes a program in the foreground of the terminal that is its standard input."""
 
 
+def test_a_hangup_that_nohup_ignores_ends_nothing(gateway: Gateway, start: Start) -> None:
+    child = start(*model("nohup"), "--", "sleep", "99", wrapped=("nohup",))
+    until_listed(gateway, "nohup", child)
+    os.kill(child.pid, signal.SIGHUP)
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.wait() == 128 + signal.SIGTERM
+
+
 def test_ctrl_c_in_a_terminal_interrupts_the_service_once(gateway: Gateway) -> None:
     options = ["--to", gateway.url, "--dialect", "chap", *model("terminal")]
     environment = clean_environment({"SERVICEKIT_REGISTRATION_KEY": KEY, "NO_PROXY": "127.0.0.1"})
