@@ -15,6 +15,7 @@ import trustme
 
 from registry_gateway.client import Registration
 from registry_gateway.client.registration.dialect import Usual
+from registry_gateway.client.registration.gateway import MOST_BYTES
 from registry_gateway.client.registration.keeper import DEREGISTERING
 from tests.e2e.gateway import CHAP_TTL, RUNSPEC_HEARTBEAT_INTERVAL, RUNSPEC_TTL, Gateway, Tls, running_gateway
 from tests.e2e.polling import wait_until, watch
@@ -221,6 +222,7 @@ def reports(gateway: Gateway, key: str, health: str) -> bool:
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
+        (Reply(200, b"x" * (MOST_BYTES + 1)), "answers with more than 16 MiB; is it a gateway?"),
         (Reply(301, headers={"Location": "https://elsewhere/"}), "a redirect to https://elsewhere/"),
         (Reply(404, b"<html>"), "answers 404; is the URL right?"),
         (Reply(200, b"<html>"), "another server answers 200 without JSON; is the URL right?"),

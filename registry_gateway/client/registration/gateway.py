@@ -16,6 +16,10 @@ LONGEST_REQUEST = 10.0
 """Most seconds that a request and its answer may take."""
 
 
+MOST_BYTES = 2**24
+"""Most bytes of an answer. A gateway repeats at most the document that it was sent."""
+
+
 class Gateway:
     """A gateway, spoken to in one dialect. `name` is its URL, as it is shown in messages."""
 
@@ -60,5 +64,14 @@ class Gateway:
             content = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
         url = f"{self.name}{request.path}"
-        answer = await self._client.request(request.method, url, content=content, headers=headers)
-        return Answer(answer.status_code, answer.headers, answer.content)
+        async with self._client.stream(request.method, url, content=content, headers=headers) as answer:
+            return Answer(answer.status_code, answer.headers, await self._body(answer))
+
+    async def _body(self, answer: httpx.Response) -> bytes:
+        body = bytearray()
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) > MOST_BYTES:
+                problem = f"{self.name} answers with more than {MOST_BYTES >> 20} MiB; is it a gateway?"
+                raise NotAccepted(problem, refused=True)
+        return bytes(body)
