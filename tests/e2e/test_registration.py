@@ -225,7 +225,7 @@ def reports(gateway: Gateway, key: str, health: str) -> bool:
         (Reply(200, b"x" * (MOST_BYTES + 1)), "answers with more than 16 MiB; is it a gateway?"),
         (Reply(301, headers={"Location": "https://elsewhere/"}), "a redirect to https://elsewhere/"),
         (Reply(404, b"<html>"), "answers 404; is the URL right?"),
-        (Reply(200, b"<html>"), "another server answers 200 without JSON; is the URL right?"),
+        (Reply(200, b"<html>"), "another server answers 200 with a web page; is the URL right?"),
         (Reply(422, b'{"detail":[{"loc":["body","info"],"msg":"Field required"}]}'), "body.info: Field required"),
         (Reply(503, b'{"detail":"no database"}', {"Retry-After": "1"}), "answers 503: no database"),
         (Reply(429, b'{"detail":"too many"}', {"Retry-After": "1"}), "answers 429: too many"),

@@ -44,16 +44,10 @@ class Answer:
     def body(self) -> Mapping[str, Any]:
         """The JSON object in it; empty if there is none."""
         try:
-            found = self._json()
-        except ValueError:
+            found = msgspec.json.decode(self.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
-
-    def _json(self) -> object:
-        try:
-            return msgspec.json.decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise ValueError("it is no JSON") from None
 
     @property
     def ok(self) -> bool:
@@ -61,7 +55,7 @@ class Answer:
         return 200 <= self.status < 300
 
     def check(self, what: str) -> None:
-        """Check that it is a success, and a gateway's: JSON, or nothing. `what` is the request in words.
+        """Check that it is a success, and not a page in HTML. `what` is the request in words.
 
         A web site may answer every path with 200 and a page.
 
@@ -70,12 +64,9 @@ class Answer:
         """
         if not self.ok:
             raise self.failure(what)
-        try:
-            if self.content:
-                self._json()
-        except ValueError:
-            problem = f"another server answers {self.status} without JSON; is the URL right?"
-            raise NotAccepted(f"{what}: {problem}", refused=True) from None
+        if self.content.lstrip().startswith(b"<"):
+            problem = f"another server answers {self.status} with a web page; is the URL right?"
+            raise NotAccepted(f"{what}: {problem}", refused=True)
 
     def failure(self, what: str) -> NotAccepted:
         """Return the error for an answer that is no success. `what` is the request in words."""
