@@ -328,7 +328,7 @@ def test_tls_with_an_authority_of_ones_own(
         ({"gateway": "http://me:secret@gateway"}, "has a user or a password"),
         ({"dialect": "corba"}, "no dialect corba"),
         ({"document": {}}, "chap needs id and name and url"),
-        ({"document": {**MODEL, "extra": object()}}, "the document can't be sent as JSON"),
+        ({"document": {**MODEL, "extra": object()}}, "the document can't be written as JSON"),
         ({"tools": [TOOL]}, "chap has no tools apart from the document"),
         ({"interval": 0}, "must be longer than 0 seconds"),
         ({"verify": os.devnull}, "can't read certificates from"),
