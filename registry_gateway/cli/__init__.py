@@ -10,7 +10,7 @@ COMMANDS = LazyCommands(
         "serve": "registry_gateway.cli.serve:serve",
         "db": "registry_gateway.cli.db:db",
         "accounts": "registry_gateway.cli.accounts:accounts",
-        "services": "registry_gateway.cli.services:services",
+        "services": "registry_gateway.cli.services.services:services",
         "subscriptions": "registry_gateway.cli.subscriptions:subscriptions",
         "webhooks": "registry_gateway.cli.webhooks:webhooks",
         "events": "registry_gateway.cli.events:events",

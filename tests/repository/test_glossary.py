@@ -11,7 +11,7 @@ import pytest
 
 from registry_gateway.bulk import exporting
 from registry_gateway.cli import main
-from registry_gateway.cli.service_details import Dossier
+from registry_gateway.cli.services.details import Dossier
 from registry_gateway.core.model import Event, EventKind
 from registry_gateway.core.model import Registration as StoredRegistration
 from registry_gateway.core.status import Status

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-import msgspec
-
 from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.credential import Credential
 from registry_gateway.client.registration.dialect import Document, Tools, Usual
@@ -67,10 +65,6 @@ class Registration:
             raise ValueError("the interval must be longer than 0 seconds")
         self._gateway = Gateway(gateway, spoken, Credential(key, key_file), verify)
         whole = spoken.completed(document or {}, usual)
-        try:
-            msgspec.json.encode(whole)
-        except TypeError as error:
-            raise ValueError(f"the document can't be sent as JSON: {error}") from None
         self._keeper = Keeper(self._gateway, spoken, whole, Schedule(spoken.lease, interval), check)
         self._keeper.advertise(tools or ())
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -6,14 +6,14 @@ from typing import get_args
 import click
 from msgspec import UNSET
 
-from registry_gateway.cli import service_list
 from registry_gateway.cli.key_lookup import advising
 from registry_gateway.cli.output import print_json, say
 from registry_gateway.cli.parameters import COUNT, TEXT, WORD, dialect_option, json_option
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
-from registry_gateway.cli.service_details import Dossier, compile_dossier, print_dossier
-from registry_gateway.cli.service_wait import wait
+from registry_gateway.cli.services import listing
+from registry_gateway.cli.services.details import Dossier, compile_dossier, print_dossier
+from registry_gateway.cli.services.wait import wait
 from registry_gateway.core.errors import StillSubscribed
 from registry_gateway.core.status import REGISTERED, Status
 from registry_gateway.endpoints.admin.wire import ServiceView
@@ -89,14 +89,14 @@ def list_(
         sort=UNSET if sort is None else sort,
     )
 
-    async def work(registry: RegistryAccess) -> service_list.Listed:
-        return await service_list.listed(registry, query, alive=alive, limit=limit)
+    async def work(registry: RegistryAccess) -> listing.Listed:
+        return await listing.listed(registry, query, alive=alive, limit=limit)
 
     found = target.run(work, reading=True)
     if as_json:
-        service_list.print_list_as_json(found)
+        listing.print_list_as_json(found)
     else:
-        service_list.print_list(found)
+        listing.print_list(found)
 
 
 @services.command(

@@ -1,0 +1,1 @@
+"""`registry-gateway services`."""
