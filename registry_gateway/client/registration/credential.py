@@ -24,7 +24,7 @@ class Credential:
         """Return the key or token; None if there is none.
 
         Raises:
-            NotAccepted: The file can't be read, or has none that can be sent.
+            NotAccepted: The file can't be read, or no key in it can be sent.
         """
         if self._file is None:
             return self._secret

@@ -17,7 +17,7 @@ async def pooled(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
 
 
 class Waits:
-    """Reads with a time limit. One that nobody waits for any longer still has to return its connection."""
+    """Reads with a time limit. A read whose caller has left still has to return its connection."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Future[Any]] = set()
