@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.polling import PATIENCE, PAUSE
@@ -170,9 +171,20 @@ def _rolls(trial: Trial, old: Members, new: Members, before: Mapping[str, set[st
 
 
 def _leave(members: Members) -> set[str]:
-    """Ask all to end; return the names of those that are listed no longer once they have."""
+    """Ask all to end; return the names of those that said goodbye, and are listed no longer soon after.
+
+    A heartbeat of runspec's that is under way at the goodbye may arrive after it. It revives the instance for a lease.
+    """
+    before = max((event["id"] for event in _goodbyes(members)), default=0)
     for member in members.values():
         member.child.terminate_soon()
     for member in members.values():
         member.child.wait()
-    return {name for name, member in members.items() if not _listed(member)}
+    said = {text for event in _goodbyes(members) if event["id"] > before for text in (event["key"], event["name"])}
+    return _until(members, lambda member: not _listed(member), LEASE + SLACK) & said
+
+
+def _goodbyes(members: Members) -> list[dict[str, Any]]:
+    gateway = next(iter(members.values())).gateway
+    events: list[dict[str, Any]] = gateway.listed("/catalog/v1/log", kind="deregistered", limit="1000")["events"]
+    return events
