@@ -204,11 +204,11 @@ class _Shelf:
             most = policies[dialect].most_tools
             if most is None:
                 continue
-            keys = {c.key for c in commands if c.dialect == dialect and isinstance(c, Register | Advertise) and c.tools}
-            if keys:
+            of_dialect = [c for c in commands if c.dialect == dialect]
+            if any(isinstance(c, Register | Advertise) and c.tools for c in of_dialect):
                 self._most[dialect] = most
                 self._total[dialect] = tools.count(connection, dialect)
-                held = tools.count_each(connection, dialect, keys)
+                held = tools.count_each(connection, dialect, {c.key for c in of_dialect})
                 self._held |= {(dialect, key): number for key, number in held.items()}
 
     def take(self, key: tuple[str, str], names: tuple[str, ...] | None) -> None:
