@@ -157,6 +157,8 @@ def services(entries: Sequence[Entry]) -> Iterator[bytes]:
     yield b"]}"
 
 
-@lru_cache(maxsize=1024)  # all heartbeats of a batch have the same time, and most the same deadline
+# All heartbeats of a batch have the same time, and most the same deadline. The times of registrations are the same in
+# each list: to format them takes a tenth of the time of a list of 1,000 services.
+@lru_cache(maxsize=8192)
 def _iso(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).isoformat()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import RegistryError
-from registry_gateway.core.lease import Policies
+from registry_gateway.core.lease import Health, Policies
 from registry_gateway.core.model import Entry, Event
 from registry_gateway.core.status import Status, status
 from registry_gateway.registry.group_commit import apart
@@ -151,6 +151,7 @@ class Queries:
     def _judged(self, row: Found, now: float) -> Entry | None:
         registration, document, tools_document = row
         policy = self.policies.of(registration.dialect)
-        if registration.lease.ended(policy, now):
+        health = registration.lease.health(policy, now)
+        if health is not Health.HEALTHY and registration.lease.ended(policy, now):
             return None
-        return Entry(registration, document, tools_document, registration.lease.health(policy, now), now)
+        return Entry(registration, document, tools_document, health, now)

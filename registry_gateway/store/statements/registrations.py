@@ -97,10 +97,16 @@ _LOCKED = Prepared(
 def registration_of(row: Sequence[Any]) -> Registration:
     """Return the registration in a row that starts with `COLUMNS`.
 
-    By position, which takes a third of the time that names take, and a tenth of that of access to the row by name.
+    By position and one by one, which takes half the time of slices, and a twentieth of that of access to the row by
+    name. A list has a row for each service, and a batch of heartbeats for each heartbeat.
     """
-    fields = *row[:8], bool(row[8]), *row[9:11], Lease(*row[17:22]), *row[11:17]
-    return Registration(*fields)
+    lease = Lease(row[17], row[18], row[19], row[20], row[21])
+    # fmt: off
+    return Registration(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], bool(row[8]), row[9], row[10],
+        lease, row[11], row[12], row[13], row[14], row[15], row[16],
+    )
+    # fmt: on
 
 
 def _row(registration: Registration) -> Row:
