@@ -124,10 +124,14 @@ class Server:
     def emptied(self) -> str:
         """URL of the database that the tests of this process use one after the other, migrated and empty.
 
-        Emptying one takes a fraction of the time of making one.
+        Emptying one takes a fraction of the time of making one. TRUNCATE, which makes new files for each table and
+        index, takes four times as long as to delete the rows of a test.
         """
-        tables = ", ".join(Table.metadata.tables)
-        self.psql(f"SET lock_timeout = '5s';\nTRUNCATE {tables} RESTART IDENTITY;", self._shared)
+        tables = reversed(Table.metadata.sorted_tables)
+        emptying = [f"DELETE FROM {table.name};" for table in tables]
+        numbered = [(t.name, c.name) for t in Table.metadata.sorted_tables for c in t.columns if c.identity is not None]
+        emptying += [f"SELECT setval(pg_get_serial_sequence('{t}', '{c}'), 1, false);" for t, c in numbered]
+        self.psql("\n".join(["SET lock_timeout = '5s';", "BEGIN;", *emptying, "COMMIT;"]), self._shared)
         return self.url(self._shared)
 
     def own(self) -> Iterator[str]:

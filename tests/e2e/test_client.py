@@ -1,5 +1,6 @@
 """The clients of the catalogue, with real gateways: each test runs with both."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from registry_gateway.client import (
 from registry_gateway.core.status import Status
 from tests.e2e.catalogue_client import KINDS, Client, watching
 from tests.e2e.gateway import Gateway, running_gateway, unused_port
+from tests.integration.command_line import output
+from tests.local_gateway import LocalGateway, local_gateway
 
 LONG = {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "3600", "REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL": "600"}
 """Leases that do not end during a test."""
@@ -37,9 +40,10 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGateway]:
     """A gateway with 1,200 models, one that is gone, and an agent with a tool."""
-    with running_gateway(tmp_path_factory.mktemp("client"), LONG) as gateway:
+    database = shutil.copy(sqlite_template, tmp_path_factory.mktemp("client"))
+    with local_gateway(f"sqlite:///{database}", **LONG) as gateway:
         for number in range(1_200):
             register(gateway, f"model-{number:04}", version="1.0.0" if number % 2 else "2.0.0")
         register(gateway, "moved")
@@ -51,14 +55,14 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield gateway
 
 
-def register(gateway: Gateway, key: str, version: str = "1.0.0") -> None:
+def register(gateway: Gateway | LocalGateway, key: str, version: str = "1.0.0") -> None:
     """Register a CHAP service."""
     info = {"id": key, "display_name": key.title(), "version": version}
     answer = gateway.http.post("/v2/services/$register", json={"url": f"http://{key}:8000", "info": info})
     assert answer.status_code == 200, answer.text
 
 
-def test_services_of_all_pages(gateway: Gateway, client: Client) -> None:
+def test_services_of_all_pages(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         found = list(catalogue.services(dialect="chap"))
         assert [service.key for service in found] == [f"model-{number:04}" for number in range(1_200)]
@@ -72,7 +76,7 @@ def test_services_of_all_pages(gateway: Gateway, client: Client) -> None:
         assert gone.ended.kind == "deregistered"
 
 
-def test_one_service(gateway: Gateway, client: Client) -> None:
+def test_one_service(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         found = catalogue.service("runspec", "web/01")
         assert (found.name, found.tools, found.lease.alive) == ("portal", ["rotate"], True)
@@ -82,7 +86,7 @@ def test_one_service(gateway: Gateway, client: Client) -> None:
             catalogue.service("chap", "nobody")
 
 
-def test_services_of_a_past_moment(gateway: Gateway, client: Client) -> None:
+def test_services_of_a_past_moment(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         [at] = [event.at for event in catalogue.log(kind="registered", key="moved")]
         assert [service.key for service in catalogue.services_at(at + 1e-4, q="moved")] == ["moved"]
@@ -92,7 +96,7 @@ def test_services_of_a_past_moment(gateway: Gateway, client: Client) -> None:
             list(catalogue.services_at(datetime(2020, 1, 1, tzinfo=UTC)))
 
 
-def test_tools(gateway: Gateway, client: Client) -> None:
+def test_tools(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         [tool] = catalogue.tools(q="rot")
         assert (tool.name, tool.up, tool.hosts[0].key) == ("rotate", 1, "web/01")
@@ -102,21 +106,21 @@ def test_tools(gateway: Gateway, client: Client) -> None:
             catalogue.tool("a tool/that?nobody&has")
 
 
-def test_the_log(gateway: Gateway, client: Client) -> None:
+def test_the_log(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         assert len(list(catalogue.log(dialect="chap", kind=("registered", "deregistered")))) == 1_202
         last, first = catalogue.log(key="moved", since="1h")
         assert (last.kind, first.kind, last.actor) == ("deregistered", "registered", "anonymous")
 
 
-def test_a_wrong_parameter_is_named(gateway: Gateway, client: Client) -> None:
+def test_a_wrong_parameter_is_named(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue, pytest.raises(Invalid) as found:
         list(catalogue.services(sort="size"))
     assert (found.value.parameter, found.value.status) == ("sort", 400)
     assert "there are: key, -key" in str(found.value)
 
 
-def test_the_watch(gateway: Gateway, client: Client) -> None:
+def test_the_watch(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue, watching(catalogue, name="Watched-1") as news:
         assert next(news) == Snapshot(services=[], missed=False)
         register(gateway, "watched-1")
@@ -130,7 +134,7 @@ def test_the_watch(gateway: Gateway, client: Client) -> None:
         assert (changed.event.kind, changed.event.key, changed.service) == ("deregistered", "watched-1", None)
 
 
-def test_a_service_that_has_the_status(gateway: Gateway, client: Client) -> None:
+def test_a_service_that_has_the_status(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         assert catalogue.wait_until("web/01").status is Status.UP
         assert catalogue.wait_until("web/01", "up", dialect="runspec").name == "portal"
@@ -138,7 +142,7 @@ def test_a_service_that_has_the_status(gateway: Gateway, client: Client) -> None
             assert catalogue.wait_until(key, "gone") is None
 
 
-def test_a_service_that_gets_the_status(gateway: Gateway, client: Client) -> None:
+def test_a_service_that_gets_the_status(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         later = threading.Timer(0.3, register, [gateway, "awaited"])
         later.start()
@@ -150,7 +154,7 @@ def test_a_service_that_gets_the_status(gateway: Gateway, client: Client) -> Non
         later.join()
 
 
-def test_a_wait_ends_in_time(gateway: Gateway, client: Client) -> None:
+def test_a_wait_ends_in_time(gateway: LocalGateway, client: Client) -> None:
     with client(gateway.url) as catalogue:
         began = time.monotonic()
         with pytest.raises(NotReached, match=r"nobody is not up after 0.5 s: it is gone") as found:
@@ -159,7 +163,7 @@ def test_a_wait_ends_in_time(gateway: Gateway, client: Client) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_a_server_that_is_no_gateway(gateway: Gateway, client: Client) -> None:
+def test_a_server_that_is_no_gateway(gateway: LocalGateway, client: Client) -> None:
     with client(f"{gateway.url}/docs", retry_for=0) as catalogue:
         with pytest.raises(NoGateway, match="is not a registry-gateway: it answers with 404"):
             list(catalogue.services())
@@ -227,10 +231,10 @@ def test_a_wait_outlasts_a_restart(tmp_path: Path) -> None:
         assert found.key == "awaited"
 
 
-def test_tokens(tmp_path: Path, client: Client) -> None:
-    with running_gateway(tmp_path, {"REGISTRY_GATEWAY_PROTECT_CATALOG": "true"}) as gateway:
-        reader = gateway.token("reader", "read:catalog")
-        other = gateway.token("other", "registry:manage")
+def test_tokens(sqlite_url: str, client: Client) -> None:
+    with local_gateway(sqlite_url, REGISTRY_GATEWAY_PROTECT_CATALOG="true") as gateway:
+        reader = output(sqlite_url, "accounts", "create", "reader", "--scope", "read:catalog").strip()
+        other = output(sqlite_url, "accounts", "create", "other", "--scope", "registry:manage").strip()
         with client(gateway.url, reader) as catalogue:
             assert list(catalogue.services()) == []
             assert reader not in repr(catalogue)

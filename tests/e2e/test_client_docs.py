@@ -10,24 +10,23 @@ import pytest
 
 from registry_gateway import client
 from tests.e2e.child import Child
-from tests.e2e.gateway import Gateway, running_gateway
 from tests.e2e.polling import wait_until
 from tests.e2e.test_client import LONG, register
+from tests.local_gateway import LocalGateway, local_gateway
 
 PAGE = Path(__file__).parents[2] / "docs" / "python-client.md"
 LISTING, DETAILS, WAITING, FOLLOWING, ACCESS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
+def gateway(sqlite_url: str) -> Iterator[LocalGateway]:
     """A gateway."""
-    (tmp_path / "gateway").mkdir()
-    with running_gateway(tmp_path / "gateway", LONG) as gateway:
+    with local_gateway(sqlite_url, **LONG) as gateway:
         yield gateway
 
 
 @contextmanager
-def running(example: str, gateway: Gateway, directory: Path) -> Iterator[Child]:
+def running(example: str, gateway: LocalGateway, directory: Path) -> Iterator[Child]:
     """An example as a process, at a gateway. Warnings are errors."""
     program = directory / "example.py"
     program.write_text(example.replace("http://localhost:8765", gateway.url))
@@ -41,7 +40,7 @@ def running(example: str, gateway: Gateway, directory: Path) -> Iterator[Child]:
         child.close()
 
 
-def printed(example: str, gateway: Gateway, directory: Path) -> str:
+def printed(example: str, gateway: LocalGateway, directory: Path) -> str:
     """What an example prints, which must end well."""
     with running(example, gateway, directory) as child:
         wait_until(lambda: child.exit_code is not None, "the example ends", evidence=child.log)
@@ -49,7 +48,7 @@ def printed(example: str, gateway: Gateway, directory: Path) -> str:
         return child.log()
 
 
-def test_reading(gateway: Gateway, tmp_path: Path) -> None:
+def test_reading(gateway: LocalGateway, tmp_path: Path) -> None:
     assert printed(DETAILS, gateway, tmp_path).startswith("no such service")
     register(gateway, "my-model", version="1.2.3")
     register(gateway, "other")
@@ -61,7 +60,7 @@ def test_reading(gateway: Gateway, tmp_path: Path) -> None:
     assert printed(ACCESS, gateway, tmp_path) == ""
 
 
-def test_waiting(gateway: Gateway, tmp_path: Path) -> None:
+def test_waiting(gateway: LocalGateway, tmp_path: Path) -> None:
     assert printed(WAITING.replace("timeout=5", "timeout=0.5"), gateway, tmp_path) == (
         "my-model is not up after 0.5 s: it is gone\n"
     )
@@ -71,7 +70,7 @@ def test_waiting(gateway: Gateway, tmp_path: Path) -> None:
         assert child.log() == "ready: http://my-model:8000\n"
 
 
-def test_following(gateway: Gateway, tmp_path: Path) -> None:
+def test_following(gateway: LocalGateway, tmp_path: Path) -> None:
     with running(FOLLOWING, gateway, tmp_path) as child:
         wait_until(lambda: child.log() == "began 0\n", "the watch begins", evidence=child.log)
         register(gateway, "my-model")

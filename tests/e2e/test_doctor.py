@@ -70,6 +70,7 @@ def test_services_with_something_wrong(tmp_path: Path) -> None:
         assert (done.returncode, json.loads(done.stdout)["services"]) == (1, 3)
 
 
+@pytest.mark.slow
 def test_a_mass_lapse_is_told_in_the_same_words_everywhere(tmp_path: Path) -> None:
     with running_gateway(tmp_path, {"REGISTRY_GATEWAY_CHAP_TTL_SECONDS": "1"}) as gateway:
         for number in range(6):

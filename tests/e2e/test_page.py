@@ -96,6 +96,7 @@ def test_an_empty_registry_shows_how_to_begin_and_then_what_came(started: Open) 
     expect(page.locator("#first")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_list_says_what_each_service_is(started: Open) -> None:
     gateway, tab = started()
     chap(gateway, version="2.0.0")
@@ -187,6 +188,7 @@ def test_a_wrong_filter_says_so(started: Open) -> None:
     expect_names(page, "Malaria")
 
 
+@pytest.mark.slow
 def test_what_a_service_says_of_itself_stays_text(started: Open) -> None:
     gateway, tab = started()
     script = "javascript:document.title='owned'"
@@ -312,6 +314,7 @@ def test_a_key_no_address_can_hold_is_listed_without_a_page(started: Open) -> No
     expect(page.locator("#services tbody").get_by_role("link")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_an_administrator_approves_and_removes(started: Open) -> None:
     gateway, tab = started()
     scaicontrol(gateway)

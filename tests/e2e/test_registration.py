@@ -101,6 +101,7 @@ def test_a_service_of_scaicontrol_takes_over_what_another_process_left(gateway: 
     assert kinds(gateway, "invoices") == ["registered", "updated", "version_changed", "deregistered"]
 
 
+@pytest.mark.slow
 def test_an_agents_tools_are_posted_and_posted_again_when_they_change(gateway: Gateway) -> None:
     usual: Usual = {"id": "a/b c", "name": "agent", "host": "web-1", "version": "1"}
     options: dict[str, Any] = {"key": "key-of-runspec", "interval": RUNSPEC_HEARTBEAT_INTERVAL}
@@ -155,6 +156,7 @@ def test_a_key_is_rotated_in_its_file(gateway: Gateway, tmp_path: Path, caplog: 
     assert listed(gateway, "rotated") is None
 
 
+@pytest.mark.slow
 def test_a_gateway_that_is_away_is_found_when_it_comes_and_when_it_returns(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_gateway_that_is_away_is_found_when_it_comes_and_when_it_returns(
         gateway.close()
 
 
+@pytest.mark.slow
 def test_a_service_that_is_not_well_is_not_registered_and_then_expires(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ from tests.e2e.test_page import Open, browser, chap, expect_live, expect_names, 
 __all__ = ["browser", "started"]
 
 
+@pytest.mark.slow
 def test_the_strip_has_numbers_that_link_to_what_they_count(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)
@@ -79,6 +80,7 @@ def test_tools_lead_to_their_hosts_and_to_the_command_that_runs_them(started: Op
     expect(page.locator("#services tbody .tool.hit")).to_have_text(["rotate", "rotate-all"])
 
 
+@pytest.mark.slow
 def test_events_are_live_and_their_filters_are_in_the_address(started: Open) -> None:
     gateway, tab = started()
     chap(gateway)

@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import anyio
 import pytest
@@ -18,7 +17,7 @@ from registry_gateway.store.tables import WebhookRow
 from registry_gateway.webhooks import webhooks
 from tests.integration.command_line import command, output, register
 from tests.integration.test_cli_remote import NOWHERE, Pair, administrator
-from tests.integration.test_cli_serve import serving
+from tests.local_gateway import local_gateway
 from tests.webhook_receiver import PRIVATE, Receiver, until
 
 
@@ -30,14 +29,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+def pair(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """A gateway and its database, both of which may send to receivers of tests."""
     for name, value in PRIVATE.items():
         monkeypatch.setenv(name, value)
-    with serving(tmp_path, **PRIVATE) as gateway:
-        database = f"sqlite:///{tmp_path}/registry.db"
-        yield Pair(gateway, database, administrator(database))
-    assert "Traceback" not in gateway.log()
+    with local_gateway(sqlite_url, **PRIVATE) as gateway:
+        yield Pair(gateway.url, sqlite_url, administrator(sqlite_url))
 
 
 def both(pair: Pair, *arguments: str) -> tuple[Result, Result]:

@@ -181,6 +181,7 @@ def send_sighup(group: int, stop: threading.Event) -> None:
         os.killpg(group, signal.SIGHUP)
 
 
+@pytest.mark.slow
 def test_options_win_over_the_environment_and_reach_the_workers(sqlite_url: str, tmp_path: Path) -> None:
     environment = {
         "REGISTRY_GATEWAY_DATABASE_URL": sqlite_url,

@@ -35,6 +35,7 @@ def on_terminal(url: str, *arguments: str, **more: str) -> bytes:
     return printed
 
 
+@pytest.mark.slow
 def test_no_color_is_respected(sqlite_url: str) -> None:
     output(sqlite_url, "services", "list")
     colored = on_terminal(sqlite_url, "doctor", REGISTRY_GATEWAY_HOST="0.0.0.0")
