@@ -106,17 +106,25 @@ _SEARCHED = Searched(R.dialect, R.key, R.name, R.version, R.address)
 
 def _place(order: str, source: _Source, policies: Policies, now: float) -> list[Column]:
     """Return the sort columns of a list. The order by key is by dialect and key, as in the table."""
+    return [*_first(order, source, policies, now), source.row.dialect, source.row.key]
+
+
+def _first(order: str, source: _Source, policies: Policies, now: float) -> list[Column]:
     row = source.row
-    first: dict[str, list[Column]] = {
-        "key": [],
-        "name": [row.name],
-        "status": [rank(policies, now, row)],
-        "urgency": [rank(policies, now, row, URGENCY)],
-        "registered_at": [row.registered_at],
-        "last_seen": [type_coerce(_last_seen(row), Double)],
-        "ended_at": [] if source.ended_at is None else [type_coerce(source.ended_at, Double)],
-    }
-    return [*first[order], row.dialect, row.key]
+    match order:
+        case "name":
+            return [row.name]
+        case "status":
+            return [rank(policies, now, row)]
+        case "urgency":
+            return [rank(policies, now, row, URGENCY)]
+        case "registered_at":
+            return [row.registered_at]
+        case "last_seen":
+            return [type_coerce(_last_seen(row), Double)]
+        case "ended_at" if source.ended_at is not None:
+            return [type_coerce(source.ended_at, Double)]
+    return []
 
 
 def search(
