@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -131,16 +131,18 @@ def _ctrl_c() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql_servers() -> Callable[[str], Server]:
+def postgresql_servers() -> Iterator[Callable[[str], Server]]:
     """Start a server of `SERVERS`, by its name, unless it runs."""
+    with ExitStack() as stack:
 
-    @functools.cache
-    def start(name: str) -> Server:
-        server = Server(SERVERS[name], private(name))
-        server.start()
-        return server
+        @functools.cache
+        def start(name: str) -> Server:
+            server = Server(SERVERS[name], private(name))
+            server.start()
+            stack.callback(server.close)
+            return server
 
-    return start
+        yield start
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ All test processes share a server. Whichever needs it first starts it; the proce
 PostgreSQL refuses to run as root, so then it runs as `postgres`.
 """
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -125,14 +126,21 @@ class Server:
         """URL of the database that the tests of this process use one after the other, migrated and empty.
 
         Emptying one takes a fraction of the time of making one. TRUNCATE, which makes new files for each table and
-        index, takes four times as long as to delete the rows of a test.
+        index, takes four times as long as to delete the rows of a test, and psql as long again to start and connect.
         """
-        tables = reversed(Table.metadata.sorted_tables)
-        emptying = [f"DELETE FROM {table.name};" for table in tables]
-        numbered = [(t.name, c.name) for t in Table.metadata.sorted_tables for c in t.columns if c.identity is not None]
-        emptying += [f"SELECT setval(pg_get_serial_sequence('{t}', '{c}'), 1, false);" for t, c in numbered]
-        self.psql("\n".join(["SET lock_timeout = '5s';", "BEGIN;", *emptying, "COMMIT;"]), self._shared)
+        if not self._emptying.run(_EMPTYING):
+            self.close()  # a test has ended all connections, or it is as psql now says
+            self.psql(_EMPTYING, self._shared)
         return self.url(self._shared)
+
+    def close(self) -> None:
+        """End the connection that empties the database."""
+        if emptying := self.__dict__.pop("_emptying", None):
+            emptying.close()
+
+    @cached_property
+    def _emptying(self) -> "_Psql":
+        return _Psql(self._programs, self.url(self._shared))
 
     def own(self) -> Iterator[str]:
         """Yield the URL of a migrated database for one test: it may change the tables."""
@@ -154,6 +162,48 @@ class Server:
             )
         said = self.directory / "log"
         assert done.returncode == 0, log.read_text() + (said.read_text() if said.exists() else "")
+
+
+class _Psql:
+    """A psql that stays connected."""
+
+    def __init__(self, programs: Path, url: str) -> None:
+        command = [str(programs / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", url]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, sql: str) -> bool:
+        """Run SQL; whether that went well. If not, its connection is closed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(f"{sql}\n\\echo done\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return "done\n" in iter(self._process.stdout.readline, "")
+
+    def close(self) -> None:
+        """Disconnect."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate(timeout=10)
+
+
+def _emptying() -> str:
+    tables = Table.metadata.sorted_tables
+    numbered = [(t.name, c.name) for t in tables for c in t.columns if c.identity is not None]
+    statements = [
+        "SET lock_timeout = '5s'",
+        "BEGIN",
+        *(f"DELETE FROM {table.name}" for table in reversed(tables)),
+        *(f"SELECT setval(pg_get_serial_sequence('{t}', '{c}'), 1, false)" for t, c in numbered),
+        "COMMIT",
+    ]
+    return ";\n".join(statements) + ";"
+
+
+_EMPTYING = _emptying()
 
 
 def private(name: str) -> Path:

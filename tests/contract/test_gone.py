@@ -94,7 +94,6 @@ async def by_deregistration_after_the_lapse(registry: Registry, clock: ManualClo
     return clock.now()
 
 
-@pytest.mark.every_server
 @pytest.mark.parametrize(
     ("policy", "go"),
     [

@@ -245,7 +245,7 @@ async def test_gateways_that_come_back_under_load_wait_for_each_other_and_not_in
 
 @pytest.mark.parametrize("first", ["beat", "expire", "restart"])
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("policy", [ENDS, REMEMBERS], ids=["ends", "remembers"])
+@pytest.mark.parametrize("policy", [ENDS, pytest.param(REMEMBERS, marks=pytest.mark.slow)], ids=["ends", "remembers"])
 async def test_a_clock_that_is_set_costs_no_lease(
     open_registry: OpenRegistry, clock: ManualClock, policy: LeasePolicy, step: float, first: str
 ) -> None:

@@ -271,6 +271,7 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(
     )
 
 
+@pytest.mark.slow
 async def test_after_a_day_of_failures_it_is_disabled_and_enabled_it_is_told_what_it_missed(
     open_gateway: OpenGateway, clock: ManualClock, receiver: Receiver
 ) -> None:

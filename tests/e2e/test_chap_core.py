@@ -203,6 +203,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 """What chap-core accepts as it is."""
 
 
+@pytest.mark.slow
 def test_registrations_that_would_hide_every_model_hide_none(
     gateway: Gateway, consumer: ChapCore, redis: RedisServer
 ) -> None:

@@ -46,6 +46,7 @@ async def register(gateway: Gateway, key: str = "a1") -> None:
     raise AssertionError(answer.text)
 
 
+@pytest.mark.parametrize("database_url", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True)
 async def test_every_node_tells_of_what_any_of_them_does(nodes: list[Gateway]) -> None:
     here, there = nodes
     async with remote(here) as one, remote(there) as other, watching(one) as near, watching(other) as far:

@@ -180,6 +180,7 @@ async def set_the_scene(gateway: FuzzedGateway, keys: dict[str, dict[str, str]],
         assert answer.status_code in (200, 201), (path, answer.text)
 
 
+@pytest.mark.slow
 def test_every_operation_answers_as_documented(gateway: FuzzedGateway) -> None:
     keys = credentials(gateway)
     with served(gateway) as url:

@@ -59,43 +59,40 @@ async def test_all_dialects_are_in_the_list_last_ended_first(
             assert was["document"] is not None
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({"status": "gone", "dialect": "chap"}, ["malaria"]),
-        ({"status": "gone", "tool": "flows"}, ["scaiflow"]),
-        ({"status": "gone", "tool": "rotate"}, ["web/1"]),
-        ({"status": "gone", "host": "flow.example.org"}, ["scaiflow"]),
-        ({"status": "gone", "q": "MALARIA"}, ["malaria"]),
-        ({"status": "gone", "name": "Malaria model", "version": "2.0.0"}, ["malaria"]),
-        ({"status": "gone", "sort": "ended_at"}, ["malaria", "web/1", "scaiflow"]),
-        ({"status": "gone", "sort": "key"}, ["malaria", "web/1", "scaiflow"]),
-        ({"status": "gone", "sort": "-name"}, ["web/1", "scaiflow", "malaria"]),
-        ({"status": "gone", "sort": "last_seen"}, ["malaria", "web/1", "scaiflow"]),
-        ({"status": "gone,up"}, ["malaria", "web/1", "web/2", "scaiflow"]),
-        ({"status": "up"}, ["web/2"]),
-    ],
-)
+FILTERS: list[tuple[dict[str, str], list[str]]] = [
+    ({"status": "gone", "dialect": "chap"}, ["malaria"]),
+    ({"status": "gone", "tool": "flows"}, ["scaiflow"]),
+    ({"status": "gone", "tool": "rotate"}, ["web/1"]),
+    ({"status": "gone", "host": "flow.example.org"}, ["scaiflow"]),
+    ({"status": "gone", "q": "MALARIA"}, ["malaria"]),
+    ({"status": "gone", "name": "Malaria model", "version": "2.0.0"}, ["malaria"]),
+    ({"status": "gone", "sort": "ended_at"}, ["malaria", "web/1", "scaiflow"]),
+    ({"status": "gone", "sort": "key"}, ["malaria", "web/1", "scaiflow"]),
+    ({"status": "gone", "sort": "-name"}, ["web/1", "scaiflow", "malaria"]),
+    ({"status": "gone", "sort": "last_seen"}, ["malaria", "web/1", "scaiflow"]),
+    ({"status": "gone,up"}, ["malaria", "web/1", "web/2", "scaiflow"]),
+    ({"status": "up"}, ["web/2"]),
+]
+
+
 async def test_filters_and_orders(
-    start_gateway: GatewayFactory,
-    database_url: str,
-    clock: ManualClock,
-    query: dict[str, str],
-    expected: list[str],
+    start_gateway: GatewayFactory, database_url: str, clock: ManualClock, subtests: pytest.Subtests
 ) -> None:
     async with start_gateway(database_url, chap_service.REFUSE_LATE) as client:
         await go(client, clock)
         await runspec_agent.register(client, "web/2")
-        page = await listed(client, **query)
-        assert [s["key"] for s in page["services"]] == expected
-        assert page["total"] == len(expected)
-        if query.get("sort", "key") != "-name":
-            continued = await listed(client, **query, limit=1)
-            found = [s["key"] for s in continued["services"]]
-            while continued["next"] is not None:
-                continued = await listed(client, **query, limit=1, cursor=continued["next"])
-                found += [s["key"] for s in continued["services"]]
-            assert found == expected
+        for query, expected in FILTERS:
+            with subtests.test(str(query)):
+                page = await listed(client, **query)
+                assert [s["key"] for s in page["services"]] == expected
+                assert page["total"] == len(expected)
+                if query.get("sort", "key") != "-name":
+                    continued = await listed(client, **query, limit=1)
+                    found = [s["key"] for s in continued["services"]]
+                    while continued["next"] is not None:
+                        continued = await listed(client, **query, limit=1, cursor=continued["next"])
+                        found += [s["key"] for s in continued["services"]]
+                    assert found == expected
 
 
 async def test_one_that_registers_again_is_not_gone(

@@ -243,6 +243,7 @@ def test_https(sqlite_url: str, tmp_path: Path) -> None:
         assert gateway.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.slow
 def test_events_are_followed_until_ctrl_c(sqlite_url: str, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "registry_gateway", "events", "--follow", "--json"]
     environment = {"PATH": os.environ["PATH"], "REGISTRY_GATEWAY_DATABASE_URL": sqlite_url, "PYTHONUNBUFFERED": "1"}

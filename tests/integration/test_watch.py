@@ -82,7 +82,7 @@ async def test_who_comes_back_goes_on_where_it_was(client: httpx.AsyncClient, re
 
 
 @pytest.mark.parametrize(
-    ("kept", "writes"), [(50, 20), *(pytest.param(n, 60, marks=pytest.mark.slow) for n in (50, 20_000))]
+    ("kept", "writes"), [(50, 5), *(pytest.param(n, 60, marks=pytest.mark.slow) for n in (50, 20_000))]
 )
 async def test_no_event_is_lost_or_told_twice_while_others_write(
     client: httpx.AsyncClient,
