@@ -10,7 +10,7 @@ import anyio
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from registry_gateway.client import requests
+from registry_gateway.client import requests, seconds
 from registry_gateway.client.answers import Answer, Body, read, refusal
 from registry_gateway.client.attempts import Attempts
 from registry_gateway.client.errors import GatewayError
@@ -130,18 +130,19 @@ async def watched(gateway: Gateway, filters: ServiceFilters) -> AsyncGenerator[N
             await anyio.sleep(pause)
 
 
-async def waited(gateway: Gateway, waiting: Waiting, seconds: float) -> Service | None:
+async def waited(gateway: Gateway, waiting: Waiting, timeout: float) -> Service | None:  # noqa: ASYNC109 - see above
     """Return a service once it has the status that is waited for.
 
     Raises:
-        NotReached: It has not after `seconds`.
+        NotReached: It has not after `timeout` seconds.
+        ValueError: `timeout` is negative, more than `LONGEST`, or not a number.
     """
-    with anyio.move_on_after(seconds):
+    with anyio.move_on_after(seconds.checked(timeout, "timeout")):
         async with aclosing(watched(gateway, waiting.filters)) as news:
             async for one in news:
                 if waiting.reached(one):
                     return waiting.service
-    raise waiting.late(seconds)
+    raise waiting.late(timeout)
 
 
 @asynccontextmanager

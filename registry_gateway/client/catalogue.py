@@ -144,7 +144,7 @@ class Catalogue:
 
         Raises:
             NotReached: It has not that status after `timeout`. Also a `TimeoutError`.
-            ValueError: There is no such status.
+            ValueError: There is no such status, or `timeout` can't be used.
         """
         waiting = Waiting(key, status, dialect)
         with start_blocking_portal() as portal:  # a read of a socket can't be given a deadline, only a silence

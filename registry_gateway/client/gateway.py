@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from httpx_sse import SSEError
 
+from registry_gateway.client import seconds
 from registry_gateway.client.errors import UnexpectedAnswer, Unreachable
 from registry_gateway.client.failures import may_have_address, may_pass, words
 from registry_gateway.client.secret import sendable
@@ -33,11 +34,11 @@ class Gateway:
             retry_for: Seconds for which failed reads are repeated.
 
         Raises:
-            ValueError: The URL, the token or the file of certificates can't be used.
+            ValueError: The URL, the token, the file of certificates or the time can't be used.
         """
         self.name = checked(url)
         self.with_token = token is not None
-        self.retry_for = retry_for
+        self.retry_for = seconds.checked(retry_for, "retry_for")
         self._headers = {} if token is None else {"Authorization": f"Bearer {sendable(token, 'the token')}"}
         self._verify = trusted(verify, self.name)
 

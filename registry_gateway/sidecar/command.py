@@ -6,14 +6,17 @@ import logging.config
 import os
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import click
 from click.shell_completion import CompletionItem
 
+from registry_gateway.client import seconds
 from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.dialect import ClientDialect, Document, Usual
+from registry_gateway.client.registration.schedule import SHORTEST
 from registry_gateway.client.secret import sendable
 from registry_gateway.client.server import checked
 from registry_gateway.core import web_url
@@ -36,6 +39,10 @@ def _by(convert: Callable[[Any], Any]) -> Callback:
             raise click.BadParameter(str(error)) from None
 
     return callback
+
+
+def _seconds(least: float) -> Callback:
+    return _by(partial(seconds.checked, name="it", least=least))
 
 
 def _web_url(url: str) -> str:
@@ -78,8 +85,9 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--ca-file", type=FILE, help="Certificates of the authorities to trust.  [SSL_CERT_FILE]")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
     metavar="SECONDS",
+    callback=_seconds(SHORTEST),
     help="Time between two heartbeats.  [default: a third of the lease; for runspec 30]",
 )
 @click.option("--health", metavar="URL", callback=_by(_web_url), help="The service is well if this answers below 400.")
@@ -89,10 +97,11 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--mcp", metavar="CMD|URL", help="MCP server that has them.")
 @click.option(
     "--stop-timeout",
-    type=click.FloatRange(min=0),
+    type=float,
     default=30.0,
     show_default=True,
     metavar="SECONDS",
+    callback=_seconds(0.0),
     help="How long COMMAND has to end before it is killed.",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)

@@ -19,7 +19,7 @@ def _heartbeat(document: Document, well: bool) -> Request | None:
 def _lease_of(body: Body) -> float | None:
     match body:
         case {"ttl_seconds": int(seconds) | float(seconds)}:
-            return float(seconds)
+            return seconds
         case {"last_ping_at": str(begin), "expires_at": str(end)}:
             return _between(begin, end)
     return None

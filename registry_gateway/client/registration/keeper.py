@@ -9,7 +9,7 @@ from typing import NoReturn
 from registry_gateway.client.registration.answers import Answer, NotAccepted
 from registry_gateway.client.registration.dialect import ClientDialect, Document, Request, Tools
 from registry_gateway.client.registration.gateway import Gateway
-from registry_gateway.client.registration.schedule import Schedule
+from registry_gateway.client.registration.schedule import SHORTEST, Schedule
 
 logger = logging.getLogger("registry_gateway.registration")
 
@@ -77,7 +77,7 @@ class Keeper:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(max(seconds, 0.1)):
+            async with asyncio.timeout(max(seconds, SHORTEST)):
                 await self._soon.wait()
         except TimeoutError:
             return

@@ -8,11 +8,12 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from registry_gateway.client.registration import dialect as dialects
+from registry_gateway.client import seconds
 from registry_gateway.client.registration.credential import Credential
 from registry_gateway.client.registration.dialect import Document, Tools, Usual
 from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway
 from registry_gateway.client.registration.keeper import DEREGISTERING, Check, Keeper
-from registry_gateway.client.registration.schedule import Schedule
+from registry_gateway.client.registration.schedule import SHORTEST, Schedule
 from registry_gateway.client.tls import Verify
 
 USED = "a registration is used once: make another"
@@ -61,8 +62,8 @@ class Registration:
         spoken = dialects.named(dialect)
         if tools is not None and spoken.tools is None:
             raise ValueError(f"{dialect} has no tools apart from the document")
-        if interval is not None and not interval > 0:
-            raise ValueError("the interval must be longer than 0 seconds")
+        if interval is not None:
+            seconds.checked(interval, "the interval", least=SHORTEST)
         self._gateway = Gateway(gateway, spoken, Credential(key, key_file), verify)
         whole = spoken.completed(document or {}, usual)
         self._keeper = Keeper(self._gateway, spoken, whole, Schedule(spoken.lease, interval), check)

@@ -24,7 +24,7 @@ def _deregister(document: Document) -> Request:
 def _lease_of(body: Body) -> float | None:
     match body.get("data"):
         case {"heartbeat_interval_seconds": int(seconds)} | {"next_heartbeat_in_seconds": int(seconds)}:
-            return float(seconds * INTERVALS)
+            return seconds * INTERVALS
     return None
 
 

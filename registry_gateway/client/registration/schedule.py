@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 from registry_gateway.client.retry_after import LONGEST_PAUSE
+from registry_gateway.core.time_text import LONGEST
 
 HEARTBEATS = 3
 """Heartbeats in a lease: two may be lost."""
@@ -15,6 +16,9 @@ half of all services would come back in the same second after an outage of a few
 
 FIRST_LOOK = 1.0
 """Seconds until a service that is not well is looked at again, before jitter. Each further time it is twice as long."""
+
+SHORTEST = 0.1
+"""Shortest interval in seconds, whatever lease a gateway states, and shortest time between two attempts."""
 
 REFUSED_PAUSE = 60.0
 """Longest pause in seconds while the gateway refuses: somebody has to repair a key or a document first."""
@@ -44,11 +48,11 @@ class Schedule:
     @property
     def interval(self) -> float:
         """Seconds between two heartbeats."""
-        return self._interval or self._lease / HEARTBEATS
+        return self._interval or max(self._lease / HEARTBEATS, SHORTEST)
 
     def granted(self, lease: float | None) -> None:
-        """Take over the lease that an answer states, if it states one."""
-        if lease is not None and lease > 0:
+        """Take over the lease that an answer states, if it states one that makes sense."""
+        if lease is not None and 0 < lease <= LONGEST:
             self._lease = lease
 
     def registered(self) -> float:

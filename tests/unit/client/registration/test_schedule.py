@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from registry_gateway.client.registration.schedule import REFUSED_PAUSE, Schedule
+from registry_gateway.client.registration.schedule import REFUSED_PAUSE, SHORTEST, Schedule
 from registry_gateway.client.retry_after import LONGEST_PAUSE
 
 LEASE = 30.0
@@ -32,6 +32,19 @@ def test_the_lease_that_is_granted_counts() -> None:
     spoken.granted(None)
     spoken.granted(0.0)
     assert spoken.renewed() == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("lease", [float("nan"), float("inf"), -1.0, 1e300, 10**400])
+def test_a_lease_that_makes_no_sense_is_ignored(lease: float) -> None:
+    spoken = schedule(1.0)
+    spoken.granted(lease)
+    assert spoken.renewed() == pytest.approx(THIRD)
+
+
+def test_a_tiny_lease_leaves_time_for_requests() -> None:
+    spoken = schedule(1.0)
+    spoken.granted(1e-9)
+    assert spoken.interval == SHORTEST
 
 
 def test_an_interval_that_is_given_counts_more() -> None:
