@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import subprocess
 from collections.abc import Sequence
 from typing import IO, Any
+
+logger = logging.getLogger("registry_gateway.sidecar")
 
 
 class CannotStart(Exception):
@@ -38,11 +41,19 @@ class Child:
         self._leader = leader
 
     def signal(self, number: int) -> None:
-        """Send a signal to it, and to its process group if it leads one. Nothing happens if it has ended."""
+        """Send a signal to it, and to its process group if it leads one. Nothing happens if it has ended.
+
+        If it runs as another user, as programs with sudo do, the log says that it can't be sent.
+        """
         if self.ended.done():
             return
-        with contextlib.suppress(ProcessLookupError):
+        try:
             (os.killpg if self._leader else os.kill)(self._process.pid, number)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            name = signal.Signals(number).name
+            logger.warning("can't send %s to process %d: it runs as another user", name, self._process.pid)
 
     def finish(self, code: int) -> None:
         """Record its end, and kill what is left of its process group, if it leads one."""

@@ -163,23 +163,45 @@ def test_a_hangup_that_nohup_ignores_ends_nothing(gateway: Gateway, start: Start
     assert child.wait() == 128 + signal.SIGTERM
 
 
-def test_ctrl_c_in_a_terminal_interrupts_the_service_once(gateway: Gateway) -> None:
-    options = ["--to", gateway.url, "--dialect", "chap", *model("terminal")]
+@contextlib.contextmanager
+def in_terminal(to: str, *options: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """A sidecar in the foreground of a terminal of its own, and the other end of the terminal."""
     environment = clean_environment({"SERVICEKIT_REGISTRATION_KEY": KEY, "NO_PROXY": "127.0.0.1"})
     terminal, end = pty.openpty()
-    command = [sys.executable, "-c", IN_TERMINAL, *PROGRAM, *options, "--", sys.executable, "-c", COUNTING]
+    command = [sys.executable, "-c", IN_TERMINAL, *PROGRAM, "--to", to, "--dialect", "chap", *options]
     sidecar = subprocess.Popen(command, env=environment, stdin=end, stdout=end, stderr=end, start_new_session=True)
     os.close(end)
-    shown = ""
+    try:
+        yield sidecar, terminal
+    finally:
+        os.close(terminal)
+
+
+def shown(terminal: int, when_ready: Callable[[], object]) -> str:
+    """What is written to a terminal until its processes have ended. `when_ready` is called when it shows `ready`."""
+    written = ""
     with contextlib.suppress(OSError):  # EIO: all its processes have closed it
         while piece := os.read(terminal, 4096).decode():
             if "ready" in piece:
-                os.write(terminal, b"\x03")
-            shown += piece
-    os.close(terminal)
-    assert sidecar.wait(10) == 0
-    assert "interrupts: 1" in shown
+                when_ready()
+            written += piece
+    return written
+
+
+def test_ctrl_c_in_a_terminal_interrupts_the_service_once(gateway: Gateway) -> None:
+    options = [*model("terminal"), "--", sys.executable, "-c", COUNTING]
+    with in_terminal(gateway.url, *options) as (sidecar, terminal):
+        assert "interrupts: 1" in shown(terminal, lambda: os.write(terminal, b"\x03"))
+        assert sidecar.wait(10) == 0
     assert listed(gateway, "terminal") is None
+
+
+def test_sigint_to_a_sidecar_alone_in_a_terminal_ends_the_service_too() -> None:
+    script = "trap 'exit 9' TERM; echo ready; sleep 9 & wait"
+    options = [*model("alone"), "--stop-timeout", "0.6", "--", "sh", "-c", script]
+    with in_terminal("http://127.0.0.1:9", *options) as (sidecar, terminal):
+        shown(terminal, lambda: os.kill(sidecar.pid, signal.SIGINT))
+        assert sidecar.wait(10) == 9
 
 
 def test_the_service_runs_while_the_gateway_is_away(start: Start) -> None:
