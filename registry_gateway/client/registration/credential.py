@@ -1,13 +1,24 @@
 """The key or token of a registration."""
 
+import logging
+import os
 from pathlib import Path
 
 from registry_gateway.client.registration.answers import NotAccepted
 from registry_gateway.client.secret import sendable
 
+logger = logging.getLogger("registry_gateway.registration")
+
+MOST_BYTES = 2**16
+"""Most bytes of a file with a key that are read."""
+
 
 class Credential:
-    """A key or token, or the file that has it. The file is read for each request, so that it can be replaced."""
+    """A key or token, or the file that has it. The file is read for each request, so that it can be replaced.
+
+    While there is no key in the file, because it is missing or a full disk has left it empty, the one that was read
+    last is used. The log says so once.
+    """
 
     def __init__(self, secret: str | None = None, file: str | Path | None = None) -> None:
         """Take `secret`, or the first line of `file` that is neither empty nor begins with `#`.
@@ -19,21 +30,49 @@ class Credential:
             raise ValueError("give a key or a file with it, not both")
         self._file = None if file is None else Path(file)
         self._secret = None if secret is None else sendable(secret, "the key or token")
+        self._trouble: str | None = None
 
     def read(self) -> str | None:
         """Return the key or token; None if there is none.
 
         Raises:
-            NotAccepted: The file can't be read, or no key in it can be sent.
+            NotAccepted: The file can't be read, or no key in it can be sent, and none was read before.
         """
         if self._file is None:
             return self._secret
         try:
-            lines = self._file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise NotAccepted(f"can't read the key file {self._file}: {reason}", refused=True, not_sent=True) from None
-        try:
-            return sendable(next((one for one in lines if one.strip() and not one.startswith("#")), ""), "the key")
+            self._secret = _key_in(self._file)
+            self._trouble = None
         except ValueError as error:
-            raise NotAccepted(f"key file {self._file}: {error}", refused=True, not_sent=True) from None
+            if self._secret is None:
+                raise NotAccepted(str(error), refused=True, not_sent=True) from None
+            self._log(str(error))
+        return self._secret
+
+    def _log(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            logger.warning("%s; the key that was read before is used", trouble)
+        self._trouble = trouble
+
+
+def _key_in(file: Path) -> str:
+    """Return the key in a file.
+
+    Raises:
+        ValueError: The file can't be read, or no key in it can be sent. The message is one line.
+    """
+    try:
+        lines = _content(file).decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise ValueError(f"can't read the key file {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"can't read the key file {file}: it is not UTF-8") from None
+    found = next((one for one in lines if one.strip() and not one.startswith("#")), "")
+    return sendable(found, f"key file {file}: the key")
+
+
+def _content(file: Path) -> bytes:
+    """Return what is in a file. A pipe is not waited for: heartbeats would stop."""
+    at_once = getattr(os, "O_NONBLOCK", 0)  # Windows does not have it
+    with open(file, "rb", buffering=0, opener=lambda path, flags: os.open(path, flags | at_once)) as opened:
+        return opened.read(MOST_BYTES) or b""  # None: a pipe has nothing yet

@@ -1,5 +1,7 @@
 """Keys and tokens: given, or in a file that changes."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,48 @@ def test_a_file_without_a_key_is_reported_each_time(tmp_path: Path, content: byt
 def test_a_missing_file_is_reported_each_time(tmp_path: Path) -> None:
     with pytest.raises(NotAccepted, match="No such file"):
         Credential(file=tmp_path / "key").read()
+
+
+@pytest.mark.parametrize("spoilt", ["missing", "emptied by a full disk", "replaced by a directory"])
+def test_the_last_key_is_used_while_the_file_has_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, spoilt: str
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("first")
+    credential = Credential(file=file)
+    assert credential.read() == "first"
+    file.unlink()
+    if spoilt == "emptied by a full disk":
+        file.touch()
+    elif spoilt == "replaced by a directory":
+        file.mkdir()
+    assert [credential.read(), credential.read()] == ["first", "first"]
+    [said] = caplog.messages
+    assert str(file) in said
+    assert said.endswith("; the key that was read before is used")
+    shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+    file.write_text("second")
+    assert credential.read() == "second"
+
+
+def test_a_pipe_is_read_without_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "key"
+    os.mkfifo(pipe)
+    credential = Credential(file=pipe)
+    with pytest.raises(NotAccepted, match="not empty"):
+        credential.read()
+    end = os.open(pipe, os.O_RDWR)
+    with pytest.raises(NotAccepted, match="not empty"):
+        credential.read()
+    os.write(end, b"key\n")
+    assert credential.read() == "key"
+    os.close(end)
+    assert credential.read() == "key"
+
+
+def test_an_endless_file_has_no_key() -> None:
+    with pytest.raises(NotAccepted, match="one line of ASCII"):
+        Credential(file="/dev/zero").read()
 
 
 def test_one_of_both_is_enough(tmp_path: Path) -> None:
