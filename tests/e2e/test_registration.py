@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from registry_gateway.client import Registration
+from registry_gateway.client.registration import keeper
 from registry_gateway.client.registration.dialect import Usual
 from registry_gateway.client.registration.gateway import MOST_BYTES
 from registry_gateway.client.registration.keeper import DEREGISTERING
@@ -83,7 +84,9 @@ def assert_listed(gateway: Gateway, key: str) -> None:
     assert listed(gateway, key) is not None
 
 
-def test_a_service_of_scaicontrol_takes_over_what_another_process_left(gateway: Gateway) -> None:
+def test_a_service_of_scaicontrol_takes_over_what_another_process_left(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
     token = gateway.token("invoices", "registry:manage")
     usual: Usual = {"id": "invoices", "name": "Invoices", "version": "1.0.0"}
     headers = {"Authorization": f"Bearer {token}"}
@@ -98,6 +101,7 @@ def test_a_service_of_scaicontrol_takes_over_what_another_process_left(gateway: 
         assert not registration.registered
 
     asyncio.run(work())
+    assert keeper.REPLACED in caplog.messages
     assert kinds(gateway, "invoices") == ["registered", "updated", "version_changed", "deregistered"]
 
 
@@ -133,11 +137,22 @@ def test_an_agent_without_tools_registers_once(gateway: Gateway) -> None:
     assert kinds(gateway, "bare").count("registered") == 1
 
 
-def test_a_service_that_an_administrator_removed_registers_again(gateway: Gateway) -> None:
+def test_a_service_that_was_removed_registers_again(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
     with Registration(gateway.url, "chap", id="stubborn", name="Stubborn", url="http://s", key=KEY):
         wait_until(lambda: listed(gateway, "stubborn"), "it is registered")
         gateway.command("services", "remove", "stubborn")
         wait_until(lambda: listed(gateway, "stubborn"), "it is registered again")
+        assert caplog.messages.count(keeper.LOST) == 1
+
+
+def test_a_second_process_with_one_id_is_noticed(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    usual: Usual = {"id": "twice", "name": "Twice", "url": "http://t"}
+    with Registration(gateway.url, "chap", key=KEY, **usual) as first:
+        wait_until(lambda: first.registered, "it is registered")
+        assert keeper.REPLACED not in caplog.messages
+        with Registration(gateway.url, "chap", key=KEY, **usual) as second:
+            wait_until(lambda: second.registered, "the other is registered")
+            assert keeper.REPLACED in caplog.messages
 
 
 def test_a_key_is_rotated_in_its_file(gateway: Gateway, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -48,4 +48,5 @@ dialect = ClientDialect(
     heartbeat=_heartbeat,
     deregister=lambda document: Request("DELETE", _service(document)),
     lease_of=_lease_of,
+    replaced=lambda body: body.get("message") == "Service registration updated",
 )

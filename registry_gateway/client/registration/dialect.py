@@ -67,6 +67,7 @@ class ClientDialect:
         deregister: Returns the request that deregisters a document.
         lease_of: Returns the seconds of the lease that the answer to a registration or heartbeat states; None if it
             states none.
+        replaced: Returns whether the answer to a registration says that there was one with the same id.
         asks_again: Returns whether a successful answer to a heartbeat asks for the registration.
         tools: Returns the request that posts tools; None if the dialect has none apart from the document.
     """
@@ -81,6 +82,7 @@ class ClientDialect:
     heartbeat: Callable[[Document, bool], Request | None]
     deregister: Callable[[Document], Request]
     lease_of: Callable[[Body], float | None] = field(default=lambda _body: None)
+    replaced: Callable[[Body], bool] = field(default=lambda _body: False)
     asks_again: Callable[[Body], bool] = field(default=lambda _body: False)
     tools: Callable[[Document, Tools], Request] | None = None
 

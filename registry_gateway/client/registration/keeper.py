@@ -20,6 +20,11 @@ DEREGISTERING = 5.0
 """Seconds that a deregistration may take."""
 
 
+LOST = "the registration was removed or replaced, perhaps by another process with the same id; registering again"
+
+REPLACED = "there was a registration with this id: of an earlier process of the service, or of another one that runs"
+
+
 class Keeper:
     """Keeps a service registered at a gateway."""
 
@@ -43,6 +48,7 @@ class Keeper:
         self._tools: Tools = ()
         self._tools_posted = False
         self._perhaps_registered = False
+        self._renewed = False
         self._trouble: str | None = None
         self._soon = asyncio.Event()
 
@@ -135,6 +141,8 @@ class Keeper:
         self._schedule.granted(self._dialect.lease_of(answer.body))
         self.registered = True
         self._tools_posted = False
+        if not before and self._dialect.replaced(answer.body):
+            logger.info(REPLACED, extra=self._fields())
         logger.info("registered", extra=self._fields() | {"interval": f"{self._schedule.interval:g}"})
 
     async def _send_registration(self) -> Answer:
@@ -153,9 +161,12 @@ class Keeper:
             return
         answer = await self._send(request)
         if answer.status == 404 or (answer.ok and self._dialect.asks_again(answer.body)):
-            self.registered = False
+            if answer.status == 404 or self._renewed:  # some registries of runspec ask after each heartbeat
+                logger.warning(LOST, extra=self._fields())
+            self.registered = self._renewed = False
         else:
             answer.check("no heartbeat")
+            self._renewed = True
         self._schedule.granted(self._dialect.lease_of(answer.body))
 
     async def _post_tools(self) -> None:

@@ -28,6 +28,13 @@ def _lease_of(body: Body) -> float | None:
     return None
 
 
+def _replaced(body: Body) -> bool:
+    match body.get("data"):
+        case {"registered_at": str(first), "updated_at": str(last)}:
+            return first != last
+    return False
+
+
 dialect = ClientDialect(
     name="scaicontrol",
     members={"id": ("slug",), "name": ("name",), "url": ("base_url",), "version": ("version",)},
@@ -39,4 +46,5 @@ dialect = ClientDialect(
     heartbeat=_heartbeat,
     deregister=_deregister,
     lease_of=_lease_of,
+    replaced=_replaced,
 )
