@@ -1,5 +1,6 @@
 """The catalogue of a gateway, for asyncio."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
@@ -39,6 +40,7 @@ class AsyncCatalogue:
         """Describe the gateway; nothing is sent yet. For the arguments see `Catalogue`."""
         self._gateway = Gateway(url, token, verify, retry_for)
         self._http = self._gateway.async_client()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         return f"AsyncCatalogue({self._gateway.name!r})"
@@ -55,7 +57,7 @@ class AsyncCatalogue:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connected().aclose()
 
     def services(self, **filters: Unpack[ListFilters]) -> AsyncIterator[Service]:
         """Yield the services that match, page by page."""
@@ -96,6 +98,14 @@ class AsyncCatalogue:
         """Return a service once it has a status. For details see `Catalogue`."""
         return await waited(self._gateway, Waiting(key, status, dialect), timeout)
 
+    def _connected(self) -> httpx.AsyncClient:
+        """Return the HTTP client of the running event loop: connections of another one can't be used."""
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            self._http = self._gateway.async_client()
+        self._loop = loop
+        return self._http
+
     async def _all(self, pages: Pages[P, T]) -> AsyncIterator[T]:
         while pages.page is not None:
             for entry in pages.take(await self._get(pages.page)):
@@ -106,7 +116,7 @@ class AsyncCatalogue:
         while True:
             try:
                 with self._gateway.in_words():
-                    async with self._http.stream("GET", wanted.path) as response:
+                    async with self._connected().stream("GET", wanted.path) as response:
                         answer = await _whole(response, self._gateway.name)
                 return read(answer, wanted.kind, self._gateway.name, with_token=self._gateway.with_token)
             except GatewayError as error:

@@ -1,5 +1,6 @@
 """The catalogue of a gateway."""
 
+import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ class Catalogue:
         """
         self._gateway = Gateway(url, token, verify, retry_for)
         self._http = self._gateway.client()
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"Catalogue({self._gateway.name!r})"
@@ -69,7 +71,8 @@ class Catalogue:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        if self._process == os.getpid():
+            self._http.close()
 
     def services(self, **filters: Unpack[ListFilters]) -> Iterator[Service]:
         """Yield the services that match, page by page."""
@@ -150,6 +153,13 @@ class Catalogue:
         with start_blocking_portal() as portal:  # a read of a socket can't be given a deadline, only a silence
             return portal.call(waited, self._gateway, waiting, timeout)
 
+    def _connected(self) -> httpx.Client:
+        """Return the HTTP client of this process. Those of a process that it was forked from would be used by both."""
+        if self._process != os.getpid():
+            self._http = self._gateway.client()
+            self._process = os.getpid()
+        return self._http
+
     def _all(self, pages: Pages[P, T]) -> Iterator[T]:
         while pages.page is not None:
             yield from pages.take(self._get(pages.page))
@@ -158,7 +168,7 @@ class Catalogue:
         attempts = Attempts(self._gateway.retry_for)
         while True:
             try:
-                with self._gateway.in_words(), self._http.stream("GET", wanted.path) as response:
+                with self._gateway.in_words(), self._connected().stream("GET", wanted.path) as response:
                     answer = _whole(response, self._gateway.name)
                 return read(answer, wanted.kind, self._gateway.name, with_token=self._gateway.with_token)
             except GatewayError as error:
@@ -170,7 +180,7 @@ class Catalogue:
         timeout = httpx.Timeout(TIMEOUT, read=SILENCE)
         with (
             self._gateway.in_words(),
-            self._http.stream("GET", path, headers=headers, timeout=timeout) as response,
+            self._connected().stream("GET", path, headers=headers, timeout=timeout) as response,
         ):
             if response.status_code != 200:
                 answer = _whole(response, self._gateway.name)

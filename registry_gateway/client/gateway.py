@@ -43,8 +43,8 @@ class Gateway:
         self._verify = trusted(verify, self.name)
 
     def client(self) -> httpx.Client:
-        """Return a client for its catalogue."""
-        return connecting(httpx.Client, **self._options())
+        """Return a client for its catalogue. Each thread may have a connection, also one that a watch keeps."""
+        return connecting(httpx.Client, **self._options(), limits=httpx.Limits(max_keepalive_connections=20))
 
     def async_client(self) -> httpx.AsyncClient:
         """Return an asynchronous client for its catalogue."""

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client import seconds
+from registry_gateway.client.registration import dialect as dialects
 from registry_gateway.client.registration.credential import Credential
 from registry_gateway.client.registration.dialect import Document, Tools, Usual
 from registry_gateway.client.registration.gateway import LONGEST_REQUEST, Gateway
@@ -78,10 +79,11 @@ class Registration:
         return self._keeper.registered
 
     def advertise(self, tools: Tools) -> None:
-        """Post other tools. It may be called from any thread."""
+        """Post other tools. It may be called from any thread. Nothing happens after the end of the block."""
         if self._loop is None:
             self._keeper.advertise(tools)
-        else:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._keeper.advertise, tools)
 
     async def __aenter__(self) -> Self:
@@ -111,15 +113,16 @@ class Registration:
         """Begin to register, in a thread.
 
         Raises:
-            RuntimeError: It was used before.
+            RuntimeError: It was used before, or no thread can be started.
+            OSError: No event loop can be started, because too many files are open.
         """
         if self._loop is not None:
             raise RuntimeError(USED)
-        begun = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._until_left(begun)), name="registration")
-        self._thread.daemon = True  # an interpreter that ends without leaving the block does not wait for it
+        begun = Future[None]()
+        # An interpreter that ends without leaving the block does not wait for a daemon.
+        self._thread = threading.Thread(target=self._run, args=[begun], name="registration", daemon=True)
         self._thread.start()
-        begun.wait(LONGEST_REQUEST)
+        begun.result(LONGEST_REQUEST)
         return self
 
     def __exit__(
@@ -131,8 +134,16 @@ class Registration:
         self._loop.call_soon_threadsafe(self._left.set)
         self._thread.join(DEREGISTERING + LONGEST_REQUEST)
 
-    async def _until_left(self, begun: threading.Event) -> None:
+    def _run(self, begun: "Future[None]") -> None:
+        try:
+            asyncio.run(self._until_left(begun))
+        except Exception as error:
+            if begun.done():
+                raise
+            begun.set_exception(error)
+
+    async def _until_left(self, begun: "Future[None]") -> None:
         self._left = asyncio.Event()
         async with self:
-            begun.set()
+            begun.set_result(None)
             await self._left.wait()
