@@ -29,9 +29,13 @@ def connecting(kind: Callable[..., C], **options: Any) -> C:
     """Return a client of httpx with `options`. It does not follow redirects: a key or token is for one server.
 
     Raises:
-        ValueError: A proxy of the environment can't be used.
+        ValueError: A proxy of the environment can't be used. The variables, which may have passwords, are not repeated.
     """
     try:
         return kind(**options)
-    except (ValueError, httpx.InvalidURL, ImportError) as error:
-        raise ValueError(f"a proxy of the environment can't be used: {error}") from None
+    except ImportError:
+        advice = "SOCKS needs: pip install 'httpx[socks]'"
+    except (ValueError, httpx.InvalidURL):
+        advice = "it must be a URL such as http://proxy:3128, in which / and # of a password are written %2F and %23"
+    names = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+    raise ValueError(f"a proxy of the environment can't be used ({names}): {advice}")

@@ -12,6 +12,7 @@ import msgspec
 
 from registry_gateway.client.brief import brief
 from registry_gateway.client.failures import words
+from registry_gateway.client.server import connecting
 from registry_gateway.client.tls import client_tls
 from registry_gateway.http.body import parse
 
@@ -45,10 +46,17 @@ class RemoteServer:
     """An HTTP client. It does not follow redirects, because the services' clients do not either."""
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        """Create a client that sends `headers` with every request. They are never shown."""
+        """Create a client that sends `headers` with every request. They are never shown.
+
+        Raises:
+            Unreachable: A proxy of the environment can't be used.
+        """
         # No compression: a small body could decompress to any size.
         given = {"Accept-Encoding": "identity", **(headers or {})}
-        self._client = httpx.AsyncClient(verify=client_tls(), timeout=PATIENCE, headers=given)
+        try:
+            self._client = connecting(httpx.AsyncClient, verify=client_tls(), timeout=PATIENCE, headers=given)
+        except ValueError as error:
+            raise Unreachable(str(error)) from None
 
     async def __aenter__(self) -> Self:
         """Return the client."""

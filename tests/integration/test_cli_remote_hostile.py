@@ -203,6 +203,13 @@ def with_tls(directory: Path) -> Iterator[Serving]:
         yield gateway
 
 
+@pytest.mark.parametrize("arguments", [("services", "list"), ("doctor",)])
+def test_a_proxy_that_can_not_be_used_is_no_defect(arguments: tuple[str, ...]) -> None:
+    said = complaint(NOWHERE, *arguments, "--url", "http://gateway", HTTP_PROXY="http://me:hunter2/@proxy")
+    assert "a proxy of the environment can't be used" in said
+    assert "hunter2" not in said
+
+
 def test_the_wrong_scheme_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with with_tls(tmp_path) as gateway:
         plain = gateway.url.replace("https://", "http://")

@@ -72,7 +72,16 @@ def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
             gateway(verify=str(tmp_path / name))
 
 
-def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "gopher://proxy:70")
-    with pytest.raises(ValueError, match=r"a proxy of the environment can't be used: .*gopher"):
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ALL_PROXY", "gopher://proxy:70"), ("HTTP_PROXY", "http://me:hunter2/@proxy"), ("NO_PROXY", "[::1]:80")],
+)
+def test_a_proxy_that_cannot_be_used_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(
+        ValueError, match=r"a proxy of the environment can't be used \(HTTP_PROXY, .* NO_PROXY\)"
+    ) as found:
         gateway().client()
+    assert "hunter2" not in str(found.value)
