@@ -36,6 +36,9 @@ def connecting(kind: Callable[..., C], **options: Any) -> C:
     except ImportError:
         advice = "SOCKS needs: pip install 'httpx[socks]'"
     except (ValueError, httpx.InvalidURL):
-        advice = "it must be a URL such as http://proxy:3128, in which / and # of a password are written %2F and %23"
+        advice = (
+            "a proxy is a URL such as http://proxy:3128, with %2F and %23 for / and # in a password; "
+            "NO_PROXY has names and addresses, without brackets"
+        )
     names = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
     raise ValueError(f"a proxy of the environment can't be used ({names}): {advice}")

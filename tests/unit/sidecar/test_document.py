@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from registry_gateway.client.registration import dialect
 from registry_gateway.sidecar import document
 
 FOUND = {"url": "http://my-model", "info": {"id": "my-model", "tags": ["a", "b"]}}
@@ -21,6 +22,15 @@ FOUND = {"url": "http://my-model", "info": {"id": "my-model", "tags": ["a", "b"]
 def test_each_format_is_read(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert document.read(tmp_path / name) == FOUND
+
+
+def test_the_example_of_the_page_is_one_of_chap(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "sidecar.md").read_text()
+    file = tmp_path / "service.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    chap = dialect.named("chap")
+    whole = chap.completed(document.read(file), {})
+    assert [chap.value(whole, member) for member in chap.required] == ["my-model", "My model", "http://my-model:8000"]
 
 
 @pytest.mark.parametrize(
