@@ -22,6 +22,9 @@ from registry_gateway.core.open_enum import unknown_values
 ANSWER_SECONDS = 60.0
 """Seconds that the body of an answer may take."""
 
+MOST_BYTES = 64 * 2**20
+"""Most bytes of an answer: a page of a thousand services with many tools."""
+
 T = TypeVar("T")
 
 
@@ -42,13 +45,18 @@ class Body:
         self._clock = clock
         self._ends_at = clock() + ANSWER_SECONDS
         self._pieces: list[bytes] = []
+        self._size = 0
 
     def add(self, piece: bytes) -> None:
         """Add a piece.
 
         Raises:
             Unreachable: It comes too late.
+            UnexpectedAnswer: There are more than `MOST_BYTES`.
         """
+        self._size += len(piece)
+        if self._size > MOST_BYTES:
+            raise UnexpectedAnswer(f"{self._name} answers with more than {MOST_BYTES >> 20} MiB; is it a gateway?")
         if self._clock() > self._ends_at:
             raise Unreachable(f"{self._name} did not end its answer within {ANSWER_SECONDS:g} s")
         self._pieces.append(piece)

@@ -27,6 +27,9 @@ from registry_gateway.core.status import Status
 from registry_gateway.wire.catalogue import ServiceDetail
 from registry_gateway.wire.tools import Tool, ToolDetail
 
+MOST_READS = 100
+"""Most reads at once. Others wait for their turn. In the queue of httpx they would time out, and slow it down."""
+
 T = TypeVar("T")
 
 
@@ -39,8 +42,12 @@ class AsyncCatalogue:
     def __init__(self, url: str, token: str | None = None, *, verify: Verify = None, retry_for: float = 30.0) -> None:
         """Describe the gateway; nothing is sent yet. For the arguments see `Catalogue`."""
         self._gateway = Gateway(url, token, verify, retry_for)
-        self._http = self._gateway.async_client()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._http = self._gateway.async_client()
+        self._turns = asyncio.Semaphore(MOST_READS)
 
     def __repr__(self) -> str:
         return f"AsyncCatalogue({self._gateway.name!r})"
@@ -102,7 +109,7 @@ class AsyncCatalogue:
         """Return the HTTP client of the running event loop: connections of another one can't be used."""
         loop = asyncio.get_running_loop()
         if self._loop not in (None, loop):
-            self._http = self._gateway.async_client()
+            self._prepare()
         self._loop = loop
         return self._http
 
@@ -116,12 +123,16 @@ class AsyncCatalogue:
         while True:
             try:
                 with self._gateway.in_words():
-                    async with self._connected().stream("GET", wanted.path) as response:
-                        answer = await _whole(response, self._gateway.name)
+                    answer = await self._answer(wanted.path)
                 return read(answer, wanted.kind, self._gateway.name, with_token=self._gateway.with_token)
             except GatewayError as error:
                 pause = attempts.pause(error)
             await anyio.sleep(pause)
+
+    async def _answer(self, path: str) -> Answer:
+        http = self._connected()
+        async with self._turns, http.stream("GET", path) as response:
+            return await _whole(response, self._gateway.name)
 
 
 async def watched(gateway: Gateway, filters: ServiceFilters) -> AsyncGenerator[News]:

@@ -1,14 +1,16 @@
 """The clients in programs with several processes, event loops and threads."""
 
+import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from registry_gateway.client import Catalogue, Snapshot
+from registry_gateway.client import AsyncCatalogue, Catalogue, Service, Snapshot, async_catalogue
 from tests.e2e.child import clean_environment
 from tests.e2e.scripted import Reply, Scripted
 
@@ -17,10 +19,16 @@ READY = b'id: 7\nevent: ready\ndata: {"services":0}\n\n'
 
 
 class Server:
-    """A catalogue without services. `connections` has one number for each request: that of its connection."""
+    """A catalogue without services.
+
+    `connections` has one number for each request: that of its connection. `most` is how many reads came at once.
+    """
 
     def __init__(self) -> None:
         self.connections: list[int] = []
+        self.reading = self.most = 0
+        self.delay = 0.0
+        self.lock = threading.Lock()
         self.stopping = threading.Event()
         server = self
 
@@ -29,6 +37,12 @@ class Server:
 
             def do_GET(self) -> None:
                 server.connections.append(self.client_address[1])
+                with server.lock:
+                    server.reading += 1
+                    server.most = max(server.most, server.reading)
+                time.sleep(server.delay)
+                with server.lock:
+                    server.reading -= 1
                 watch = "/events" in self.path
                 self.send_response_only(200)
                 self.send_header("Content-Type", "text/event-stream" if watch else "application/json")
@@ -106,6 +120,21 @@ print(asyncio.run(read()), asyncio.run(read()), asyncio.run(read_and_close()))
 
 def test_an_event_loop_that_was_closed_leaves_the_catalogue_usable(server: Server) -> None:
     assert run(TWO_LOOPS, server.url) == "[] [] []\n"
+
+
+def test_reads_of_asyncio_wait_for_their_turn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(async_catalogue, "MOST_READS", 3)
+    server.delay = 0.02
+
+    async def read(catalogue: AsyncCatalogue) -> list[Service]:
+        return [service async for service in catalogue.services()]
+
+    async def work() -> None:
+        async with AsyncCatalogue(server.url) as catalogue:
+            assert await asyncio.gather(*(read(catalogue) for _ in range(12))) == [[]] * 12
+
+    asyncio.run(work())
+    assert (len(server.connections), server.most) == (12, 3)
 
 
 def test_many_watches_leave_connections_for_reads(server: Server) -> None:

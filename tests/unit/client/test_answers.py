@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from registry_gateway.client.answers import ANSWER_SECONDS, Answer, Body, decoded, read, refusal
+from registry_gateway.client.answers import ANSWER_SECONDS, MOST_BYTES, Answer, Body, decoded, read, refusal
 from registry_gateway.client.errors import (
     Forbidden,
     GatewayError,
@@ -134,3 +134,12 @@ def test_a_body_must_end_in_time(clock: ManualClock) -> None:
     clock.advance(0.1)
     with pytest.raises(Unreachable, match="did not end its answer within 60 s"):
         body.add(b"three")
+
+
+def test_a_body_without_end_is_not_read(clock: ManualClock) -> None:
+    body = Body(NAME, clock.monotonic)
+    piece = bytes(2**20)
+    for _ in range(MOST_BYTES >> 20):
+        body.add(piece)
+    with pytest.raises(UnexpectedAnswer, match="answers with more than 64 MiB; is it a gateway"):
+        body.add(b"1")
