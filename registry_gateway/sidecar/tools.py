@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import msgspec
 
+from registry_gateway.client.file_content import content
 from registry_gateway.client.registration.dialect import Tools
 from registry_gateway.sidecar import programs
 from registry_gateway.sidecar.children import Children
@@ -39,7 +40,7 @@ def of_file(file: Path) -> Source:
     """Return the content of a file as a source."""
 
     async def read() -> bytes:
-        return await asyncio.to_thread(file.read_bytes)
+        return await asyncio.to_thread(content, file, programs.MOST_BYTES)
 
     return read
 

@@ -170,3 +170,23 @@ def test_a_forked_process_deregisters_nothing() -> None:
             "PUT /v2/services/web/$ping",
             "DELETE /v2/services/web",
         ]
+
+
+FULL = """
+import os, resource, sys
+from registry_gateway.client import Registration
+
+registration = Registration(sys.argv[1], "chap", id="web", name="Web", url="http://web")
+sys.stderr = None  # an event loop that is made in part complains of that
+used = len(os.listdir("/proc/self/fd"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (used, used))
+try:
+    with registration:
+        print("registered")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_registration_that_can_not_begin_says_so() -> None:
+    assert run(FULL, "http://127.0.0.1:9") == "Too many open files\n"

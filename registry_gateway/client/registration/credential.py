@@ -1,9 +1,9 @@
 """The key or token of a registration."""
 
 import logging
-import os
 from pathlib import Path
 
+from registry_gateway.client.file_content import content
 from registry_gateway.client.registration.answers import NotAccepted
 from registry_gateway.client.secret import sendable
 
@@ -62,17 +62,10 @@ def _key_in(file: Path) -> str:
         ValueError: The file can't be read, or no key in it can be sent. The message is one line.
     """
     try:
-        lines = _content(file).decode("utf-8-sig").splitlines()
+        lines = content(file, MOST_BYTES).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise ValueError(f"can't read the key file {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"can't read the key file {file}: it is not UTF-8") from None
     found = next((one for one in lines if one.strip() and not one.startswith("#")), "")
     return sendable(found, f"key file {file}: the key")
-
-
-def _content(file: Path) -> bytes:
-    """Return what is in a file. A pipe is not waited for: heartbeats would stop."""
-    at_once = getattr(os, "O_NONBLOCK", 0)  # Windows does not have it
-    with open(file, "rb", buffering=0, opener=lambda path, flags: os.open(path, flags | at_once)) as opened:
-        return opened.read(MOST_BYTES) or b""  # None: a pipe has nothing yet
