@@ -23,6 +23,7 @@ from registry_gateway.adapter import (
     Settings,
     SettingsError,
     Stage,
+    check_proxies,
     web_url,
 )
 
@@ -156,6 +157,10 @@ def _scaikey(own: ScaiControlSettings) -> tuple[Verifier | None, Lifespan | None
     _require_url("SCAIKEY_ISSUER", own.scaikey_issuer)
     url = own.scaikey_jwks_url or own.scaikey_issuer.rstrip("/") + JWKS_PATH
     _require_url("SCAIKEY_JWKS_URL", url)
+    try:
+        check_proxies()
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     keys = Keys(url)
     return ScaiKey(own.scaikey_issuer, own.scaikey_audience, keys), keys.opened
 

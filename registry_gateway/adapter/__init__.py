@@ -21,6 +21,7 @@ from registry_gateway.auth.accounts import SUPER_ADMIN, Accounts
 from registry_gateway.auth.key_check import KeyCheck, MissingKey, WrongKey
 from registry_gateway.bulk import importing
 from registry_gateway.bulk.importing import Importer, StoreImporter
+from registry_gateway.client.server import check_proxies
 from registry_gateway.client.tls import client_tls
 from registry_gateway.core import web_url
 from registry_gateway.core.address import SplitAddress, split_address
@@ -181,6 +182,7 @@ __all__ = [
     "account_scopes",
     "bearer",
     "body_answer",
+    "check_proxies",
     "chosen",
     "client_tls",
     "decode",

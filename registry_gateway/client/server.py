@@ -1,5 +1,6 @@
 """The server that requests of a client go to: its URL, and the connections to it."""
 
+import ssl
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -42,3 +43,12 @@ def connecting(kind: Callable[..., C], **options: Any) -> C:
         )
     names = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
     raise ValueError(f"a proxy of the environment can't be used ({names}): {advice}")
+
+
+def check_proxies() -> None:
+    """Check that the proxies of the environment can be used.
+
+    Raises:
+        ValueError: One can't.
+    """
+    connecting(httpx.Client, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)).close()

@@ -147,3 +147,13 @@ async def test_settings_that_make_no_sense(
         async with start_gateway(sqlite_url, environment):
             raise AssertionError
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_proxy_that_can_not_be_used_is_a_setting_that_makes_no_sense(
+    start_gateway: GatewayFactory, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2/@proxy")
+    with pytest.raises(SettingsError, match="a proxy of the environment can't be used") as caught:
+        async with start_gateway(sqlite_url, {"SCAIKEY_ISSUER": "https://a"}):
+            raise AssertionError
+    assert "hunter2" not in str(caught.value)
