@@ -42,16 +42,19 @@ class Credential:
             return self._secret
         try:
             self._secret = _key_in(self._file)
-            self._trouble = None
+            self._log(None)
         except ValueError as error:
             if self._secret is None:
                 raise NotAccepted(str(error), refused=True, not_sent=True) from None
             self._log(str(error))
         return self._secret
 
-    def _log(self, trouble: str) -> None:
-        if trouble != self._trouble:
+    def _log(self, trouble: str | None) -> None:
+        """Log what is wrong with the file, once until it changes, and when nothing is any more."""
+        if trouble is not None and trouble != self._trouble:
             logger.warning("%s; the key that was read before is used", trouble)
+        if trouble is None and self._trouble is not None:
+            logger.info("there is a key in %s again", self._file)
         self._trouble = trouble
 
 

@@ -67,7 +67,9 @@ def test_the_last_key_is_used_while_the_file_has_none(
     assert said.endswith("; the key that was read before is used")
     shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
     file.write_text("second")
-    assert credential.read() == "second"
+    caplog.set_level("INFO", "registry_gateway.registration")
+    assert [credential.read(), credential.read()] == ["second", "second"]
+    assert caplog.messages[1:] == [f"there is a key in {file} again"]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
