@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -54,6 +55,13 @@ class Child:
         except PermissionError:
             name = signal.Signals(number).name
             logger.warning("can't send %s to process %d: it runs as another user", name, self._process.pid)
+
+    def in_foreground(self) -> bool:
+        """Return whether it is in the foreground of the terminal that is the standard input, if that is a terminal."""
+        try:
+            return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgid(self._process.pid)
+        except (OSError, ValueError, AttributeError):  # there is no terminal, no standard input, or no process any more
+            return False
 
     def finish(self, code: int) -> None:
         """Record its end, and kill what is left of its process group, if it leads one."""

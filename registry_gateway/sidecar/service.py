@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
-import os
 import signal
-import sys
 
 from registry_gateway.sidecar.children import Child
 from registry_gateway.sidecar.signals import ENDING
@@ -17,7 +15,7 @@ KILLED_WITHIN = 5.0
 """Seconds to wait for the end of a service that was killed."""
 
 _FROM_TERMINALS = (signal.SIGINT, signal.SIGQUIT)
-"""Signals that a terminal sends to all processes in its foreground, so to the service too."""
+"""Signals that a terminal sends to all processes in its foreground, so perhaps to the service too."""
 
 
 class Service:
@@ -36,7 +34,7 @@ class Service:
         if number in ENDING:
             self._told_at = min(self._told_at, asyncio.get_running_loop().time())
         self._terminated = self._terminated or number == signal.SIGTERM
-        if not (number in _FROM_TERMINALS and _in_foreground()):
+        if not (number in _FROM_TERMINALS and self._child.in_foreground()):
             self._child.signal(number)
 
     async def finish(self) -> int:
@@ -63,10 +61,3 @@ class Service:
             async with asyncio.timeout_at(when):
                 await asyncio.shield(self.ended)
         return self.ended.done()
-
-
-def _in_foreground() -> bool:
-    try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except (OSError, ValueError, AttributeError):  # there is no terminal, or no standard input
-        return False

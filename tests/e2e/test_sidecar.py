@@ -196,6 +196,16 @@ def test_ctrl_c_in_a_terminal_interrupts_the_service_once(gateway: Gateway) -> N
     assert listed(gateway, "terminal") is None
 
 
+def test_ctrl_c_reaches_a_service_that_left_the_foreground() -> None:
+    script = "trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done"
+    with in_terminal("http://127.0.0.1:9", *model("outside"), "--", "setsid", "sh", "-c", script) as (
+        sidecar,
+        terminal,
+    ):
+        shown(terminal, lambda: os.write(terminal, b"\x03"))
+        assert sidecar.wait(10) == 9
+
+
 def test_sigint_to_a_sidecar_alone_in_a_terminal_ends_the_service_too() -> None:
     script = "trap 'exit 9' TERM; echo ready; sleep 9 & wait"
     options = [*model("alone"), "--stop-timeout", "0.6", "--", "sh", "-c", script]
