@@ -90,7 +90,7 @@ class ApiPages:
     def __init__(self, root_path: str) -> None:
         """Build the page. `root_path` is the path prefix of the gateway."""
         self._root_path = root_path
-        self._files = StaticFiles("registry_gateway.endpoints", "swagger_ui", HEADERS)
+        self._files = StaticFiles("registry_gateway.endpoints", ["swagger_ui"], HEADERS)
         self._mounts: Mapping[str, Mount] = {}
         self._page = Rendered(_PAGE.format(root=escape(root_path)).encode())
 

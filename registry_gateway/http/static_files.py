@@ -1,6 +1,6 @@
 """Static files of a package, and answers with the headers that browsers need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from starlette.exceptions import HTTPException
@@ -16,14 +16,18 @@ _MEDIA_TYPES = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; ch
 
 
 class StaticFiles:
-    """The scripts, style sheets and images in a folder of a package. Each is read at its first request."""
+    """The scripts, style sheets and images in folders of a package, by name. Each is read at its first request."""
 
-    def __init__(self, package: str, folder: str, headers: Mapping[str, str]) -> None:
-        """Serve `folder` of `package`. Every answer has `headers`, such as a Content-Security-Policy."""
-        self._folder = files(package).joinpath(folder)
+    def __init__(self, package: str, folders: Sequence[str], headers: Mapping[str, str]) -> None:
+        """Serve `folders` of `package`. Every answer has `headers`, such as a Content-Security-Policy."""
+        found = (file for folder in folders for file in files(package).joinpath(folder).iterdir())
+        self._files = {file.name: file for file in found if _media_type(file.name) is not None}
         self._headers = headers
-        self.names = frozenset(file.name for file in self._folder.iterdir() if _media_type(file.name) is not None)
         self._read: dict[str, Rendered] = {}
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a file of that name."""
+        return name in self._files
 
     def answer(self, call: Call, name: str) -> Answer:
         """Return the answer to a request for a file.
@@ -32,10 +36,10 @@ class StaticFiles:
             HTTPException: 404: there is no such file.
         """
         media_type = _media_type(name)
-        if media_type is None or name not in self.names:
+        if media_type is None or name not in self._files:
             raise HTTPException(404)
         if name not in self._read:
-            self._read[name] = Rendered(self._folder.joinpath(name).read_bytes())
+            self._read[name] = Rendered(self._files[name].read_bytes())
         return for_browsers(call.answer(self._read[name]), media_type, self._headers)
 
 

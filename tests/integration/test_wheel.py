@@ -34,8 +34,9 @@ def test_an_installed_wheel_carries_its_migrations_and_its_page(tmp_path: Path) 
         archive.extractall(installed)
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"registry_gateway", "gateway_chap", "gateway_runspec", "gateway_scaicontrol"}
-    page = ROOT / "registry_gateway" / "endpoints" / "page" / "files"
-    assert {f"registry_gateway/endpoints/page/files/{file.name}" for file in page.iterdir()} <= set(names)
+    page = ROOT / "registry_gateway" / "endpoints" / "page"
+    carried = [file for folder in ("scripts", "styles", "templates") for file in page.joinpath(folder).iterdir()]
+    assert {file.relative_to(ROOT).as_posix() for file in carried} <= set(names)
 
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 // Older versions of Node take a script for a module only where a package.json says so; the page has none.
 const scripts = mkdtempSync(join(tmpdir(), "page-"));
-cpSync(fileURLToPath(new URL("../../registry_gateway/endpoints/page/files", import.meta.url)), scripts, { recursive: true });
+cpSync(fileURLToPath(new URL("../../registry_gateway/endpoints/page/scripts", import.meta.url)), scripts, { recursive: true });
 writeFileSync(join(scripts, "package.json"), '{"type":"module"}');
 process.on("exit", () => rmSync(scripts, { recursive: true }));
 

@@ -23,7 +23,7 @@ from registry_gateway.wire import catalogue
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"
-PAGE = CHECKOUT / "registry_gateway" / "endpoints" / "page" / "files"
+PAGE = CHECKOUT / "registry_gateway" / "endpoints" / "page"
 
 STATUSES = {status.value for status in Status}
 KINDS = {kind.value for kind in EventKind}
@@ -150,19 +150,19 @@ def test_no_column_has_an_old_word() -> None:
 
 
 def test_the_page_has_the_same_statuses() -> None:
-    listed = re.search(r"const STATUSES = \[(.*?)\]", (PAGE / "filters.js").read_text())
-    everything = re.search(r'const ALL = "(.*?)"', (PAGE / "service.js").read_text())
+    listed = re.search(r"const STATUSES = \[(.*?)\]", (PAGE / "scripts" / "filters.js").read_text())
+    everything = re.search(r'const ALL = "(.*?)"', (PAGE / "scripts" / "service.js").read_text())
     assert listed is not None
     assert everything is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) == STATUSES
     assert set(everything[1].split(",")) == STATUSES
-    style = (PAGE / "style.css").read_text()
+    style = (PAGE / "styles" / "style.css").read_text()
     assert set(re.findall(r"\.is-(\w+)", style)) >= STATUSES
     assert set(re.findall(r"\.was-(\w+)", style)) <= KINDS
-    compared = re.findall(r'\bstatus [!=]== "(\w+)"', "".join(path.read_text() for path in PAGE.glob("*.js")))
+    compared = re.findall(r'\bstatus [!=]== "(\w+)"', "".join(path.read_text() for path in PAGE.glob("scripts/*.js")))
     assert compared
     assert set(compared) <= STATUSES
-    worded = re.search(r"const WORDS = \{(.*?)\}", (PAGE / "text.js").read_text(), re.S)
+    worded = re.search(r"const WORDS = \{(.*?)\}", (PAGE / "scripts" / "text.js").read_text(), re.S)
     assert worded is not None
     assert set(re.findall(r"^  (\w+):", worded[1], re.M)) <= KINDS
 

@@ -46,7 +46,7 @@ class Page:
     def __init__(self, root_path: str, welcome: Welcome) -> None:
         """Serve the page under the path prefix `root_path`. `welcome` returns the commands for a first service."""
         self._root_path = root_path
-        self._files = StaticFiles(__name__, "files", HEADERS)
+        self._files = StaticFiles(__name__, ["scripts", "styles"], HEADERS)
         self._welcome = welcome
 
     def routes(self) -> Sequence[Route]:
@@ -92,12 +92,8 @@ class Page:
     def _shell(self, name: str, title: str, **values: str) -> Rendered:
         """Return a page. `values` are markup and must be escaped already."""
         root = escape(self._root_path)
-        script = (
-            f'<script type="module" src="{root}/page/{name}.js"></script>\n'
-            if f"{name}.js" in self._files.names
-            else ""
-        )
-        style = f'<link rel="stylesheet" href="{root}/page/{name}.css">\n' if f"{name}.css" in self._files.names else ""
+        script = f'<script type="module" src="{root}/page/{name}.js"></script>\n' if f"{name}.js" in self._files else ""
+        style = f'<link rel="stylesheet" href="{root}/page/{name}.css">\n' if f"{name}.css" in self._files else ""
         common = {"root": root, "version": escape(__version__), "page": name, "title": title}
         common |= {"style": style, "script": script}
         common["pages"] = "\n".join(_link(root, *page, current=page[0] == title) for page in PAGES)
@@ -107,7 +103,7 @@ class Page:
 
 @cache
 def _template(name: str) -> Template:
-    return Template(files(__name__).joinpath("files", f"{name}.html").read_text("utf-8"))
+    return Template(files(__name__).joinpath("templates", f"{name}.html").read_text("utf-8"))
 
 
 def _dialect(lines: Sequence[str]) -> str:
