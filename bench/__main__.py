@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine, peer, program, record, report
+from bench import machine, program, record, report
 from bench.cases import CONNECTIONS
-from bench.database import Databases
 from bench.run import BARE, Selection, run, targets
 from bench.sample import OTHERS_MAY_TAKE, Bench, Effort
+from bench.servers import peer
+from bench.servers.database import Databases
 
 LONGEST = 20.0
 """Seconds of the longest sample: services that nobody pings meanwhile must not lapse (CHAP's lease is 30 s)."""

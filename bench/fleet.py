@@ -8,7 +8,7 @@ from math import inf
 from bench.cases import Case, right
 from bench.dialects import Dialect
 from bench.message import COUNTER, Message
-from bench.server import Server
+from bench.servers.server import Server
 
 FRESH = 5.0
 """Seconds for which heartbeats need not be sent again. With the longest sample that is less than any lease."""

@@ -10,14 +10,14 @@ from itertools import chain
 from statistics import median
 
 from bench.cases import of_chap
-from bench.database import Postgresql, Sqlite
 from bench.dialects import Chap, keys
 from bench.filling import SETTINGS, fill, sweep_seconds
 from bench.fleet import Fleet
 from bench.machine import on_core, resident_bytes
 from bench.sample import Bench, Sample, Subject
-from bench.server import Server
-from bench.targets import CHAP_KEY, Gateway, Place, bare
+from bench.servers.database import Postgresql, Sqlite
+from bench.servers.server import Server
+from bench.servers.targets import CHAP_KEY, Gateway, Place, bare
 from registry_gateway.store.statements.presence import ABSENCE
 
 LAPSED = 100

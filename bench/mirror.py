@@ -19,13 +19,13 @@ from redis import Redis
 
 from bench import machine, program
 from bench.cases import of_chap
-from bench.database import Databases
 from bench.dialects import Chap, keys
 from bench.fleet import Fleet
 from bench.machine import on_core
 from bench.sample import Bench, Effort, Subject
-from bench.server import unused_port
-from bench.targets import CHAP_KEY, Gateway, Place
+from bench.servers.database import Databases
+from bench.servers.server import unused_port
+from bench.servers.targets import CHAP_KEY, Gateway, Place
 
 MAY_SLOW_BY = 0.10
 """Share by which heartbeats may be slower with the mirror."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bench import wrk
 from bench.fleet import WrongAnswer
-from bench.server import ServerFailed
+from bench.servers.server import ServerFailed
 
 
 def run(measure: Callable[[], int]) -> int:

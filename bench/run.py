@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bench.cases import Case, of_chap, of_runspec, of_scaicontrol
-from bench.database import Databases
 from bench.dialects import Chap, Runspec, ScaiControl, keys
 from bench.fleet import Fleet
 from bench.sample import OTHERS_MAY_TAKE, Bench, Sample, Subject
-from bench.server import Server
-from bench.targets import Credentials, Gateway, Place, bare, runspec_registry
+from bench.servers.database import Databases
+from bench.servers.server import Server
+from bench.servers.targets import Credentials, Gateway, Place, bare, runspec_registry
 
 BARE, PEER = "bare", "runspec-registry"
 

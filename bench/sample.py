@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bench import message, wrk
 from bench.cases import Case
-from bench.database import Databases
 from bench.dialects import keys as names
 from bench.fleet import Fleet, WrongAnswer
 from bench.machine import Cores, Others
-from bench.server import Server
+from bench.servers.database import Databases
+from bench.servers.server import Server
 
 OTHERS_MAY_TAKE = 0.10
 """Cores that other processes may have used on average; beyond that a sample says nothing."""

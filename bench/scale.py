@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import machine, plot, program, record
-from bench.database import Databases
 from bench.growth import HEAD, LAPSED, MAY_SLOW_BY, Growth, Point, line, slowed, typical
 from bench.sample import Bench, Effort
+from bench.servers.database import Databases
 
 SIZES = (1_000, 10_000, 100_000)
 QUICK_SIZES = (20, 60)

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 
 from bench import machine
-from bench.database import Databases
-from bench.server import Server
-from bench.targets import RUNSPEC_KEY, Gateway, Place
+from bench.servers.database import Databases
+from bench.servers.server import Server
+from bench.servers.targets import RUNSPEC_KEY, Gateway, Place
 
 MIB = 2**20
 

@@ -11,7 +11,7 @@ NOTES = (
     "chap-core: left out, its registry on Redis is not on PyPI",
 )
 
-_HOME = Path(__file__).resolve().parents[1] / ".clients" / "runspec-registry-0.1.1"
+_HOME = Path(__file__).resolve().parents[2] / ".clients" / "runspec-registry-0.1.1"
 
 
 @cache

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import peer
-from bench.database import Postgresql, Sqlite
-from bench.server import Server, ServerFailed, environment, running, unused_port
+from bench.servers import peer
+from bench.servers.database import Postgresql, Sqlite
+from bench.servers.server import Server, ServerFailed, environment, running, unused_port
 
 CHAP_KEY = secrets.token_hex(16)
 RUNSPEC_KEY = secrets.token_hex(16)
