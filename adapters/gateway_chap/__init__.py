@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from gateway_chap import chap_core_findings, chap_core_import, chap_core_url, translate
 from gateway_chap.faults import HEADER, KEY, fault
-from gateway_chap.misdirected import REGISTER
 from gateway_chap.openapi import DESCRIPTION, READS, RUN, SERVICE_KEY, WRITES
+from gateway_chap.path_advice import REGISTER
 from gateway_chap.routes import Chap
 from gateway_chap.run_proxy import RunProxy
 from gateway_chap.translate import DIALECT
@@ -238,9 +238,9 @@ async def notes(own: ChapSettings, entry: Entry) -> Mapping[str, str]:
     """Return whether chap-core sees a service, if the services are mirrored for it."""
     if own.redis_url is None:
         return {}
-    from gateway_chap import visibility
+    from gateway_chap import chap_core_visibility
 
-    return {"chap-core": await visibility.of_redis(own.redis_url).of(entry)}
+    return {"chap-core": await chap_core_visibility.of_redis(own.redis_url).of(entry)}
 
 
 async def inspect(own: ChapSettings, alive: Sequence[Entry]) -> Sequence[Finding]:

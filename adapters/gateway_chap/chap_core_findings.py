@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gateway_chap import chap_core_rules, chap_core_url
-from gateway_chap.mirrored import Stored
+from gateway_chap.mirror_plan import Stored
 from registry_gateway.adapter import Entry, Finding, finding
 
 NAMED = 5

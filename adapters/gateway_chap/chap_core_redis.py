@@ -18,7 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from gateway_chap.mirrored import Placed, Stored
+from gateway_chap.mirror_plan import Placed, Stored
 
 PREFIX = "service:"
 """The start of chap-core's keys. It reads every key that starts so as a service."""

@@ -5,7 +5,7 @@ from typing import Literal
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from gateway_chap.misdirected import advice
+from gateway_chap.path_advice import advice
 from registry_gateway.adapter import Answer, MissingKey, NotRegistered, WrongKey, fastapi_errors, json_answer
 
 KEY = "SERVICEKIT_REGISTRATION_KEY"

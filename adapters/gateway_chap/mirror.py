@@ -15,7 +15,7 @@ from typing import TypeVar
 from gateway_chap.chap_core_redis import ChapCoreRedis, Late, Unusable, connected
 from gateway_chap.chap_core_rules import REFUSED
 from gateway_chap.chap_core_url import parsed
-from gateway_chap.mirrored import Decision, Lease, Placed, due, placed, prolonged
+from gateway_chap.mirror_plan import Decision, Lease, Placed, due, placed, prolonged
 from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import Core, Entry, Event, EventKind, NotInLog, StoreUnavailable, paced
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from gateway_chap.chap_core_redis import BOOK, MOST_AGE, ChapCoreRedis, Late, Unusable, connected
-from gateway_chap.mirrored import Placed
+from gateway_chap.mirror_plan import Placed
 from tests.e2e.gateway import unused_port
 from tests.e2e.redis_server import PASSWORD, RedisServer, needs_redis, running_redis
 

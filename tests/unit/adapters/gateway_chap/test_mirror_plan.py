@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway_chap import translate
-from gateway_chap.mirrored import Lease, due, placed
+from gateway_chap.mirror_plan import Lease, due, placed
 from registry_gateway.core import lease as leases
 from registry_gateway.core.lease import Health
 from registry_gateway.core.model import Entry, Registration
