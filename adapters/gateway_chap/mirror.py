@@ -81,8 +81,8 @@ class Mirror:
     async def running(self) -> AsyncIterator[None]:
         """Mirror during the context. At its end nothing is removed: what is in Redis expires with its lease."""
         tasks = [
-            asyncio.create_task(self._patiently(self._follow), name="chap-core events"),
-            asyncio.create_task(self._patiently(self._mirror), name="chap-core mirror"),
+            asyncio.create_task(self._restarting(self._follow), name="chap-core events"),
+            asyncio.create_task(self._restarting(self._mirror), name="chap-core mirror"),
         ]
         try:
             yield
@@ -108,7 +108,7 @@ class Mirror:
         refused = (decision.refused for decision in self.left_out.values())
         return sum(problem is not None and problem.member == member for problem in refused)
 
-    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _restarting(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` until it returns. After an error it starts anew, which compares everything."""
         while True:
             try:

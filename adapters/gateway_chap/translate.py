@@ -142,10 +142,10 @@ def service(entry: Entry) -> bytes:
 
 def times(registration: Registration) -> bytes:
     """Return the end of the service document, from the comma before the times on."""
-    heard = _iso(registration.lease.last_seen)
+    seen = _iso(registration.lease.last_seen)
     return (
-        f',"registered_at":"{_iso(registration.registered_at)}","last_updated":"{heard}",'
-        f'"last_ping_at":"{heard}","expires_at":"{_iso(registration.lease.expires_at)}"}}'
+        f',"registered_at":"{_iso(registration.registered_at)}","last_updated":"{seen}",'
+        f'"last_ping_at":"{seen}","expires_at":"{_iso(registration.lease.expires_at)}"}}'
     ).encode()
 
 

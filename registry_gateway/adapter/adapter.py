@@ -45,7 +45,7 @@ class Core:
     Attributes:
         registry: The operations and reads of the registry, for all dialects.
         accounts: The service accounts and their tokens.
-        webhooks: Who is told about events.
+        webhooks: The webhooks.
         readers: The permission to read services of other dialects. Call `authorize` before an answer contains them.
         keyrings: Opens shared keys.
         settings: The gateway's own settings.

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from registry_gateway.settings import AROUND, SettingsError
+from registry_gateway.settings import STRIPPED, SettingsError
 
 SHORT = 16
 """Length in characters below which a key could be guessed; a warning is logged."""
@@ -157,7 +157,7 @@ def _read(file: Path) -> list[str]:
         content = file.read_bytes()
         if b"\x00" in content:  # UTF-8 text has none, UTF-16 text has one for each ASCII character
             raise ValueError(f"can't read {file}: it is not UTF-8 (UTF-16, it seems); save it as UTF-8")
-        lines = [line.strip(AROUND) for line in content.decode().splitlines()]
+        lines = [line.strip(STRIPPED) for line in content.decode().splitlines()]
     except OSError as error:
         raise ValueError(f"can't read {file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -34,7 +34,7 @@ async def advising(registry: RegistryAccess, key: str) -> AsyncIterator[None]:
     except NotRegistered as error:
         raise NoSuchService(
             f"{error}{await suggestion(registry, key)} (registry-gateway services list shows what is, registry-gateway "
-            f"events --service {key} what became of it)"
+            f"events --service {key} shows its history)"
         ) from None
 
 

@@ -16,7 +16,7 @@ from registry_gateway.endpoints.admin.wire import Name
 from registry_gateway.http import decode_errors
 from registry_gateway.http.decode_errors import Text
 from registry_gateway.http.query import Word
-from registry_gateway.settings import AROUND, OF_COMMANDS, PREFIX, Settings
+from registry_gateway.settings import PREFIX, STRIPPED, URL_VARIABLE, Settings
 
 database_url_option = click.option(
     "--database-url",
@@ -69,7 +69,7 @@ def _installed_dialect(context: click.Context, _parameter: click.Parameter, valu
         return None
     names = {a.name.lower(): a.name for a in adapter.installed()}
     found = names.get(value.lower())
-    if found is None and (context.params.get("url") is not None or OF_COMMANDS in os.environ):
+    if found is None and (context.params.get("url") is not None or URL_VARIABLE in os.environ):
         return value.lower()
     if found is None:
         raise click.BadParameter(f"no dialect {value} (installed: {', '.join(names.values())})")
@@ -119,6 +119,6 @@ def token_of(value: str | None) -> str | None:
 
 def _secret(value: str | None, name: str) -> str | None:
     try:
-        return None if value is None else sendable(value.strip(AROUND), name)
+        return None if value is None else sendable(value.strip(STRIPPED), name)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None

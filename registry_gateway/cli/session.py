@@ -64,7 +64,7 @@ def run(database_url: str | None, work: Callable[[Core], Awaitable[T]], *, readi
     """Run `work` on the core, over a database that is at the migration this version needs.
 
     Raises:
-        SettingsError: A setting makes no sense.
+        SettingsError: One makes no sense.
         WrongLevel: The database is at another migration, or there is none yet.
     """
 
@@ -79,7 +79,7 @@ def run_at_any_level(database_url: str | None, work: Callable[[Session], Awaitab
     """Run `work` on the database, at any migration.
 
     Raises:
-        SettingsError: A setting makes no sense.
+        SettingsError: One makes no sense.
     """
     configuration, adapters = configured(database_url)
 

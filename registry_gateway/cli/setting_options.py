@@ -10,7 +10,7 @@ import click
 from registry_gateway import adapter, settings
 from registry_gateway.adapter import AnyAdapter
 from registry_gateway.cli.output import setting
-from registry_gateway.settings import AROUND, Configuration, SettingsError, Variable
+from registry_gateway.settings import STRIPPED, Configuration, SettingsError, Variable
 
 
 class OfSettings(click.Command):
@@ -30,7 +30,7 @@ class _Choice(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the word."""
-        return super().convert(value.strip(AROUND) if isinstance(value, str) else value, param, ctx)
+        return super().convert(value.strip(STRIPPED) if isinstance(value, str) else value, param, ctx)
 
 
 def _option(variable: Variable) -> click.Option:

@@ -1,8 +1,8 @@
 """How answers are read: the bodies of successes, and the errors for all others. No input or output."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from registry_gateway.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from registry_gateway.client.reply import Reply
 from registry_gateway.client.retry_after import retry_after
 from registry_gateway.core.open_enum import unknown_values
 
@@ -26,14 +27,6 @@ MOST_BYTES = 64 * 2**20
 """Most bytes of an answer: a page of a thousand services with many tools."""
 
 T = TypeVar("T")
-
-
-class Answer(NamedTuple):
-    """An answer with its whole body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Body:
@@ -72,15 +65,15 @@ class _Problem(msgspec.Struct):
     parameter: str | None = None
 
 
-def read(answer: Answer, kind: type[T], name: str, *, with_token: bool) -> T:
-    """Return the body of an answer. `name` is what the gateway is called in messages.
+def read(reply: Reply, kind: type[T], name: str, *, with_token: bool) -> T:
+    """Return the body of a reply. `name` is what the gateway is called in messages.
 
     Raises:
         GatewayError: The request was refused, or the answer can't be read.
     """
-    if answer.status != 200:
-        raise refusal(answer, name, with_token=with_token)
-    return decoded(answer.body, kind, name)
+    if reply.status != 200:
+        raise refusal(reply, name, with_token=with_token)
+    return decoded(reply.body, kind, name)
 
 
 def decoded(body: bytes, kind: type[T], name: str) -> T:
@@ -96,28 +89,28 @@ def decoded(body: bytes, kind: type[T], name: str) -> T:
         raise UnexpectedAnswer(f"unexpected answer of {name}: {brief(str(flaw))}") from None
 
 
-def refusal(answer: Answer, name: str, *, with_token: bool) -> GatewayError:
+def refusal(reply: Reply, name: str, *, with_token: bool) -> GatewayError:
     """Return the error for an answer that is no success. `with_token` is whether the request had a token."""
-    kind = BY_STATUS.get(answer.status, Refused)
-    problem = _problem(answer)
+    kind = BY_STATUS.get(reply.status, Refused)
+    problem = _problem(reply)
     if problem is None and kind is not NotReady:
-        return _no_gateway(answer, name)
-    problem = problem or _Problem(f"it answers with {answer.status}")
+        return _no_gateway(reply, name)
+    problem = problem or _Problem(f"it answers with {reply.status}")
     return kind(
-        f"{name} {_words(answer.status, problem, with_token=with_token)}",
-        answer.status,
+        f"{name} {_words(reply.status, problem, with_token=with_token)}",
+        reply.status,
         problem.detail,
         code=problem.code,
         parameter=problem.parameter,
-        retry_after=retry_after(answer.headers),
+        retry_after=retry_after(reply.headers),
     )
 
 
-def _problem(answer: Answer) -> _Problem | None:
-    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+def _problem(reply: Reply) -> _Problem | None:
+    if not reply.headers.get("content-type", "").startswith("application/problem+json"):
         return None
     try:
-        return msgspec.json.decode(answer.body, type=_Problem)
+        return msgspec.json.decode(reply.body, type=_Problem)
     except (msgspec.DecodeError, RecursionError):
         return None
 
@@ -139,8 +132,8 @@ def _words(status: int, problem: _Problem, *, with_token: bool) -> str:
     return f"refuses this: {where}{detail}"
 
 
-def _no_gateway(answer: Answer, name: str) -> NoGateway:
-    if 300 <= answer.status < 400:
-        target = brief(answer.headers.get("location", "another address"))
+def _no_gateway(reply: Reply, name: str) -> NoGateway:
+    if 300 <= reply.status < 400:
+        target = brief(reply.headers.get("location", "another address"))
         return NoGateway(f"{name} redirects to {target}; use the URL that it leads to")
-    return NoGateway(f"{name} is not a registry-gateway: it answers with {answer.status}")
+    return NoGateway(f"{name} is not a registry-gateway: it answers with {reply.status}")

@@ -12,11 +12,12 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from registry_gateway.client import requests, seconds
-from registry_gateway.client.answers import Answer, Body, read, refusal
+from registry_gateway.client.answers import Body, read, refusal
 from registry_gateway.client.attempts import Attempts
 from registry_gateway.client.errors import GatewayError
 from registry_gateway.client.filters import ListFilters, LogFilters, PastFilters, ServiceFilters, ToolFilters
-from registry_gateway.client.gateway import SILENCE, TIMEOUT, Gateway
+from registry_gateway.client.gateway import TIMEOUT, WATCH_TIMEOUT, Gateway
+from registry_gateway.client.reply import Reply
 from registry_gateway.client.requests import Get, P, Pages
 from registry_gateway.client.services import PastService, Service
 from registry_gateway.client.tls import Verify
@@ -129,7 +130,7 @@ class AsyncCatalogue:
                 pause = attempts.pause(error)
             await anyio.sleep(pause)
 
-    async def _answer(self, path: str) -> Answer:
+    async def _answer(self, path: str) -> Reply:
         http = self._connected()
         async with self._turns, http.stream("GET", path) as response:
             return await _whole(response, self._gateway.name)
@@ -171,15 +172,17 @@ async def _messages(
     http: httpx.AsyncClient, gateway: Gateway, path: str, headers: dict[str, str]
 ) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
     with gateway.in_words():
-        async with http.stream("GET", path, headers=headers, timeout=httpx.Timeout(TIMEOUT, read=SILENCE)) as response:
+        async with http.stream(
+            "GET", path, headers=headers, timeout=httpx.Timeout(TIMEOUT, read=WATCH_TIMEOUT)
+        ) as response:
             if response.status_code != 200:
                 answer = await _whole(response, gateway.name)
                 raise refusal(answer, gateway.name, with_token=gateway.with_token)
             yield EventSource(response).aiter_sse()
 
 
-async def _whole(response: httpx.Response, name: str) -> Answer:
+async def _whole(response: httpx.Response, name: str) -> Reply:
     body = Body(name)
     async for piece in response.aiter_bytes():
         body.add(piece)
-    return Answer(response.status_code, response.headers, body.whole())
+    return Reply(response.status_code, response.headers, body.whole())

@@ -13,12 +13,13 @@ from anyio.from_thread import start_blocking_portal
 from httpx_sse import EventSource, ServerSentEvent
 
 from registry_gateway.client import requests
-from registry_gateway.client.answers import Answer, Body, read, refusal
+from registry_gateway.client.answers import Body, read, refusal
 from registry_gateway.client.async_catalogue import waited
 from registry_gateway.client.attempts import Attempts
 from registry_gateway.client.errors import GatewayError
 from registry_gateway.client.filters import ListFilters, LogFilters, PastFilters, ServiceFilters, ToolFilters
-from registry_gateway.client.gateway import SILENCE, TIMEOUT, Gateway
+from registry_gateway.client.gateway import TIMEOUT, WATCH_TIMEOUT, Gateway
+from registry_gateway.client.reply import Reply
 from registry_gateway.client.requests import Get, P, Pages
 from registry_gateway.client.services import PastService, Service
 from registry_gateway.client.tls import Verify
@@ -113,9 +114,10 @@ class Catalogue:
     def watch(self, **filters: Unpack[ServiceFilters]) -> Generator[News]:
         """Yield the current services as a `Snapshot`, then each `Change` as it happens.
 
-        It ends when it is closed. Whenever it breaks it connects again, with pauses that grow to 30 seconds, and goes
-        on after the last change. If the gateway has no longer all events since then, another `Snapshot` follows, with
-        `missed`. It is given up only if the gateway is not reached at first, within `retry_for`, or refuses it.
+        It ends when it is closed. When its connection breaks, it connects again, with pauses that grow to 30 seconds,
+        and continues after the last change. If the gateway does not have all events since then, another `Snapshot`
+        follows, with `missed`. It raises only if no connection succeeds within `retry_for` at first, or if the gateway
+        refuses it.
         """
         watch = Watch(self._gateway, filters)
         while True:
@@ -177,7 +179,7 @@ class Catalogue:
 
     @contextmanager
     def _messages(self, path: str, headers: dict[str, str]) -> Iterator[Iterator[ServerSentEvent]]:
-        timeout = httpx.Timeout(TIMEOUT, read=SILENCE)
+        timeout = httpx.Timeout(TIMEOUT, read=WATCH_TIMEOUT)
         with (
             self._gateway.in_words(),
             self._connected().stream("GET", path, headers=headers, timeout=timeout) as response,
@@ -188,8 +190,8 @@ class Catalogue:
             yield EventSource(response).iter_sse()
 
 
-def _whole(response: httpx.Response, name: str) -> Answer:
+def _whole(response: httpx.Response, name: str) -> Reply:
     body = Body(name)
     for piece in response.iter_bytes():
         body.add(piece)
-    return Answer(response.status_code, response.headers, body.whole())
+    return Reply(response.status_code, response.headers, body.whole())

@@ -17,7 +17,7 @@ from registry_gateway.client.tls import Verify, trusted
 TIMEOUT = 15.0
 """Seconds that connecting, and each piece of an answer, may take. The gateway answers expensive reads within 10."""
 
-SILENCE = 45.0
+WATCH_TIMEOUT = 45.0
 """Seconds without a byte after which a watch counts as broken. The gateway sends a comment every 15."""
 
 

@@ -136,8 +136,8 @@ class Lease(msgspec.Struct, frozen=True):
             return Health.HEALTHY
         if self.stage == REVOKED:
             return Health.GONE
-        silence = now - self.expires_at
-        return next((s.health for s in reversed(policy.stages) if silence >= s.after), Health.LAPSED)
+        overdue = now - self.expires_at
+        return next((s.health for s in reversed(policy.stages) if overdue >= s.after), Health.LAPSED)
 
 
 def grant(ttl: float, now: float) -> Lease:

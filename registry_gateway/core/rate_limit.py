@@ -11,7 +11,7 @@ import msgspec
 from registry_gateway.core.commands import Advertise, Deregister, Register
 from registry_gateway.core.model import ANONYMOUS, Actor
 
-MOST = 10_000
+MOST_BUCKETS = 10_000
 """Maximum number of buckets kept. Beyond it the least recently used is dropped, and counts as full."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -22,8 +22,7 @@ _ROUNDING = 1e-6
 Change = Register | Advertise | Deregister
 """The commands that are limited."""
 
-
-TIMES = 20
+NEWCOMER_FACTOR = 20
 """First registrations that a caller may make beyond its rate, as a multiple of the rate's count."""
 
 
@@ -34,7 +33,7 @@ class Rate(msgspec.Struct, frozen=True):
     period: float
 
 
-OWN = Rate(3, 15.0)
+SERVICE_RATE = Rate(3, 15.0)
 """The rate that each service always has, however busy its caller: enough to leave, register and post its tools.
 
 Clients treat a refused registration as final, and after a deployment or an outage a whole fleet with one shared key
@@ -57,7 +56,7 @@ def parse(written: str) -> Rate:
 class Buckets:
     """Token buckets by name. Each is stored as one number: the time at which it will be full."""
 
-    def __init__(self, rate: Rate, most: int = MOST) -> None:
+    def __init__(self, rate: Rate, most: int = MOST_BUCKETS) -> None:
         """`most` is the maximum number of buckets kept."""
         self._period = rate.period
         self._token = rate.period / rate.count
@@ -98,17 +97,18 @@ class Buckets:
 
 
 class Newcomers:
-    """First registrations beyond a caller's rate: up to `TIMES` the rate, or as many as the caller has registered.
+    """First registrations beyond a caller's rate: as many as the caller has registered, and at least
+    `NEWCOMER_FACTOR` times the rate's count.
 
     A caller's registrations are counted when it exceeds its rate. The count is kept until the allowance is restored and
     the rate was not exceeded for a period, so that registrations made meanwhile do not raise the allowance.
     """
 
-    def __init__(self, rate: Rate, most: int = MOST) -> None:
+    def __init__(self, rate: Rate, most: int = MOST_BUCKETS) -> None:
         """`most` is the maximum number of callers kept."""
         self._rate = rate
         self._most = most
-        self._taken = Buckets(Rate(TIMES * rate.count, rate.period), most)
+        self._taken = Buckets(Rate(NEWCOMER_FACTOR * rate.count, rate.period), most)
         self._had: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()  # count, and a period after the last excess
 
     def __len__(self) -> int:
@@ -144,7 +144,7 @@ class Limit:
 
     def __init__(self, rate: Rate) -> None:
         self._callers = Buckets(rate)
-        self._services = Buckets(OWN)
+        self._services = Buckets(SERVICE_RATE)
         self.newcomers = Newcomers(rate)
 
     def wait(self, command: Change, now: float) -> float | None:

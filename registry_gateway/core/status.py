@@ -43,11 +43,12 @@ def status(registration: Registration | None, policy: LeasePolicy, now: float) -
         return Status.PENDING
     if alive:
         return Status.DEGRADED if registration.reported in UNWELL else Status.UP
-    silence = now - registration.lease.expires_at
-    return next((found for after, found in reversed(silences(policy)) if silence >= after), silences(policy)[0][1])
+    overdue = now - registration.lease.expires_at
+    statuses = statuses_after_expiry(policy)
+    return next((found for after, found in reversed(statuses) if overdue >= after), statuses[0][1])
 
 
-def silences(policy: LeasePolicy) -> Sequence[tuple[float, Status]]:
+def statuses_after_expiry(policy: LeasePolicy) -> Sequence[tuple[float, Status]]:
     """Return the statuses after the deadline under `policy`, as pairs: seconds beyond the deadline, and the status from
     then.
 

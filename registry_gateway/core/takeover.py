@@ -10,7 +10,7 @@ from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import Actor, Registration
 
 
-def noted(
+def recorded(
     live: Registration | None, actor: Actor, policy: LeasePolicy, now: float
 ) -> tuple[str | None, str | None, float | None]:
     """Return `client_address`, `replaced_client_address` and `replaced_at` of a registration by `actor`.
@@ -24,7 +24,7 @@ def noted(
     return actor.client_address, live.client_address, now
 
 
-def goodbye_of_the_replaced(held: Registration, actor: Actor, policy: LeasePolicy, now: float) -> str | None:
+def reason_to_ignore(held: Registration, actor: Actor, policy: LeasePolicy, now: float) -> str | None:
     """Return why a deregistration is attributed to the replaced process and ignored; None if it is not.
 
     It is ignored if it comes from the replaced address, within the policy's window after the takeover. If the new
@@ -43,6 +43,6 @@ def goodbye_of_the_replaced(held: Registration, actor: Actor, policy: LeasePolic
     return f"from {replaced}, where it had registered again {age:.1f} s before, within one lease"
 
 
-def over(held: Registration) -> Registration:
+def without_takeover(held: Registration) -> Registration:
     """Return the registration without its takeover: each takeover causes one deregistration to be ignored."""
     return msgspec.structs.replace(held, replaced_client_address=None, replaced_at=None)

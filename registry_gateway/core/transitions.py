@@ -78,7 +78,7 @@ def _own(before: Registration, owner: str | None) -> None:
         raise NotOwner(f"{before.key} was registered by another account")
 
 
-def standing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
+def existing(before: Registration | None, policy: LeasePolicy, now: float, key: str) -> Registration:
     """Return the registration. Raises NotRegistered if it does not exist or has ended at `now`."""
     if before is None or before.lease.ended(policy, now):
         raise NotRegistered(f"{key} is not registered")
@@ -103,7 +103,7 @@ def register(
     created = before is None or before.lease.stage == REVOKED
     old = None if before is None else _last_version(before, history)
     approved_at = before.approved_at if before is not None else None
-    client_address, replaced_client_address, replaced_at = takeover.noted(live, command.actor, policy, now)
+    client_address, replaced_client_address, replaced_at = takeover.recorded(live, command.actor, policy, now)
     after = Registration(
         dialect=command.dialect,
         key=command.key,
@@ -211,7 +211,7 @@ def renew(
 
 def advertise(before: Registration | None, command: Advertise, policy: LeasePolicy, now: float) -> Decision:
     """Replace the tools. This does not renew the lease."""
-    held = standing(before, policy, now, command.key)
+    held = existing(before, policy, now, command.key)
     after = replace(held, advertised=True, updated_at=now)
     return Decision(
         after=after,
@@ -225,15 +225,15 @@ def deregister(
     before: Registration | None, command: Deregister, policy: LeasePolicy, now: float, subscribers: int
 ) -> Decision:
     """End a registration, unless it has subscribers, or the deregistration comes from a process that was replaced."""
-    held = standing(before, policy, now, command.key)
+    held = existing(before, policy, now, command.key)
     if held.lease.stage == REVOKED:
         raise NotRegistered(f"{command.key} is not registered")
     if not command.forced:
         _own(held, command.owner)
-        ignored = takeover.goodbye_of_the_replaced(held, command.actor, policy, now)
+        ignored = takeover.reason_to_ignore(held, command.actor, policy, now)
         if ignored is not None and held.lease.alive(now):
             event = happened(EventKind.DEREGISTRATION_IGNORED, held, command.actor, now, ignored)
-            return Decision(after=takeover.over(held), outcome=Done(held), events=[event])
+            return Decision(after=takeover.without_takeover(held), outcome=Done(held), events=[event])
     if subscribers:
         raise StillSubscribed(f"{command.key} has {subscribers} active subscription(s)")
     event = happened(EventKind.DEREGISTERED, held, command.actor, now, shortened(command.reason))
@@ -244,7 +244,7 @@ def deregister(
 
 def approve(before: Registration | None, command: Approve, policy: LeasePolicy, now: float) -> Decision:
     """Approve a pending registration."""
-    held = standing(before, policy, now, command.key)
+    held = existing(before, policy, now, command.key)
     if held.approved_at is not None:
         return Decision(after=held, outcome=Done(held))
     after = replace(held, approved_at=now, updated_at=now)

@@ -32,8 +32,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
         secret: Signs the messages. It starts with `whsec_`.
         old_secret: The secret before the last rotation, which signs too until `old_secret_ends_at`.
         position: The id of the last event that is delivered, or that the webhook does not want.
-        skip_to: The last event that was missed while the webhook was disabled; None if there is none. It is told about
-            these events with one message.
+        skip_to: The last event that was missed while the webhook was disabled; None if there is none. One message says
+            that these events were missed.
         pending_to: The last event of the message that is being sent, so that another gateway, or a repetition after a
             failure, makes the same one; None if there is none.
         failures: How often that message failed in succession.
@@ -94,8 +94,8 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook as it is shown: without secrets, and of the URL only scheme, host and port.
 
     `old_secret_ends_at` is the end of the secret before the last rotation, null if it does not sign any more.
-    `position` is the id of the last event that it has come to. `failing_since`, `waiting_since` (the time of the oldest
-    event that waits) and `next_attempt_at` are null unless its last delivery failed.
+    `position` is the id of the last event that it has come to. `failing_since`, `waiting_since`
+    (the time of the oldest event that waits) and `next_attempt_at` are null unless its last delivery failed.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and when a webhook is disabled. Pure: times are epoch seconds, and arguments."""
+"""When a failed message is sent again, and when a webhook is disabled. Pure: times are arguments, in epoch seconds."""
 
 from msgspec.structs import replace
 

@@ -10,6 +10,7 @@ import anyio
 import msgspec
 
 from registry_gateway.adapter import AnyAdapter
+from registry_gateway.client.reply import Reply
 from registry_gateway.core.webhook import WebhookView
 from registry_gateway.doctor.host_lookup import HostLookup
 from registry_gateway.doctor.remote_catalogue import RemoteCatalogue
@@ -19,7 +20,7 @@ from registry_gateway.doctor.rules.finding import Finding, error, warning
 from registry_gateway.doctor.rules.webhooks import of_webhooks
 from registry_gateway.endpoints.admin.wire import Data
 from registry_gateway.http.body import parse
-from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, members, same_server, shown
+from registry_gateway.http.remote_server import RemoteServer, Unreachable, member, members, same_server, shown
 
 SECONDS = 900.0
 """Seconds that a whole check may take."""

@@ -11,12 +11,13 @@ import anyio
 import msgspec
 from msgspec import Meta
 
+from registry_gateway.client.reply import Reply
 from registry_gateway.doctor.host_lookup import HostLookup
 from registry_gateway.doctor.report import Diagnosis
 from registry_gateway.doctor.rules.finding import Finding, Severity, warning
 from registry_gateway.doctor.rules.history import CODES as HISTORY
 from registry_gateway.http.body import parse
-from registry_gateway.http.remote_server import RemoteServer, Reply, Unreachable, member, shown
+from registry_gateway.http.remote_server import RemoteServer, Unreachable, member, shown
 
 PAGE = 200
 """Services per page of the catalogue: the most if their findings are asked for."""

@@ -3,7 +3,7 @@ requests, and on the time a client may make no progress.
 
 uvicorn reads HTTP with httptools, which accepts heads of any size (`h11_max_incomplete_event_size` is for uvicorn's
 other parser), parses all received bytes at once, and adds trailers to the headers. A request that never ends would hold
-its connection for ever. Therefore each connection is checked every `PATIENCE_SECONDS`, which costs a request in time
+its connection for ever. Therefore each connection is checked every `CHECK_SECONDS`, which costs a request in time
 nothing. The same check closes idle connections. uvicorn would set and clear a timer for each answer, which takes 2 to
 3 % of the time of a heartbeat.
 """
@@ -34,13 +34,13 @@ MAX_LINES = 64
 MAX_WAITING = 4
 """Requests waiting behind the one being answered from which on no further piece is parsed. One piece may add 28."""
 
-PATIENCE_SECONDS = 20.0
+CHECK_SECONDS = 20.0
 """Seconds between two checks of a connection. If both find it waiting for the same thing (the rest of a request, or the
 next request), it is closed. This is longer than clients keep an idle connection (httpx 5 s, aiohttp 15 s), so that
 clients close first and send no request on a connection that is being closed.
 """
 
-STOP_PATIENCE_SECONDS = 1.0
+STOP_CHECK_SECONDS = 1.0
 """Seconds between two checks while the gateway stops, for a client that does not read its answer."""
 
 STOPPING = "registry_gateway.stopping"
@@ -85,7 +85,7 @@ class _Trailers(list[tuple[bytes, bytes]]):
 class Connection(Answering):
     """uvicorn's connection with limits. Refusals are plain text, like uvicorn's answers to invalid HTTP."""
 
-    patience: ClassVar[float] = PATIENCE_SECONDS
+    check_seconds: ClassVar[float] = CHECK_SECONDS
     flow: _Flow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -99,7 +99,7 @@ class Connection(Answering):
         self._unplaced = 0
         self._waited_for: object = None
         self._unread: tuple[int, int] | None = None
-        self._watch = self.loop.call_later(self.patience, self._look)
+        self._watch = self.loop.call_later(self.check_seconds, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the checks."""
@@ -143,10 +143,10 @@ class Connection(Answering):
     def _parse_in_pieces(self, data: bytes) -> None:
         """Parse until `MAX_WAITING` requests wait, and keep the rest. Reading is paused until the rest is parsed."""
         self._unparsed, parsed = b"", 0
-        while parsed < len(data) and len(self.pipeline) < MAX_WAITING and not self._is_deaf():
+        while parsed < len(data) and len(self.pipeline) < MAX_WAITING and not self._is_ignoring():
             self.data_received(data[parsed : parsed + PIECE_BYTES])
             parsed += PIECE_BYTES
-        self._unparsed = b"" if self._is_deaf() else data[parsed:]
+        self._unparsed = b"" if self._is_ignoring() else data[parsed:]
         self.flow.full = bool(self._unparsed)
         if self.flow.full:
             self.flow.pause_reading()
@@ -192,7 +192,7 @@ class Connection(Answering):
             super().send_400_response(msg)
 
     def _refuse_size(self) -> None:
-        if not self._is_deaf():
+        if not self._is_ignoring():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _refuse_tls(self) -> None:
@@ -210,21 +210,21 @@ class Connection(Answering):
 
     def _look(self) -> None:
         """Close the connection if the client has sent nothing expected, or read nothing, since the last check."""
-        if self._stands_still():
+        if self._is_stalled():
             return
         awaited = None if self.transport.is_closing() else self._awaited()
         if awaited is not None and awaited is self._waited_for:
             self._give_up()
         self._waited_for = awaited
-        self._watch = self.loop.call_later(self.patience, self._look)
+        self._watch = self.loop.call_later(self.check_seconds, self._look)
 
     def _stop(self) -> None:
         """Close the connection if its client does not read while the gateway stops."""
-        if self._stands_still():
+        if self._is_stalled():
             return
-        self._watch = self.loop.call_later(STOP_PATIENCE_SECONDS, self._stop)
+        self._watch = self.loop.call_later(STOP_CHECK_SECONDS, self._stop)
 
-    def _stands_still(self) -> bool:
+    def _is_stalled(self) -> bool:
         """Abort the connection if nothing of an answer was read since the last check; return whether it was aborted."""
         unread = self.transport.get_write_buffer_size()
         # The size alone is not enough: of a long answer, another piece may have the same number of unread bytes.

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
@@ -12,14 +12,15 @@ import msgspec
 
 from registry_gateway.client.brief import brief
 from registry_gateway.client.failures import words
+from registry_gateway.client.reply import Reply
 from registry_gateway.client.server import connecting
 from registry_gateway.client.tls import client_tls
 from registry_gateway.http.body import parse
 
-SECONDS = 60.0
+ANSWER_SECONDS = 60.0
 """Seconds that a whole answer may take."""
 
-PATIENCE = 10.0
+PIECE_SECONDS = 10.0
 """Seconds that connecting, and each piece of an answer, may take."""
 
 MOST_BYTES = 4 * 2**20
@@ -34,14 +35,6 @@ class Unanswered(Unreachable):
     """The request was sent, but no complete answer came. It may have had its effect."""
 
 
-class Reply(NamedTuple):
-    """An answer with its whole body. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class RemoteServer:
     """An HTTP client. It does not follow redirects, because the services' clients do not either."""
 
@@ -54,7 +47,7 @@ class RemoteServer:
         # No compression: a small body could decompress to any size.
         given = {"Accept-Encoding": "identity", **(headers or {})}
         try:
-            self._client = connecting(httpx.AsyncClient, verify=client_tls(), timeout=PATIENCE, headers=given)
+            self._client = connecting(httpx.AsyncClient, verify=client_tls(), timeout=PIECE_SECONDS, headers=given)
         except ValueError as error:
             raise Unreachable(str(error)) from None
 
@@ -74,38 +67,38 @@ class RemoteServer:
         Raises:
             Unreachable: There is no answer, or its body has more than `most` bytes.
         """
-        return await self._whole("GET", url, None, most, PATIENCE)
+        return await self._whole("GET", url, None, most, PIECE_SECONDS)
 
-    async def post(self, url: str, content: bytes, silence: float = PATIENCE) -> Reply:
-        """Return the answer to a POST of JSON; each piece of it may take `silence` seconds.
+    async def post(self, url: str, content: bytes, piece_seconds: float = PIECE_SECONDS) -> Reply:
+        """Return the answer to a POST of JSON; each piece of it may take `piece_seconds` seconds.
 
         Raises:
             Unanswered: The request was sent, but no complete answer came, or one of more than `MOST_BYTES`.
             Unreachable: It could not be sent.
         """
-        return await self._whole("POST", url, content, MOST_BYTES, silence)
+        return await self._whole("POST", url, content, MOST_BYTES, piece_seconds)
 
-    async def _whole(self, method: str, url: str, content: bytes | None, most: int, silence: float) -> Reply:
+    async def _whole(self, method: str, url: str, content: bytes | None, most: int, piece_seconds: float) -> Reply:
         headers = {} if content is None else {"Content-Type": "application/json"}
         try:
-            with anyio.fail_after(SECONDS), _in_words(url):
-                timeout = httpx.Timeout(PATIENCE, read=silence)
+            with anyio.fail_after(ANSWER_SECONDS), _in_words(url):
+                timeout = httpx.Timeout(PIECE_SECONDS, read=piece_seconds)
                 asked = self._client.stream(method, url, content=content, headers=headers, timeout=timeout)
                 async with asked as answer:
                     return await whole(answer, most)
         except TimeoutError:
-            raise Unanswered(f"{shown(url)} did not answer within {SECONDS:g} s") from None
+            raise Unanswered(f"{shown(url)} did not answer within {ANSWER_SECONDS:g} s") from None
         except ValueError as error:  # a redirect may have an invalid target
             raise Unreachable(words(error, shown(url))) from None
 
     @asynccontextmanager
-    async def stream(self, url: str, silence: float) -> AsyncIterator[httpx.Response]:
-        """Open a GET whose answer is read while it arrives; each piece may take `silence` seconds.
+    async def stream(self, url: str, piece_seconds: float) -> AsyncIterator[httpx.Response]:
+        """Open a GET whose answer is read while it arrives; each piece may take `piece_seconds` seconds.
 
         Raises:
             Unreachable: There is no answer, or it ends early. Also raised where the answer is read.
         """
-        timeout = httpx.Timeout(PATIENCE, read=silence)
+        timeout = httpx.Timeout(PIECE_SECONDS, read=piece_seconds)
         with _in_words(url):
             async with self._client.stream("GET", url, timeout=timeout) as answer:
                 yield answer
@@ -115,17 +108,17 @@ async def whole(answer: httpx.Response, most: int = MOST_BYTES) -> Reply:
     """Return an answer with its whole body.
 
     Raises:
-        Unanswered: The body has more than `most` bytes, or takes longer than `SECONDS`.
+        Unanswered: The body has more than `most` bytes, or takes longer than `ANSWER_SECONDS`.
     """
     body = bytearray()
     try:
-        with anyio.fail_after(SECONDS):
+        with anyio.fail_after(ANSWER_SECONDS):
             async for piece in answer.aiter_raw():
                 body += piece
                 if len(body) > most:
                     raise Unanswered(f"{shown(str(answer.url))} answers with more than {most >> 20} MiB")
     except TimeoutError:
-        raise Unanswered(f"{shown(str(answer.url))} did not answer within {SECONDS:g} s") from None
+        raise Unanswered(f"{shown(str(answer.url))} did not answer within {ANSWER_SECONDS:g} s") from None
     return Reply(answer.status_code, answer.headers, bytes(body))
 
 

@@ -29,7 +29,7 @@ ABANDONED = "registry_gateway.abandoned"
 log = logging.getLogger("registry_gateway.connection")
 
 
-class _Deaf:
+class _NoParser:
     """The parser of a connection after a refusal."""
 
     def feed_data(self, _data: bytes) -> None:
@@ -168,7 +168,7 @@ class Answering(HttpToolsProtocol):
         Data received from here on is ignored. An incomplete request gets no other answer. If its answer has begun
         already, the connection is closed without a refusal.
         """
-        self.parser = _Deaf()  # type: ignore[assignment] # only feed_data is called from here on
+        self.parser = _NoParser()  # type: ignore[assignment] # only feed_data is called from here on
         cycle = self.cycle
         if cycle is not None and cycle.more_body and self._has_head():
             if self.pipeline and self.pipeline[0][0] is cycle:
@@ -189,7 +189,7 @@ class Answering(HttpToolsProtocol):
         self.transport.write(refusal)
         self.transport.close()
 
-    def _is_deaf(self) -> bool:
+    def _is_ignoring(self) -> bool:
         return self._refusal is not None or self.transport.is_closing()
 
     def _has_head(self) -> bool:

@@ -19,7 +19,7 @@ from registry_gateway.core.clock import Clock
 
 Row: TypeAlias = "list[float] | memoryview[float]"
 
-ROOM = 65_536
+MOST_NUMBERS = 65_536
 """Capacity of a process's file in numbers of eight bytes. The unused part takes no space on disk."""
 
 DIRECTORY = "_REGISTRY_GATEWAY_FIGURES"
@@ -59,8 +59,8 @@ class SharedCounters:
     def row(self, length: int) -> Row:
         """Return a new row of zeros."""
         start, self._length = self._length, self._length + length
-        if self._length > ROOM:
-            raise ValueError(f"more than {ROOM} figures")
+        if self._length > MOST_NUMBERS:
+            raise ValueError(f"more than {MOST_NUMBERS} figures")
         row: Row = [0] * length if self._file is None else self._file[start : self._length]
         self._rows[start] = row
         return row
@@ -141,5 +141,5 @@ class Histogram:
 
 def _mapped(path: Path) -> "memoryview[float]":
     with path.open("xb+") as file:
-        file.truncate(ROOM * 8)
-        return memoryview(mmap.mmap(file.fileno(), ROOM * 8)).cast("d")
+        file.truncate(MOST_NUMBERS * 8)
+        return memoryview(mmap.mmap(file.fileno(), MOST_NUMBERS * 8)).cast("d")

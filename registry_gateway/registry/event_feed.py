@@ -134,7 +134,7 @@ class EventFeed:
             if breaks != self._breaks:
                 raise NotInLog(position, *self._span)
             if self._end is None or position > self._end:
-                batch = await self._patiently_behind(position)
+                batch = await self._await_behind(position)
                 if batch is None:
                     continue
                 if batch.events:
@@ -146,12 +146,12 @@ class EventFeed:
             for kept in self._recent:
                 if kept.after <= position < kept.last:
                     return kept.rest(position)
-            batch = await self._patiently_behind(position)
+            batch = await self._await_behind(position)
             if batch is not None and batch.events:
                 return batch
         return None
 
-    async def _patiently_behind(self, position: int) -> Batch | None:
+    async def _await_behind(self, position: int) -> Batch | None:
         """Return the events after `position`; None, after a pause, if the database cannot be reached."""
         try:
             return await self._behind.submit(position)

@@ -10,10 +10,10 @@ from registry_gateway.registry.pacing import paced
 from registry_gateway.registry.registry import Registry
 from registry_gateway.registry.snapshot import Moment
 
-FEW = 200
+MOST_CHANGES = 200
 """Maximum number of events after which changed registrations are read one by one; after more, all are read."""
 
-ANEW_SECONDS = 3600.0
+REREAD_SECONDS = 3600.0
 """Seconds after which all registrations are read again, even if the log has no change."""
 
 Part = TypeVar("Part")
@@ -81,7 +81,7 @@ class KeptView(Generic[Part, Whole]):
         self._parts = {entry.registration.key: await self._make_part(entry) async for entry in paced(entries)}
         self._whole = None
         self._event = moment.event
-        self._until = min(self._stands_until(entries), moment.now + ANEW_SECONDS)
+        self._until = min(self._valid_until(entries), moment.now + REREAD_SECONDS)
 
     async def _catch_up(self, last: int) -> bool:
         """Read the registrations that have changed up to the event `last`; return whether that was possible."""
@@ -89,11 +89,12 @@ class KeptView(Generic[Part, Whole]):
         position, seen = self._event, 0
         while position != last:
             try:
-                batch = await self._registry.feed.read(position, FEW + 1)
+                batch = await self._registry.feed.read(position, MOST_CHANGES + 1)
             except NotInLog:
                 return False
             seen += len(batch.events)
-            if not batch.events or seen > FEW or any(event.kind is EventKind.RESUMED for event in batch.events):
+            resumed = any(event.kind is EventKind.RESUMED for event in batch.events)
+            if not batch.events or seen > MOST_CHANGES or resumed:
                 return False
             keys.update(event.key for event in batch.events if event.dialect == self._dialect)
             position = batch.last
@@ -113,9 +114,9 @@ class KeptView(Generic[Part, Whole]):
             parts.pop(key, None)
         else:
             parts[key] = await self._make_part(entry)
-            self._until = min(self._until, self._stands_until([entry]))
+            self._until = min(self._until, self._valid_until([entry]))
 
-    def _stands_until(self, entries: Collection[Entry]) -> float:
+    def _valid_until(self, entries: Collection[Entry]) -> float:
         """Return the epoch second until which `entries` stay valid without an event: the first deadline."""
         if not self._alive:
             return inf

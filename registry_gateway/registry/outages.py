@@ -25,7 +25,7 @@ from registry_gateway.store.statements.presence import ABSENCE, RESTART, Sign
 
 T = TypeVar("T")
 
-FAREWELL = 1.0
+LAST_SIGN_WITHIN = 1.0
 """Maximum seconds for the last sign of a process."""
 
 log = logging.getLogger("registry_gateway.events")
@@ -63,7 +63,7 @@ class Outages:
     async def leave(self) -> None:
         """Sign for the last time, without waiting long. The following absence starts at this sign."""
         with contextlib.suppress(StoreUnavailable, TimeoutError):
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(LAST_SIGN_WITHIN):
                 await self.resume()
 
     async def judge(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:

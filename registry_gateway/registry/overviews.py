@@ -68,7 +68,7 @@ def _read(connection: Connection, now: float, queries: Queries, timeline: Timeli
     began = events.began(connection)
     known_since = began[1] if began is not None and began[0] > 1 else 0.0
     statuses = _statuses(connection, queries.policies, now)
-    happened = catalogue.happenings(connection, now - HOUR)
+    happened = catalogue.count_events(connection, now - HOUR)
     emptied = (overview.emptied(of_it, live.get(dialect, 0)) for dialect, of_it in by_dialect.items())
     return Overview(
         at=now,

@@ -21,7 +21,7 @@ from registry_gateway.registry.snapshot import Moment, Snapshot, SnapshotEntry
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import events, lease_clock, lists, log_search, presence, registrations
 from registry_gateway.store.statements.key_batch import Key
-from registry_gateway.store.statements.lists import Standing
+from registry_gateway.store.statements.lists import Listed
 from registry_gateway.store.statements.log_search import LogFilter
 from registry_gateway.store.statements.registrations import Found
 from registry_gateway.store.statements.search import Page
@@ -109,13 +109,13 @@ class Queries:
         _, last_event = events.span(connection)
         found: builtins.list[SnapshotEntry] = []
         after: Key = ("", "")
-        while rows := lists.find_next_standing(connection, after, PAGE):
-            found += self._standing(rows, now)
+        while rows := lists.find_next_listed(connection, after, PAGE):
+            found += self._entries(rows, now)
             last = rows[-1].registration
             after = (last.dialect, last.key)
         return Snapshot(Moment(last_event, now), found)
 
-    def _standing(self, rows: Sequence[Standing], now: float) -> Iterator[SnapshotEntry]:
+    def _entries(self, rows: Sequence[Listed], now: float) -> Iterator[SnapshotEntry]:
         for registration, tools, last_event in rows:
             found = status(registration, self.policies.of(registration.dialect), now)
             if found is not Status.GONE:

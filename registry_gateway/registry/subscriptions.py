@@ -6,7 +6,7 @@ from registry_gateway.core.errors import AlreadyExists, NotFound, NotRegistered
 from registry_gateway.core.lease import REVOKED, LeasePolicy
 from registry_gateway.core.model import Actor, Event, EventKind, Registration, Subscription
 from registry_gateway.core.registration_events import happened
-from registry_gateway.core.transitions import standing
+from registry_gateway.core.transitions import existing
 from registry_gateway.store.statements import events, registrations, subscriptions
 
 
@@ -32,7 +32,7 @@ def subscribe(
     held = found.get((dialect, key))
     if held is not None and held.lease.overdue(at):
         return None
-    return _subscribe(connection, standing(held, policy, at, key), subscriber, actor, at)
+    return _subscribe(connection, existing(held, policy, at, key), subscriber, actor, at)
 
 
 def judge_and_subscribe(
@@ -40,7 +40,7 @@ def judge_and_subscribe(
 ) -> tuple[Subscription, Event]:
     """Do what `subscribe` does, also for an overdue lease, in a transaction that has signed presence."""
     held = registrations.lock(connection, {(dialect, key)}, now)[0].get((dialect, key))
-    return _subscribe(connection, standing(held, policy, now, key), subscriber, actor, now)
+    return _subscribe(connection, existing(held, policy, now, key), subscriber, actor, now)
 
 
 def _subscribe(

@@ -72,8 +72,8 @@ def _decide_each(
 ) -> tuple[dict[int, Outcome | RegistryError], list[Event]]:
     leaving = {(c.dialect, c.key) for _, c in commands if isinstance(c, Deregister)}
     active = subscriptions.count_active(connection, leaving) if leaving else {}
-    room = _Room(connection, [c for _, c in commands], before, policies)
-    shelf = _Shelf(connection, [c for _, c in commands], policies)
+    limits = _RegistrationLimits(connection, [c for _, c in commands], before, policies)
+    tool_limits = _ToolLimits(connection, [c for _, c in commands], policies)
     after: dict[tuple[str, str], Registration | None] = dict(before)
     documents: dict[tuple[str, str], Documents] = {}
     versions = _histories(connection, [c for _, c in commands], before)
@@ -87,9 +87,9 @@ def _decide_each(
             history, subscribers = versions.get(key, ()), active.get(key, 0)
             decision = decide(after.get(key), command, policies[command.dialect], now, subscribers, history)
             if decision.documents is not None:
-                shelf.take(key, decision.documents.tools)
-            if room.limited and _has_place(decision.after, policies) and not _has_place(after.get(key), policies):
-                room.take(decision.after)
+                tool_limits.take(key, decision.documents.tools)
+            if limits.limited and _is_counted(decision.after, policies) and not _is_counted(after.get(key), policies):
+                limits.take(decision.after)
         except RegistryError as error:
             outcomes[i] = error
             continue
@@ -105,7 +105,7 @@ def _decide_each(
         if decision.documents is not None:
             documents[key] = _merged(documents.get(key), decision.documents)
     left = {key for key in before.keys() & ended if after[key] is None}
-    gone.leave(connection, left, now)
+    gone.archive(connection, left, now)
     registrations.remove(connection, (before.keys() & ended) - left)
     kept = {key: registration for key, registration in before.items() if key not in ended}
     histories = {key: versions[key] for key in recorded if after[key] is not None}
@@ -131,14 +131,14 @@ def _histories(
     return histories(connection, changing) if changing else {}
 
 
-def _has_place(registration: Registration | None, policies: Mapping[str, LeasePolicy]) -> TypeGuard[Registration]:
+def _is_counted(registration: Registration | None, policies: Mapping[str, LeasePolicy]) -> TypeGuard[Registration]:
     """Tell whether a registration counts towards the limits."""
     if registration is None:
         return False
     return registration.lease.stage == 0 or not policies[registration.dialect].lapse_frees_key
 
 
-class _Room:
+class _RegistrationLimits:
     """How many more registrations an account and the dialect may have, if the policy sets limits.
 
     Counted only for registrations that are new or may be revived. Gateways that count at the same instant may together
@@ -158,7 +158,9 @@ class _Room:
             if policy.most is None and policy.most_owned is None:
                 continue
             held = before.get((c.dialect, c.key))
-            if _has_place(held, policies) or not isinstance(c, Register | Renew) or (isinstance(c, Renew) and not held):
+            if not isinstance(c, Register | Renew) or (isinstance(c, Renew) and held is None):
+                continue
+            if _is_counted(held, policies):
                 continue
             lapsed = not policy.lapse_frees_key
             if policy.most is not None and (c.dialect, None) not in self._left:
@@ -188,10 +190,10 @@ class _Room:
             self._left[limit] -= 1
 
 
-class _Shelf:
+class _ToolLimits:
     """How many more tools the registrations of a dialect may have together, if the policy sets a limit.
 
-    Counted when a command has tools. As with `_Room`, concurrent gateways may exceed the limit slightly.
+    Counted when a command has tools. As with `_RegistrationLimits`, concurrent gateways may exceed the limit slightly.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ Each setting is a field of a frozen Struct: `Settings` for the gateway, another 
 `serve`, `registry-gateway config` and the table in the docs are generated from these fields.
 """
 
-from registry_gateway.settings.settings import AROUND, OF_COMMANDS, PREFIX, Port, Seconds, Settings, SettingsError
+from registry_gateway.settings.settings import PREFIX, STRIPPED, URL_VARIABLE, Port, Seconds, Settings, SettingsError
 from registry_gateway.settings.variables import (
     Configuration,
     HasSettings,
@@ -16,9 +16,9 @@ from registry_gateway.settings.variables import (
 )
 
 __all__ = [
-    "AROUND",
-    "OF_COMMANDS",
     "PREFIX",
+    "STRIPPED",
+    "URL_VARIABLE",
     "Configuration",
     "HasSettings",
     "Port",

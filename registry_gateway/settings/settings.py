@@ -13,10 +13,10 @@ from registry_gateway.core.rate_limit import Rate, parse
 
 PREFIX = "REGISTRY_GATEWAY_"
 
-OF_COMMANDS = f"{PREFIX}URL"
+URL_VARIABLE = f"{PREFIX}URL"
 """The environment name of a gateway's URL, for commands that work on a gateway. It is no setting."""
 
-AROUND = string.whitespace + "\ufeff"
+STRIPPED = string.whitespace + "\ufeff"
 """Characters that are removed from both ends of a value: white space, and the byte order mark of a text file."""
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from registry_gateway.core import web_url
 from registry_gateway.core.service_links import is_service_link
 from registry_gateway.observability.masking import MASK
-from registry_gateway.settings.settings import AROUND, OF_COMMANDS, PREFIX, Settings, SettingsError
+from registry_gateway.settings.settings import PREFIX, STRIPPED, URL_VARIABLE, Settings, SettingsError
 from registry_gateway.store.database_url import async_url
 from registry_gateway.store.postgresql import libpq
 
@@ -129,7 +129,7 @@ def _variables(struct: type[msgspec.Struct], group: str | None) -> Iterator[Vari
 
 
 def _refuse_unknown(environ: Mapping[str, str], known: Sequence[Variable]) -> None:
-    names = {OF_COMMANDS, *(v.env for v in known)}
+    names = {URL_VARIABLE, *(v.env for v in known)}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in names:
             raise SettingsError(f"{name}: there is no such setting (registry-gateway config lists them)")
@@ -154,10 +154,10 @@ def _convert(struct: type[S], known: Sequence[Variable], given: Mapping[str, Any
 
 
 def _trimmed(variable: Variable, value: str) -> str | list[str]:
-    items = [item.strip(AROUND) for item in value.split(",")]
+    items = [item.strip(STRIPPED) for item in value.split(",")]
     if not any(items):
         raise SettingsError(f"{variable.env} is empty: unset it, or set a value")
-    return [item for item in items if item] if _is_list(variable.kind) else value.strip(AROUND)
+    return [item for item in items if item] if _is_list(variable.kind) else value.strip(STRIPPED)
 
 
 def _is_list(kind: Any) -> bool:

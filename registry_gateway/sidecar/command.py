@@ -141,14 +141,12 @@ def sidecar(
     if mcp and importlib.util.find_spec("mcp") is None:
         raise click.UsageError("--mcp needs the SDK of MCP: pip install 'registry-gateway[mcp]'")
     plan = Plan(
-        registration={
-            "gateway": to,
-            "dialect": dialect.name,
-            "document": _document(dialect, file, usual),
-            "key": _secret(dialect.secret_variable) if key_file is None else None,
-            "key_file": key_file,
-            "interval": interval,
-        },
+        gateway=to,
+        dialect=dialect.name,
+        document=_document(dialect, file, usual),
+        key=_secret(dialect.secret_variable) if key_file is None else None,
+        key_file=key_file,
+        interval=interval,
         ca_file=None if ca_file is None else str(ca_file),
         health_url=health,
         health_command=health_command or (),

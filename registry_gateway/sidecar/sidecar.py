@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from registry_gateway.client import Registration
+from registry_gateway.client.registration.dialect import Document
 from registry_gateway.client.registration.keeper import Check
 from registry_gateway.sidecar import health, tools
 from registry_gateway.sidecar.children import Children
@@ -28,7 +29,12 @@ class Plan:
     """What a sidecar does.
 
     Attributes:
-        registration: The arguments of the `Registration`.
+        gateway: The gateway's URL.
+        dialect: The dialect in which the service is registered.
+        document: The body of the registration.
+        key: The shared key or the token.
+        key_file: A file with it instead, which is read for each request.
+        interval: Seconds between two heartbeats; None: the `Registration`'s default.
         ca_file: Certificates of authorities, for the gateway and the health URL.
         health_url: The URL that must be answered while the service is well.
         health_command: The program that must end with 0 instead.
@@ -39,7 +45,12 @@ class Plan:
         stop_timeout: Seconds that the service has to end.
     """
 
-    registration: dict[str, Any] = field(repr=False)  # it has the key
+    gateway: str
+    dialect: str
+    document: Document
+    key: str | None = field(default=None, repr=False)
+    key_file: Path | None = None
+    interval: float | None = None
     ca_file: str | None = None
     health_url: str | None = None
     health_command: Sequence[str] = ()
@@ -59,7 +70,7 @@ async def run(plan: Plan) -> int:
     """
     signals, children = Signals(), Children()
     try:
-        registration = Registration(**plan.registration, verify=plan.ca_file, check=_check(plan, children))
+        registration = _registration(plan, children)
     except ValueError as error:
         raise Unusable(str(error)) from None
     listed = _tools(plan, children)
@@ -76,6 +87,19 @@ async def run(plan: Plan) -> int:
         code = await service.finish()
     logger.info("the service has ended", extra={"code": code})
     return code
+
+
+def _registration(plan: Plan, children: Children) -> Registration:
+    return Registration(
+        plan.gateway,
+        plan.dialect,
+        plan.document,
+        key=plan.key,
+        key_file=plan.key_file,
+        verify=plan.ca_file,
+        interval=plan.interval,
+        check=_check(plan, children),
+    )
 
 
 def _check(plan: Plan, children: Children) -> Check | None:
@@ -107,10 +131,10 @@ async def _until(end: Coroutine[Any, Any, object], registration: Registration, l
 
 async def _ended(service: Service, end: asyncio.Event) -> None:
     """Return when the service has ended, or has to."""
-    told = asyncio.create_task(end.wait())
-    either: list[asyncio.Future[Any]] = [service.ended, told]
+    signalled = asyncio.create_task(end.wait())
+    either: list[asyncio.Future[Any]] = [service.ended, signalled]
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+    signalled.cancel()
 
 
 async def _registered(registration: Registration, listed: ToolList | None) -> None:

@@ -29,7 +29,7 @@ def translated(error: Exception, file: SqliteFile | None = None) -> StoreUnavail
         return LostRace(f"lost a race in the database: {_first_line(error)}")
     if _was_stopped(error):
         return Overloaded(
-            f"It took more than {expensive_reads.SECONDS:g} s and was stopped; ask for less, or try later"
+            f"It took more than {expensive_reads.READ_SECONDS:g} s and was stopped; ask for less, or try later"
         )
     if isinstance(error, DataError) or state.startswith(postgresql.BAD_VALUES):
         return Unstorable(f"the database takes no such values: {_first_line(error)}")

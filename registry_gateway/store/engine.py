@@ -142,14 +142,14 @@ class Store:
         return await self._attempt("read", functools.partial(self._waits.within, pooled, self.snapshots), work, limit)
 
     async def search(self, work: Callable[[Connection], T]) -> T:
-        """Do what `read` does, for expensive reads: few at once, each for at most `expensive_reads.SECONDS`.
+        """Do what `read` does, for expensive reads: few at once, each for at most `expensive_reads.READ_SECONDS`.
 
         Raises:
             Overloaded: Too many are running, or this one took too long.
         """
         async with self._gate.passed():
             stopping = postgresql_limited if self.file is None else sqlite_limited
-            limited = functools.partial(stopping, seconds=expensive_reads.SECONDS)
+            limited = functools.partial(stopping, seconds=expensive_reads.READ_SECONDS)
             run: _Run[T] = functools.partial(self._waits.within, limited, self.snapshots)
             return await self._attempt("search", run, work, ANSWER_WITHIN)
 

@@ -35,25 +35,25 @@ from registry_gateway.webhooks.tail import Tail
 AT_ONCE = 20
 """Most deliveries at a time in a process."""
 
-RETRIES = 10
+MOST_RETRIES = 10
 """Most of these that repeat a failed message, so that receivers that hang do not delay all others."""
 
-POLL = 1.0
+POLL_SECONDS = 1.0
 """Seconds between two looks at the webhooks without a new event."""
 
-SETTLE = 0.1
+SETTLE_SECONDS = 0.1
 """Seconds from a new event, or the end of a delivery, to the next look: what happens together is seen together."""
 
-STORED = 30.0
+STORE_SECONDS = 30.0
 """Seconds between two times at which positions are stored that have only passed events that are not wanted."""
 
-TURN = 20
+MOST_IN_TURN = 20
 """Most messages for a webhook in succession; then it is the turn of another one."""
 
 ATTEMPTS = 20
 """Attempts that are kept of each webhook."""
 
-FINISH = 0.2
+FINISH_SECONDS = 0.2
 """Seconds that deliveries get to end when the gateway stops, and as many for releasing the webhooks."""
 
 log = logging.getLogger("registry_gateway.webhooks")
@@ -94,10 +94,10 @@ class Deliverer:
                 except StoreUnavailable as error:
                     if not away:
                         log.warning("webhooks wait for the database: %s", error)
-                    away, wait = True, POLL
+                    away, wait = True, POLL_SECONDS
                 except Exception:
-                    log.exception("unexpected error; next attempt in %g s", POLL)
-                    away, wait = True, POLL
+                    log.exception("unexpected error; next attempt in %g s", POLL_SECONDS)
+                    away, wait = True, POLL_SECONDS
                 await self._news(wait, stopping, following=not away and self._tail.last > 0)
         finally:
             renewing.cancel()
@@ -115,10 +115,10 @@ class Deliverer:
         known = await self._read()
         if not known:
             self._tail.begin(0, 0)
-            return POLL
-        wait = POLL
+            return POLL_SECONDS
+        wait = POLL_SECONDS
         wanted: list[int] = []
-        retries = RETRIES - len(self._repeating)
+        retries = MOST_RETRIES - len(self._repeating)
         for webhook, free in known:
             if not free or webhook.id in self._running or len(self._running) + len(wanted) >= AT_ONCE:
                 continue
@@ -178,7 +178,7 @@ class Deliverer:
         """Store, from time to time, the positions that have passed events that are not wanted."""
         if self._clock.monotonic() < self._store_at:
             return
-        self._store_at = self._clock.monotonic() + STORED
+        self._store_at = self._clock.monotonic() + STORE_SECONDS
         idle = [webhook for webhook in known if webhook.id not in self._running]
         to = {webhook.id: (webhook.position, self._backlog.position(webhook)) for webhook in idle}
         await self._holds.move({number: (old, new) for number, (old, new) in to.items() if new > old})
@@ -197,15 +197,15 @@ class Deliverer:
             for task in tasks:
                 task.cancel()
         if not stopping.is_set():
-            await asyncio.sleep(SETTLE)
+            await asyncio.sleep(SETTLE_SECONDS)
 
     # --- one webhook
 
     async def _deliver(self, taken: Taken) -> None:
-        """Send messages while the webhook is held and there are messages, at most `TURN`; then release it."""
+        """Send messages while the webhook is held and there are messages, at most `MOST_IN_TURN`; then release it."""
         webhook, attempts = taken
         try:
-            for left in reversed(range(TURN)):
+            for left in reversed(range(MOST_IN_TURN)):
                 more = False
                 message = await self._backlog.message(webhook)
                 if message is None:
@@ -253,11 +253,11 @@ class Deliverer:
     async def _stop(self) -> None:
         tasks = list(self._running.values())
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=FINISH)
+            _, late = await asyncio.wait(tasks, timeout=FINISH_SECONDS)
             for task in late:
                 task.cancel()
         try:
-            async with asyncio.timeout(FINISH):
+            async with asyncio.timeout(FINISH_SECONDS):
                 if tasks:
                     await self._holds.release()
         except (StoreUnavailable, TimeoutError):

@@ -22,7 +22,7 @@ from registry_gateway.store.statements import events, lease_clock
 from registry_gateway.store.statements import webhooks as statements
 from registry_gateway.store.statements.webhooks import Progress, Taken
 
-TOGETHER = 20
+MOST_TOGETHER = 20
 """Most results that share a transaction, so that no heartbeat waits long for it."""
 
 RETRY = 0.5
@@ -40,7 +40,7 @@ class Holds:
         self.holder = secrets.token_hex(8)
         self._until: dict[int, float] = {}
         """By webhook, until when (monotonic) it is certainly held."""
-        self._saving: GroupCommit[Progress, bool] = GroupCommit(self._save, batch=TOGETHER, writing=True)
+        self._saving: GroupCommit[Progress, bool] = GroupCommit(self._save, batch=MOST_TOGETHER, writing=True)
 
     async def take(self, numbers: Sequence[int], last: int) -> Sequence[Taken]:
         """Take webhooks; return those that were free. The next message of each ends at the event `last`.

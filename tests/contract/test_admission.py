@@ -9,7 +9,7 @@ import pytest
 from registry_gateway.core.errors import RateLimited
 from registry_gateway.core.lease import LeasePolicy
 from registry_gateway.core.model import ANONYMOUS, Actor
-from registry_gateway.core.rate_limit import OWN, TIMES, Rate
+from registry_gateway.core.rate_limit import NEWCOMER_FACTOR, SERVICE_RATE, Rate
 from registry_gateway.registry.registry import Registry
 from registry_gateway.store.engine import Store
 from tests.conftest import ManualClock
@@ -31,7 +31,7 @@ from tests.contract.services import (
 pytestmark = pytest.mark.anyio
 
 RATE = Rate(1, 60.0)
-ALLOWED = RATE.count + TIMES * RATE.count
+ALLOWED = RATE.count + NEWCOMER_FACTOR * RATE.count
 """First registrations that a caller without any may make at once: 21."""
 
 Limited = Callable[[LeasePolicy], Registry]
@@ -170,7 +170,7 @@ async def test_a_registered_service_may_register_again_when_newcomers_may_not(li
     registry = limited(ENDS)
     await registry.register(register("old"))
     await passed(registry.register(register(key)) for key in keys(60))
-    assert await passed(registry.register(register("old")) for _ in range(10)) == OWN.count
+    assert await passed(registry.register(register("old")) for _ in range(10)) == SERVICE_RATE.count
     for _ in range(20):
         await registry.renew(renew("old"))
 

@@ -32,10 +32,10 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 async def test_a_search_is_given_up_and_its_connection_still_works(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expensive_reads, "SECONDS", 0.2)
+    monkeypatch.setattr(expensive_reads, "READ_SECONDS", 0.2)
     with anyio.fail_after(20), pytest.raises(Overloaded, match="was stopped"):
         await store.search(endless)
-    monkeypatch.setattr(expensive_reads, "SECONDS", 60.0)
+    monkeypatch.setattr(expensive_reads, "READ_SECONDS", 60.0)
     assert [await store.search(one), await store.read(one)] == [1, 1]
 
 
@@ -52,7 +52,7 @@ async def test_a_search_on_postgresql_occupies_one_core(postgresql_url: str) -> 
 
 
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expensive_reads, "SECONDS", 4.0)
+    monkeypatch.setattr(expensive_reads, "READ_SECONDS", 4.0)
     running = [asyncio.create_task(store.search(endless)) for _ in range(40)]
     await asyncio.sleep(0.2)
     assert [await store.read(one), await store.find(one), await store.scan(one), await store.write(one)] == [1] * 4
@@ -65,7 +65,7 @@ async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytes
 async def test_a_search_that_nobody_waits_for_any_longer_is_stopped(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expensive_reads, "SECONDS", 60.0)
+    monkeypatch.setattr(expensive_reads, "READ_SECONDS", 60.0)
     search = asyncio.create_task(store.search(endless))
     await asyncio.sleep(0.3)
     search.cancel()

@@ -33,8 +33,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often: time is the manual clock's, and only the looks at it take real time."""
-    monkeypatch.setattr(deliverer, "POLL", 0.05)
-    monkeypatch.setattr(deliverer, "SETTLE", 0.01)
+    monkeypatch.setattr(deliverer, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(deliverer, "SETTLE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ async def test_events_that_were_removed_are_one_message(
 async def test_events_that_it_does_not_want_are_passed_over_before_they_are_removed(
     open_gateway: OpenGateway, clock: ManualClock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliverer, "STORED", 0.0)
+    monkeypatch.setattr(deliverer, "STORE_SECONDS", 0.0)
     gateway = open_gateway()
     added = await gateway.add(receiver.url, EventKind.DEREGISTERED)
     async with gateway.running():

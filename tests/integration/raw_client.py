@@ -22,7 +22,7 @@ LIMIT = 60.0
 class Hasty(Connection):
     """A connection that does not wait long."""
 
-    patience = PATIENCE
+    check_seconds = PATIENCE
 
 
 class Client:

@@ -336,7 +336,7 @@ async def test_a_client_that_asks_first_whether_to_send_is_told(connect: Connect
 
 def test_the_limits_leave_room_for_the_longest_token() -> None:
     assert MAX_HEAD_BYTES >= 2 * 16_384
-    assert protocol.PATIENCE_SECONDS > 15
+    assert protocol.CHECK_SECONDS > 15
 
 
 async def test_tls_on_a_plain_port_is_called_by_its_name(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
@@ -363,8 +363,8 @@ def test_a_client_that_reads_a_long_answer_slowly_is_not_taken_for_one_that_read
     connection.transport = SimpleNamespace(get_write_buffer_size=lambda: 65_536, abort=lambda: aborted.append(True))
     connection.cycle = SimpleNamespace(expected_content_length=300_000)
     connection._unread = None
-    assert not connection._stands_still()
+    assert not connection._is_stalled()
     connection.cycle.expected_content_length -= 65_536  # the next piece, of which as much is unread
-    assert not connection._stands_still()
-    assert connection._stands_still()
+    assert not connection._is_stalled()
+    assert connection._is_stalled()
     assert aborted == [True]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 async def test_readiness_and_administration_do_not_wait_for_them(
     start_gateway: GatewayFactory, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expensive_reads, "SECONDS", 4.0)
+    monkeypatch.setattr(expensive_reads, "READ_SECONDS", 4.0)
     monkeypatch.setattr(past, "search", lambda connection, *_: endless(connection))
     async with start_gateway(database_url) as client:
         issued = await core_of(client).accounts.create("admin", ["admin:registry"], [])

@@ -244,7 +244,7 @@ async def test_a_database_that_hangs_does_not_hold_a_scrape(
             await connection.exec_driver_sql("LOCK TABLE registrations IN ACCESS EXCLUSIVE MODE")
             clock.advance(FRESH)
             with monkeypatch.context() as patch:
-                patch.setattr(collector, "PATIENCE", 1.0)
+                patch.setattr(collector, "DATABASE_SECONDS", 1.0)
                 assert (await scrape(client)).value(f"{PREFIX}database_up") == 0
         assert (await scrape(client)).value(f"{PREFIX}database_up") == 1
     await other.close()
@@ -335,7 +335,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nothing(
         await scrape(client)  # what it reads of the services stays fresh
         monkeypatch.setattr(database_size, "_of_file", hang)
         monkeypatch.setattr(collector, "MEASURED", 0.0)
-        monkeypatch.setattr(collector, "PATIENCE", 1.0)
+        monkeypatch.setattr(collector, "DATABASE_SECONDS", 1.0)
         try:
             for found in await asyncio.gather(*(scrape(client) for _ in range(10))):
                 assert found.value(f"{PREFIX}database_up") == 1

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from registry_gateway.core.rate_limit import OWN
+from registry_gateway.core.rate_limit import SERVICE_RATE
 from tests.conftest import GatewayFactory, ManualClock, gateway_of
 from tests.integration import chap_service, runspec_agent
 from tests.integration.scaicontrol_account import data, refused, service, state
@@ -11,7 +11,7 @@ from tests.integration.scaicontrol_account import data, refused, service, state
 pytestmark = pytest.mark.anyio
 
 LIMIT = {"REGISTRY_GATEWAY_RATE_LIMIT": "2/h"}
-ALLOWED = 2 + OWN.count
+ALLOWED = 2 + SERVICE_RATE.count
 """Changes that one service may make at once when nobody else does."""
 
 WORDS = "Too many requests; try again in 5 s"

@@ -83,7 +83,7 @@ def test_documents_are_written_to_the_columns_in_the_order_of_their_table() -> N
             (next_, [*COLUMNS, *(DOCUMENTS if documents else ())], [*COLUMNS, *(DOCUMENTS if documents else ())])
             for (documents, *_), next_ in lists._FIND_NEXT.items()
         ),
-        (lists._FIND_NEXT_STANDING, [*COLUMNS, "tools", "last_event"], [*COLUMNS, "tools", "last_event"]),
+        (lists._FIND_NEXT_LISTED, [*COLUMNS, "tools", "last_event"], [*COLUMNS, "tools", "last_event"]),
         (versions._HISTORIES, ["dialect", "key", "versions"], ["dialect", "key", "versions"]),
         (presence._SEEN, [PRESENT], [PRESENT, NOW]),
         (presence._HELD, [PRESENT], [PRESENT, NOW]),

@@ -11,7 +11,7 @@ import pytest
 
 from registry_gateway.bulk import exporting
 from registry_gateway.cli import main
-from registry_gateway.cli.services.details import Dossier
+from registry_gateway.cli.services.details import Details
 from registry_gateway.core.model import Event, EventKind
 from registry_gateway.core.model import Registration as StoredRegistration
 from registry_gateway.core.status import Status
@@ -49,7 +49,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "figures": catalogue.Stats,
     "administration": admin.ServiceView,
     "export": exporting.Registration,
-    "services show --json": Dossier,
+    "services show --json": Details,
     "services approve --json": StoredRegistration,
     "events --json": Event,
 }

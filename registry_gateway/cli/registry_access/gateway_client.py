@@ -8,12 +8,12 @@ import httpx
 import msgspec
 
 from registry_gateway.cli.registry_access.refusals import GatewayAway, is_problem, refusal
+from registry_gateway.client.reply import Reply
 from registry_gateway.endpoints.admin.wire import Data
 from registry_gateway.http.body import parse
 from registry_gateway.http.remote_server import (
-    PATIENCE,
+    PIECE_SECONDS,
     RemoteServer,
-    Reply,
     Unanswered,
     Unreachable,
     shown,
@@ -56,10 +56,12 @@ class GatewayClient:
             return None
         return self._taken(path, reply, kind)
 
-    async def administer(self, path: str, kind: type[T], body: Mapping[str, object], silence: float = PATIENCE) -> T:
-        """Return the answer to a POST to `/admin/v1`, which comes after `silence` seconds at the latest."""
+    async def administer(
+        self, path: str, kind: type[T], body: Mapping[str, object], piece_seconds: float = PIECE_SECONDS
+    ) -> T:
+        """Return the answer to a POST to `/admin/v1`, which comes within `piece_seconds`."""
         path = f"admin/v1/{path}"
-        reply = await self._server.post(f"{self._url}/{path}", msgspec.json.encode(body), silence)
+        reply = await self._server.post(f"{self._url}/{path}", msgspec.json.encode(body), piece_seconds)
         return self._taken(path, reply, Data[kind]).data  # type: ignore[valid-type] # the type is a value here
 
     async def change(self, path: str, kind: type[T], body: Mapping[str, object]) -> T:
@@ -70,9 +72,9 @@ class GatewayClient:
             raise type(error)(f"{error}; the change may have been made, so look before you try again") from None
 
     @asynccontextmanager
-    async def stream(self, path: str, media_type: str, silence: float) -> AsyncIterator[httpx.Response]:
-        """Open a GET whose answer of `media_type` is read while it arrives; each piece may take `silence` seconds."""
-        async with self._server.stream(f"{self._url}/{path}", silence) as answer:
+    async def stream(self, path: str, media_type: str, piece_seconds: float) -> AsyncIterator[httpx.Response]:
+        """Open a GET whose answer of `media_type` is read while it arrives; each piece may take `piece_seconds`."""
+        async with self._server.stream(f"{self._url}/{path}", piece_seconds) as answer:
             if answer.status_code != 200 or not _has(answer.headers, media_type):
                 raise self._refusal(path, await whole(answer))
             yield answer

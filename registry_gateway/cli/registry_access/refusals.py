@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from registry_gateway.client.brief import brief
+from registry_gateway.client.reply import Reply
 from registry_gateway.core.errors import (
     AccountRevoked,
     AlreadyExists,
@@ -23,7 +24,7 @@ from registry_gateway.core.errors import (
 )
 from registry_gateway.http.body import parse
 from registry_gateway.http.problem_details import MEDIA_TYPE
-from registry_gateway.http.remote_server import Reply, Unreachable, shown
+from registry_gateway.http.remote_server import Unreachable, shown
 
 ERRORS: dict[str, type[RegistryError]] = {
     error.code: error

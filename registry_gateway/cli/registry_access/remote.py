@@ -25,16 +25,16 @@ from registry_gateway.wire.catalogue import Change, EventList, LogPage, ServiceD
 PAGE = 1000
 """Most events of a page."""
 
-SILENCE = 60.0
+STREAM_TIMEOUT = 60.0
 """Seconds without a byte after which a stream counts as broken. The gateway sends a comment every 15."""
 
 PAUSE = 1.0
 """Seconds before a broken stream is opened again."""
 
-EXPORT_SILENCE = 330.0
+EXPORT_TIMEOUT = 330.0
 """The same for an export, of which the gateway sends nothing before it has read all of it."""
 
-TRIAL_SILENCE = 30.0
+TRIAL_TIMEOUT = 30.0
 """The same for the test of a webhook, which the gateway answers when the receiver has, or after 10 seconds."""
 
 LINE_BYTES = 64 * 2**20
@@ -153,7 +153,7 @@ class RemoteGateway:
 
     async def test_webhook(self, number: int) -> Trial:
         """Send a test message to a webhook from the gateway."""
-        return await self._client.administer("webhooks/test", Trial, {"id": number}, TRIAL_SILENCE)
+        return await self._client.administer("webhooks/test", Trial, {"id": number}, TRIAL_TIMEOUT)
 
     async def add_webhook(
         self, url: str, kinds: Sequence[EventKind], dialect: str | None, form: Format
@@ -178,7 +178,7 @@ class RemoteGateway:
         """Yield the registrations and the log as lines of JSON."""
         asked = {**({} if dialect is None else {"dialect": dialect}), **({"events": "true"} if events else {})}
         path = f"catalog/v1/export?{urlencode(asked)}"
-        async with self._client.stream(path, "application/x-ndjson", EXPORT_SILENCE) as answer:
+        async with self._client.stream(path, "application/x-ndjson", EXPORT_TIMEOUT) as answer:
             rest = b""
             async for piece in answer.aiter_raw():
                 *lines, rest = (rest + piece).split(b"\n")
@@ -206,7 +206,7 @@ class RemoteGateway:
         while True:
             try:
                 path = f"catalog/v1/events{_query(query)}"
-                async with self._client.stream(path, "text/event-stream", SILENCE) as answer:
+                async with self._client.stream(path, "text/event-stream", STREAM_TIMEOUT) as answer:
                     async for message in EventSource(answer).aiter_sse():
                         if message.id.isdecimal():
                             query = msgspec.structs.replace(query, last_event_id=int(message.id))

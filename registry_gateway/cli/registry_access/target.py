@@ -19,7 +19,7 @@ from registry_gateway.cli.registry_access.database import Database
 from registry_gateway.cli.registry_access.remote import RemoteGateway
 from registry_gateway.cli.session import configured, opened
 from registry_gateway.http.remote_server import RemoteServer
-from registry_gateway.settings import AROUND, OF_COMMANDS, PREFIX
+from registry_gateway.settings import PREFIX, STRIPPED, URL_VARIABLE
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ url_option = click.option(
     metavar="URL",
     is_eager=True,
     callback=check_url,
-    help=f"Work on the gateway at URL, over HTTP, with the token of {TOKEN} if it needs one.  [{OF_COMMANDS}]",
+    help=f"Work on the gateway at URL, over HTTP, with the token of {TOKEN} if it needs one.  [{URL_VARIABLE}]",
 )
 
 
@@ -104,12 +104,12 @@ def choose(url: str | None, database_url: str | None) -> Target:
         raise click.UsageError("use --url or --database-url, not both")
     if url is not None or database_url is not None:
         return Target(url, database_url)
-    given = os.environ.get(OF_COMMANDS)
+    given = os.environ.get(URL_VARIABLE)
     if given is None:
         return Target(None, None)
     if _DATABASE_URL in os.environ:
-        raise click.UsageError(f"{OF_COMMANDS} and {_DATABASE_URL} are both set; choose with --url or --database-url")
+        raise click.UsageError(f"{URL_VARIABLE} and {_DATABASE_URL} are both set; choose with --url or --database-url")
     try:
-        return Target(check_url(None, None, given.strip(AROUND)), None)
+        return Target(check_url(None, None, given.strip(STRIPPED)), None)
     except click.BadParameter as error:
-        raise click.UsageError(f"{OF_COMMANDS}: {error.message}") from None
+        raise click.UsageError(f"{URL_VARIABLE}: {error.message}") from None

@@ -41,7 +41,7 @@ class RegistrationView(msgspec.Struct, frozen=True, kw_only=True):
     lease: LeaseView
 
 
-class Dossier(msgspec.Struct, kw_only=True):
+class Details(msgspec.Struct, kw_only=True):
     """A service with its history. Of one that is gone, `registration` is its last state, if that is kept, without owner
     and approval; `registered` is then false, as for one that is known from the log alone.
     """
@@ -65,7 +65,7 @@ class Dossier(msgspec.Struct, kw_only=True):
     events: list[Event]
 
 
-async def compile_dossier(registry: RegistryAccess, key: str, dialect: str | None) -> Dossier:
+async def read_details(registry: RegistryAccess, key: str, dialect: str | None) -> Details:
     """Return all details of the service `key`.
 
     Raises:
@@ -85,12 +85,12 @@ async def compile_dossier(registry: RegistryAccess, key: str, dialect: str | Non
         raise click.ClickException(f"{key} is registered in {names}; say which with --dialect")
     service = registered[0] if registered else max(known, key=lambda gone: 0 if gone.ended is None else gone.ended.at)
     events = await registry.last_events(service.dialect, key, EVENTS)
-    return _dossier(service, list(events), await registry.now())
+    return _details(service, list(events), await registry.now())
 
 
-def _dossier(service: ServiceDetail, events: list[Event], now: float) -> Dossier:
+def _details(service: ServiceDetail, events: list[Event], now: float) -> Details:
     registered = service.status is not Status.GONE
-    return Dossier(
+    return Details(
         key=service.key,
         dialect=service.dialect,
         registered=registered,
@@ -133,38 +133,38 @@ def _unless_null(document: msgspec.Raw) -> msgspec.Raw | None:
     return None if bytes(document) == b"null" else document
 
 
-def print_dossier(dossier: Dossier) -> None:
+def print_details(details: Details) -> None:
     """Print the details as text."""
-    if dossier.registration is None:
-        say(f"{dossier.key} is no longer registered. Last events:")
+    if details.registration is None:
+        say(f"{details.key} is no longer registered. Last events:")
         say()
-        print_events(dossier.events)
-        _print_findings(dossier)
+        print_events(details.events)
+        _print_findings(details)
         return
-    if not dossier.registered:
-        say(f"{dossier.key} is no longer registered. As it was:")
+    if not details.registered:
+        say(f"{details.key} is no longer registered. As it was:")
         say()
-    for name, value in _facts(dossier, dossier.registration):
+    for name, value in _facts(details, details.registration):
         say(f"{name:<14}{value}")
-    _print_findings(dossier)
+    _print_findings(details)
     _heading("Versions")
-    print_table(("VERSION", "SINCE"), [(v.version, moment(v.since)) for v in dossier.versions])
-    if dossier.subscriptions:
+    print_table(("VERSION", "SINCE"), [(v.version, moment(v.since)) for v in details.versions])
+    if details.subscriptions:
         _heading("Subscriptions")
-        print_subscriptions(dossier.subscriptions)
-    for heading, raw in (("Document", dossier.document), ("Tools document", dossier.tools_document)):
+        print_subscriptions(details.subscriptions)
+    for heading, raw in (("Document", details.document), ("Tools document", details.tools_document)):
         if raw is not None:
             _heading(heading)
             for line in indented(bytes(raw)).split("\n"):
                 say(line)
-    _heading(f"Last events (registry-gateway events --service {dossier.key} has all)")
-    print_events(dossier.events, whose=False)
+    _heading(f"Last events (registry-gateway events --service {details.key} has all)")
+    print_events(details.events, whose=False)
 
 
-def _print_findings(dossier: Dossier) -> None:
-    if dossier.findings:
+def _print_findings(details: Details) -> None:
+    if details.findings:
         _heading("Findings")
-        print_findings(dossier.findings)
+        print_findings(details.findings)
 
 
 def _heading(text: str) -> None:
@@ -177,8 +177,8 @@ def _tools(names: Sequence[str]) -> str:
     return ", ".join(names[:TOOLS]) + more or "-"
 
 
-def _facts(dossier: Dossier, registration: RegistrationView) -> list[tuple[str, str]]:
-    lease, now = registration.lease, dossier.now
+def _facts(details: Details, registration: RegistrationView) -> list[tuple[str, str]]:
+    lease, now = registration.lease, details.now
     if lease.alive:
         ends = f"ends in {age(lease.expires_at - now)} unless renewed"
     else:
@@ -190,15 +190,15 @@ def _facts(dossier: Dossier, registration: RegistrationView) -> list[tuple[str, 
         ("Name", registration.name or "-"),
         ("Version", registration.version or "-"),
         ("Address", registration.address or "-"),
-        ("Tools", _tools(dossier.tools)),
+        ("Tools", _tools(details.tools)),
         ("Account", registration.owner or "-"),
-        ("Status", dossier.status.value),
-        ("Health", f"{dossier.health.value}{reported}"),
+        ("Status", details.status.value),
+        ("Health", f"{details.health.value}{reported}"),
         ("Approved", moment(registration.approved_at) if registration.approved_at is not None else "no"),
         ("Lease", f"{lease.ttl:g} s, {ends} ({moment(lease.expires_at)})"),
         ("Last seen", f"{age(now - lease.last_seen)} ago ({moment(lease.last_seen)})"),
         ("Registered", moment(registration.registered_at)),
         ("Updated", "-" if registration.updated_at is None else moment(registration.updated_at)),
-        *dossier.notes.items(),
+        *details.notes.items(),
     ]
-    return facts if dossier.registered else [fact for fact in facts if fact[0] not in ("Account", "Approved")]
+    return facts if details.registered else [fact for fact in facts if fact[0] not in ("Account", "Approved")]

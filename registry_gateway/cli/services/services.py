@@ -12,7 +12,7 @@ from registry_gateway.cli.parameters import COUNT, TEXT, WORD, dialect_option, j
 from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.cli.registry_access.target import Target, registry_option
 from registry_gateway.cli.services import listing
-from registry_gateway.cli.services.details import Dossier, compile_dossier, print_dossier
+from registry_gateway.cli.services.details import Details, print_details, read_details
 from registry_gateway.cli.services.wait import wait
 from registry_gateway.core.errors import StillSubscribed
 from registry_gateway.core.status import REGISTERED, Status
@@ -116,14 +116,14 @@ def show(target: Target, key: str, dialect: str | None, as_json: bool) -> None:
     Of a service that is gone it shows the last events: when it left, and why.
     """
 
-    async def work(registry: RegistryAccess) -> Dossier:
-        return await compile_dossier(registry, key, dialect)
+    async def work(registry: RegistryAccess) -> Details:
+        return await read_details(registry, key, dialect)
 
-    dossier = target.run(work, reading=True)
+    details = target.run(work, reading=True)
     if as_json:
-        print_json(dossier)
+        print_json(details)
     else:
-        print_dossier(dossier)
+        print_details(details)
 
 
 @services.command()

@@ -22,7 +22,7 @@ LATE = 1
 """Exit code if the time is over."""
 
 
-class Standing(NamedTuple):
+class Seen(NamedTuple):
     """A service with its status. `name` is its key, with its dialect if it is known."""
 
     name: str
@@ -30,14 +30,14 @@ class Standing(NamedTuple):
 
 
 class _Wait:
-    """The wait for one service. `seen` is how it stood when it was last read."""
+    """The wait for one service. `seen` is its status when it was last read."""
 
     def __init__(self, registry: RegistryAccess, key: str, dialect: str | None, wanted: Status) -> None:
         self._registry = registry
         self._key = key
         self._dialect = dialect
         self._wanted = wanted
-        self.seen: Standing | None = None
+        self.seen: Seen | None = None
 
     async def reached(self) -> bool:
         """Return true when the service has the status."""
@@ -65,20 +65,20 @@ class _Wait:
         return False
 
     async def _look(self) -> bool:
-        """Read how the service stands, and tell whether that is what is waited for."""
-        found = [standing for dialect in await self._dialects() if (standing := await self._standing(dialect))]
-        registered = [standing for standing in found if standing.status is not Status.GONE]
+        """Read the status of the service, and tell whether it is the one that is waited for."""
+        found = [seen for dialect in await self._dialects() if (seen := await self._read(dialect))]
+        registered = [seen for seen in found if seen.status is not Status.GONE]
         self.seen = next((s for s in registered if s.status is self._wanted), None) or next(iter(registered), None)
         if self.seen is None:
-            self.seen = next(iter(found), Standing(self._key, Status.GONE))
+            self.seen = next(iter(found), Seen(self._key, Status.GONE))
         return self.seen.status is self._wanted
 
     async def _dialects(self) -> list[str]:
         return [self._dialect] if self._dialect is not None else list(await self._registry.dialects())
 
-    async def _standing(self, dialect: str) -> Standing | None:
+    async def _read(self, dialect: str) -> Seen | None:
         service = await self._registry.service(dialect, self._key)
-        return None if service is None else Standing(f"{dialect}/{self._key}", service.status)
+        return None if service is None else Seen(f"{dialect}/{self._key}", service.status)
 
 
 @click.command(
@@ -126,7 +126,7 @@ def wait(
     The wait ends with the event that changes the status. It continues while the gateway is restarted.
     """
 
-    async def work(registry: RegistryAccess) -> tuple[bool, Standing | None]:
+    async def work(registry: RegistryAccess) -> tuple[bool, Seen | None]:
         waiting = _Wait(registry, key, dialect, Status(wanted))
         try:
             async with asyncio.timeout(timeout):

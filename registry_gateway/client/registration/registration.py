@@ -23,8 +23,9 @@ USED = "a registration is used once: make another"
 class Registration:
     """Keeps a service registered while a `with` or `async with` block runs, and deregisters it at its end.
 
-    The block begins at once, also while the gateway is away: registering and heartbeats happen beside it, in a task, or
-    in a thread for `with`. What goes wrong is in the log `registry_gateway.registration`. A registration is used once.
+    The block begins at once, also while the gateway is away: registering and heartbeats happen beside it, in a
+    task, or in a thread for `with`. Problems are in the log `registry_gateway.registration`. A registration is used
+    once.
     """
 
     def __init__(

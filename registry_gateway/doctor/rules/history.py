@@ -28,7 +28,7 @@ class Return(NamedTuple):
 
     lease: float
     """Length of the lease in seconds."""
-    silence: float
+    interval: float
     """Seconds from the last heartbeat or registration to the return."""
     by_heartbeat: bool
     only_registered: bool
@@ -47,13 +47,13 @@ def of_history(recent: Sequence[Event], now: float) -> list[Finding]:
 
 def _shared(events: Sequence[Event]) -> list[Finding]:
     advice = "Give each process a key of its own (slug, id, instance id), or stop the leftover process."
-    for life in _lives(events):
-        places = _back_and_forth([event.service_address for event in life])
+    for registration in _by_registration(events):
+        places = _back_and_forth([event.service_address for event in registration])
         if places:
             summary = f"Two processes seem to share its key: its address changes between {' and '.join(places)}"
             return [error("shared_key", summary, advice)]
-    for life in _lives(events):
-        sources = _back_and_forth([event.client_address for event in life])
+    for registration in _by_registration(events):
+        sources = _back_and_forth([event.client_address for event in registration])
         if sources:
             summary = f"Two processes seem to share its key: it registers from {' and '.join(sources)} in turn"
             proxies = "If these are the addresses of proxies, add them to REGISTRY_GATEWAY_FORWARDED_ALLOW_IPS."
@@ -61,15 +61,15 @@ def _shared(events: Sequence[Event]) -> list[Finding]:
     return []
 
 
-def _lives(events: Sequence[Event]) -> list[list[Event]]:
+def _by_registration(events: Sequence[Event]) -> list[list[Event]]:
     """Return the events grouped by registration: a new registration after an end is not a second process."""
-    lives: list[list[Event]] = [[]]
+    found: list[list[Event]] = [[]]
     for event in events:
         if event.kind is EventKind.REGISTERED:
-            lives.append([])
+            found.append([])
         if event.kind in (EventKind.REGISTERED, EventKind.UPDATED):
-            lives[-1].append(event)
-    return lives
+            found[-1].append(event)
+    return found
 
 
 def _back_and_forth(values: Sequence[str | None]) -> list[str]:
@@ -95,7 +95,7 @@ def _returns(events: Sequence[Event]) -> Iterator[Return]:
             if lapse is not None and isinstance(seen := lapse.detail.get("last_seen"), int | float):
                 yield Return(
                     lease=_number(lapse.detail.get("expires_at")) - seen,
-                    silence=event.at - seen,
+                    interval=event.at - seen,
                     by_heartbeat=event.kind is EventKind.RECOVERED and not updated,
                     only_registered=abs(seen - registered) < _INSTANT,
                 )
@@ -114,7 +114,7 @@ def _late(returns: Sequence[Return]) -> list[Finding]:
         return []
     summary = (
         f"Its heartbeats come too late: {len(late)} in the last hour came after the lease had expired, about "
-        f"{median(r.silence for r in late):.0f} s after the previous one (lease: {late[-1].lease:.0f} s)"
+        f"{median(r.interval for r in late):.0f} s after the previous one (lease: {late[-1].lease:.0f} s)"
     )
     advice = (
         "Send heartbeats at least three times per lease, or make the lease longer: with the interval that the service "

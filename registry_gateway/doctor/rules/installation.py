@@ -7,21 +7,21 @@ from registry_gateway.doctor.rules.addresses import host_of, is_loopback
 from registry_gateway.doctor.rules.finding import Finding, error, warning
 from registry_gateway.settings import PREFIX, Settings
 
-SKEW = 5.0
+MOST_SKEW = 5.0
 """Seconds by which two clocks may differ without a finding. The `Date` of an answer is exact to one second only."""
 
-SAID = 3
+STEPS_NAMED = 3
 """Most clock steps that a finding lists: the latest."""
 
-ABSENCE = 10.0
+ABSENCE_SECONDS = 10.0
 """Age in seconds of the last sign of presence above which no gateway is running. Gateways write one each second."""
 
 MIB = 1024 * 1024
 
-LITTLE = 256 * MIB
+LOW_SPACE = 256 * MIB
 """Free bytes on a disk below which a warning is given. SQLite's write-ahead log alone may take as much."""
 
-FULL = 16 * MIB
+NO_SPACE = 16 * MIB
 """Free bytes on a disk below which the finding is an error: writes are about to fail."""
 
 
@@ -73,7 +73,7 @@ def _of_public_url(own: Settings) -> list[Finding]:
 
 def of_clock(ahead: float, whose: str) -> list[Finding]:
     """Return the findings about a clock that is `ahead` seconds ahead of this machine's; `whose` names it."""
-    if abs(ahead) <= SKEW:
+    if abs(ahead) <= MOST_SKEW:
         return []
     summary = f"The clock of {whose} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
     advice = (
@@ -87,12 +87,12 @@ def of_presence(present_at: float | None, now: float) -> list[Finding]:
     """Return the findings if a gateway last recorded its presence at `present_at` (epoch seconds; None: never)."""
     if present_at is None:
         return []
-    silent = now - present_at
-    if silent < -SKEW:
-        return of_clock(-silent, "the last gateway")
-    if silent <= ABSENCE:
+    age = now - present_at
+    if age < -MOST_SKEW:
+        return of_clock(-age, "the last gateway")
+    if age <= ABSENCE_SECONDS:
         return []
-    summary = f"No gateway has used this database for {silent:.0f} s"
+    summary = f"No gateway has used this database for {age:.0f} s"
     return [warning("no_gateway", summary, "Start one, or name the database it uses with --database-url.")]
 
 
@@ -103,21 +103,21 @@ def of_disk(taken: int, free: int | None) -> list[Finding]:
         taken: Size of the database in bytes.
         free: Free bytes on its disk; None if unknown.
     """
-    if free is None or free >= max(LITTLE, taken / 4):
+    if free is None or free >= max(LOW_SPACE, taken / 4):
         return []
     summary = f"The disk of the database has {free / MIB:.0f} MiB left, and the database takes {taken / MIB:.0f} MiB"
     advice = (
         f"Free some space: writes fail when the disk is full. To keep less data, lower {PREFIX}RETENTION_DAYS or set "
         f"{PREFIX}MAX_EVENTS; SQLite's file then stops growing, but does not shrink."
     )
-    return [(error if free < FULL else warning)("disk_nearly_full", summary, advice)]
+    return [(error if free < NO_SPACE else warning)("disk_nearly_full", summary, advice)]
 
 
 def of_steps(steps: Sequence[float]) -> list[Finding]:
     """Return the findings if the clock that leases are judged by was set in the last hour, by `steps` (seconds)."""
     if not steps:
         return []
-    said = ", ".join(f"{step:+.1f} s" for step in steps[-SAID:])
+    said = ", ".join(f"{step:+.1f} s" for step in steps[-STEPS_NAMED:])
     summary = f"The clock that leases follow was set {len(steps)} time(s) within the hour: {said}"
     advice = "Let NTP correct it in small parts: on the database server, with SQLite on the gateway's machine."
     return [warning("clock_stepped", summary, advice)]

@@ -12,7 +12,7 @@ from registry_gateway.endpoints.catalogue.reader import Reader
 from registry_gateway.endpoints.catalogue.routes import Catalogue
 from registry_gateway.endpoints.catalogue.tools import ToolReader
 from registry_gateway.endpoints.catalogue.watch import Watch
-from registry_gateway.endpoints.catalogue.watcher_limit import Seats
+from registry_gateway.endpoints.catalogue.watcher_limit import WatcherLimit
 from registry_gateway.http.mount import Mount
 from registry_gateway.http.problem_details import fault
 from registry_gateway.http.routing import resource
@@ -28,9 +28,9 @@ def mount(core: Core, store: Store) -> Mount:
     own = core.settings
     reader = Reader(core.registry.queries, own.retention, most_events=own.max_events)
     overviews = Overviews(core.registry.queries, core.clock)
-    seats = Seats(own.watchers_per_address)
-    core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: seats.taken)
-    catalogue = Catalogue(core, reader, ToolReader(core.registry), Watch(reader, core.feed, seats), overviews)
+    limit = WatcherLimit(own.watchers_per_address)
+    core.gauge("watchers", "Clients that are sent changes as they happen.", lambda: limit.taken)
+    catalogue = Catalogue(core, reader, ToolReader(core.registry), Watch(reader, core.feed, limit), overviews)
     exports = Exports(core.readers, store, core.registry.queries)
     routes = [*catalogue.routes(), resource("/catalog/v1/export", GET=exports.export)]
     description = "The services of all dialects: present, past, and changes."

@@ -156,9 +156,9 @@ class Reader:
 
         `findings` and `notes` return those of the dialect of an entry.
         """
-        known, now = await self._queries.search(lambda c, now: (present.dossier(c, dialect, key, RECENT), now))
+        known, now = await self._queries.search(lambda c, now: (present.find_known(c, dialect, key, RECENT), now))
         policy = self._policies.of(dialect)
-        found = render.dossier(known, policy, now, findings)
+        found = render.service_detail(known, policy, now, findings)
         if found is None or known.found is None or found.status is Status.GONE:
             return found
         return msgspec.structs.replace(found, notes=await notes(render.entry(known.found, policy, now)))
@@ -227,10 +227,10 @@ class Reader:
 
         def work(connection: Connection, now: float) -> tuple[list[present.Count], dict[str, int], dict[str, int]]:
             counts = present.counts(connection, self._policies, now, wanted)
-            return counts, gone.count(connection, wanted), present.happenings(connection, now - HOUR)
+            return counts, gone.count(connection, wanted), present.count_events(connection, now - HOUR)
 
-        counts, left, happenings = await (self._queries.read if query == Counted() else self._queries.search)(work)
-        return render.stats(counts, left, happenings, list(self._policies.known))
+        counts, left, event_counts = await (self._queries.read if query == Counted() else self._queries.search)(work)
+        return render.stats(counts, left, event_counts, list(self._policies.known))
 
 
 def _before_the_log(since: float) -> Refused:

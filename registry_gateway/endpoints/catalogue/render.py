@@ -93,7 +93,9 @@ def picked(service: Service, members: Sequence[str]) -> Service:
     return Service(**{name: getattr(service, name) for name in members}) if members else service
 
 
-def dossier(known: catalogue.Known, policy: LeasePolicy, now: float, own: OwnFindings) -> ServiceDetail | None:
+def service_detail(
+    known: catalogue.KnownService, policy: LeasePolicy, now: float, own: OwnFindings
+) -> ServiceDetail | None:
     """Return all details of a service; None if it is neither registered nor in the log.
 
     `own` returns what the dialect of an entry finds.
@@ -163,7 +165,7 @@ def _ending(event: Event) -> Ending:
 
 
 def stats(
-    counts: Sequence[catalogue.Count], left: Mapping[str, int], happenings: dict[str, int], dialects: Sequence[str]
+    counts: Sequence[catalogue.Count], left: Mapping[str, int], event_counts: dict[str, int], dialects: Sequence[str]
 ) -> Stats:
     """Return the statistics, with zeros for all statuses and for all of `dialects`.
 
@@ -180,7 +182,7 @@ def stats(
         services=sum(count.services for count in there),
         by_status={name: sum(of[name] for of in by_dialect.values()) for name in zeros},
         by_dialect=by_dialect,
-        events_last_hour=happenings,
+        events_last_hour=event_counts,
         oldest_heartbeat=min((count.oldest for count in there), default=None),
         newest_heartbeat=max((count.newest for count in there), default=None),
     )

@@ -32,14 +32,14 @@ Command = Callable[[Registration, str], str | None]
 _LIVE = (Status.UP, Status.DEGRADED)
 
 
-class Said(msgspec.Struct, frozen=True):
+class Description(msgspec.Struct, frozen=True):
     """What a service says of a tool."""
 
     description: str | None = None
     extensions: Mapping[str, Raw] = {}
 
 
-_NOTHING = Said()
+_NOTHING = Description()
 _decode = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
@@ -62,11 +62,11 @@ class ToolReader:
                 having[name] = found
         following = [name for name in having if query.after is None or name > query.after]
         page = following[: query.limit]
-        said = await self._said([(having[name][0], name) for name in page])
+        described = await self._descriptions([(having[name][0], name) for name in page])
         return ToolList(
             total=len(having),
             next=page[-1] if len(following) > len(page) else None,
-            tools=[_tool(name, having[name], of_it) for name, of_it in zip(page, said, strict=True)],
+            tools=[_tool(name, having[name], of_it) for name, of_it in zip(page, described, strict=True)],
         )
 
     async def tool(self, name: str, query: OneTool, command: Command) -> ToolDetail | None:
@@ -75,8 +75,8 @@ class ToolReader:
         if name not in index:
             return None
         having = index[name][: query.limit]
-        said = await self._said([(entry, name) for entry in having])
-        hosts = [_on_host(e, of_it, command(e.registration, name)) for e, of_it in zip(having, said, strict=True)]
+        described = await self._descriptions([(entry, name) for entry in having])
+        hosts = [_on_host(e, of_it, command(e.registration, name)) for e, of_it in zip(having, described, strict=True)]
         return ToolDetail(name=name, total=len(index[name]), hosts=hosts)
 
     async def _read(self, _asked: None) -> Index:
@@ -94,7 +94,7 @@ class ToolReader:
         self._kept = snapshot.moment, made
         return made
 
-    async def _said(self, wanted: Sequence[tuple[SnapshotEntry, str]]) -> list[Said]:
+    async def _descriptions(self, wanted: Sequence[tuple[SnapshotEntry, str]]) -> list[Description]:
         """Return what services say of tools; each document is read and decoded once."""
         keys = sorted({_key(entry) for entry, _ in wanted})
         documents = await self._registry.queries.search(_documents, keys)
@@ -107,17 +107,17 @@ def _documents(connection: Connection, now: float, keys: Sequence[Key]) -> dict[
     return {key: tools_document for key, (_, _, tools_document) in found.items()}
 
 
-def _read_tools(document: bytes | None) -> dict[str, Said]:
+def _read_tools(document: bytes | None) -> dict[str, Description]:
     """Return what a tools document in MCP's form says of each tool: a list of objects with `name`."""
     try:
         tools = _decode(document or b"[]")
     except msgspec.DecodeError:  # of a dialect with another form
         return {}
-    said: dict[str, Said] = {}
+    described: dict[str, Description] = {}
     for tool in tools:
         extensions = {name: value for name, value in tool.items() if name.startswith("x-")}
-        said.setdefault(_text(tool.get("name")) or "", Said(_text(tool.get("description")), extensions))
-    return said
+        described.setdefault(_text(tool.get("name")) or "", Description(_text(tool.get("description")), extensions))
+    return described
 
 
 def _text(value: Raw | None) -> str | None:
@@ -134,20 +134,20 @@ def _of_dialects(entries: Sequence[SnapshotEntry], dialects: Sequence[str]) -> S
     return [e for e in entries if e.registration.dialect in dialects] if dialects else entries
 
 
-def _tool(name: str, having: Sequence[SnapshotEntry], said: Said) -> Tool:
+def _tool(name: str, having: Sequence[SnapshotEntry], described: Description) -> Tool:
     return Tool(
         name=name,
         services=len(having),
         up=sum(entry.status in _LIVE for entry in having),
-        description=said.description,
-        extensions=dict(said.extensions),
+        description=described.description,
+        extensions=dict(described.extensions),
         hosts=[_host(entry) for entry in having[:SHOWN]],
     )
 
 
-def _on_host(entry: SnapshotEntry, said: Said, command: str | None) -> ToolOnHost:
-    host, extensions = msgspec.structs.asdict(_host(entry)), dict(said.extensions)
-    return ToolOnHost(**host, description=said.description, extensions=extensions, command=command)
+def _on_host(entry: SnapshotEntry, described: Description, command: str | None) -> ToolOnHost:
+    host, extensions = msgspec.structs.asdict(_host(entry)), dict(described.extensions)
+    return ToolOnHost(**host, description=described.description, extensions=extensions, command=command)
 
 
 def _host(entry: SnapshotEntry) -> ToolHost:

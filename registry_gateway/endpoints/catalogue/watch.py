@@ -20,7 +20,7 @@ from registry_gateway.core.rate_limit import caller
 from registry_gateway.endpoints.catalogue.changes import Changes, message
 from registry_gateway.endpoints.catalogue.cursor import Place
 from registry_gateway.endpoints.catalogue.reader import Log, Reader
-from registry_gateway.endpoints.catalogue.watcher_limit import Seats
+from registry_gateway.endpoints.catalogue.watcher_limit import WatcherLimit
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.call import Call
 from registry_gateway.http.problem_details import Refused
@@ -45,7 +45,7 @@ KEPT = 20_000
 SKIPPED = 1_000
 """Events without a match after which a watcher is sent a newer id to resume after."""
 
-_PATIENCE = 1.0
+_RETRY_SECONDS = 1.0
 
 T = TypeVar("T")
 Part = tuple[bytes, int, Place | None]
@@ -60,10 +60,10 @@ log = logging.getLogger("registry_gateway.catalogue")
 class Watch:
     """The reads that all streams of this process share."""
 
-    def __init__(self, reader: Reader, feed: EventFeed, seats: Seats) -> None:
+    def __init__(self, reader: Reader, feed: EventFeed, limit: WatcherLimit) -> None:
         self.reader = reader
         self.feed = feed
-        self.seats = seats
+        self.limit = limit
         self._parts: SharedRead[tuple[Wanted, Place | None], Part] = SharedRead(self._part)
         self._logs: SharedRead[None, Log] = SharedRead(self._log)
         self._changes: SharedRead[Batch, Changes] = SharedRead(self._read_changes)
@@ -128,7 +128,7 @@ class Stream(Answer):
             Refused: Before anything is sent: the id is not in the log (410), or there are too many watchers (503, 429).
             StoreUnavailable: Before anything is sent: the database can't be reached.
         """
-        with self._watch.seats.seat(caller(self._call.actor(ANONYMOUS)), self._wanted):
+        with self._watch.limit.count(caller(self._call.actor(ANONYMOUS)), self._wanted):
             known = await self._watch.log()
             if self._resumed is not None:
                 known.check(self._resumed)
@@ -168,7 +168,7 @@ class Stream(Answer):
         place: Place | None = None
         more = True
         while more:
-            part, count, place = await _patiently(partial(self._watch.part, self._wanted, place))
+            part, count, place = await _retrying(partial(self._watch.part, self._wanted, place))
             more = place is not None
             yield part, count
 
@@ -181,7 +181,7 @@ class Stream(Answer):
                 await self._recheck()
                 if batch is None:
                     continue
-                changes = await _patiently(partial(self._watch.changes, batch))
+                changes = await _retrying(partial(self._watch.changes, batch))
                 sent = changes.messages(self._wanted)
                 if not sent and batch.last - told >= SKIPPED:
                     sent = ServerSentEvent(id=str(batch.last), sep="\n").encode()
@@ -201,17 +201,17 @@ class Stream(Answer):
         allowed = self._allowed
         if allowed is not None and now >= self._recheck_at:
             # Shielded: a cancelled look-up would lose the connection that all look-ups share.
-            await _patiently(lambda: asyncio.shield(allowed()))
+            await _retrying(lambda: asyncio.shield(allowed()))
             self._recheck_at = now + RECHECK_SECONDS
 
 
-async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
+async def _retrying(read: Callable[[], Awaitable[T]]) -> T:
     """Return the result of `read`, retried while the database is unavailable: a stream continues after an outage."""
     while True:
         try:
             return await read()
         except StoreUnavailable:
-            await asyncio.sleep(_PATIENCE)
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 _BEGIN = ServerSentEvent(retry=RETRY, sep="\n").encode()

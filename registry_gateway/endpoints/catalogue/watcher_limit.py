@@ -19,7 +19,7 @@ _LATER = {"Retry-After": "10"}
 T = TypeVar("T")
 
 
-class Seats:
+class WatcherLimit:
     """The watchers of a process. `taken` is their present number."""
 
     def __init__(self, per_address: int | None) -> None:
@@ -30,7 +30,7 @@ class Seats:
         self.taken = 0
 
     @contextmanager
-    def seat(self, address: str, wanted: Wanted) -> Iterator[None]:
+    def count(self, address: str, wanted: Wanted) -> Iterator[None]:
         """Count a watcher while the context is open.
 
         Raises:

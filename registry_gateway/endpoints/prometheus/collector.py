@@ -37,7 +37,7 @@ FRESH = 5.0
 MEASURED = 15.0
 """Seconds for which the size of the database is cached, because PostgreSQL examines each of its files."""
 
-PATIENCE = 5.0
+DATABASE_SECONDS = 5.0
 """Seconds a scrape waits for the database. Then it returns the other metrics, before Prometheus' timeout of ten."""
 
 _PREFIX = "registry_gateway_"
@@ -97,7 +97,7 @@ class Collector(Collecting):
 
     async def _look_at_services(self) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DATABASE_SECONDS):
                 await self._reading.submit(None)
         except (StoreUnavailable, TimeoutError):
             self._services = None
@@ -105,7 +105,7 @@ class Collector(Collecting):
     async def _look_at_size(self) -> None:
         """Read the size of the database. Concurrent scrapes share one reading, so a hanging disk blocks one thread."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DATABASE_SECONDS):
                 await self._measuring.submit(None)
         except (StoreUnavailable, TimeoutError):
             self._size = None
@@ -120,7 +120,7 @@ class Collector(Collecting):
 
     def _both(self, connection: Connection, now: float) -> tuple[services.Services, tuple[Mapping[State, int], float]]:
         found = services.read(connection, now, self._policies, self._last, per_service=self._per_service)
-        return found, webhooks.standing(connection, now)
+        return found, webhooks.count_by_state(connection, now)
 
     async def _measure(self, _asked: None) -> None:
         asked_at = self._clock.monotonic()

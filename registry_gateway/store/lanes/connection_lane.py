@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransactio
 
 from registry_gateway.core.deadlines import COMMIT_WITHIN
 from registry_gateway.core.errors import OutcomeUnknown, RegistryError
-from registry_gateway.store.postgresql.commit_outcome import XID, Fate, Session, session, settled
+from registry_gateway.store.postgresql.commit_outcome import XID, Outcome, Session, session, settled
 from registry_gateway.store.postgresql.connection_check import answers
 
 T = TypeVar("T")
@@ -137,10 +137,10 @@ class ConnectionLane:
 
     async def _settle(self, deadline: float, error: BaseException) -> None:
         """Return if the transaction was committed; else raise."""
-        fate = await self._look(deadline)
-        if fate is Fate.COMMITTED:
+        outcome = await self._look(deadline)
+        if outcome is Outcome.COMMITTED:
             return
-        if fate is Fate.ABORTED:
+        if outcome is Outcome.ABORTED:
             raise error
         raise OutcomeUnknown("the database did not say whether a transaction was committed") from error
 
@@ -150,16 +150,16 @@ class ConnectionLane:
         Until then another one would wait in the same way, and each would occupy a connection of the server.
         """
         loop = asyncio.get_running_loop()
-        if await self._look(loop.time() + COMMIT_WITHIN if deadline is None else deadline) is Fate.OPEN:
+        if await self._look(loop.time() + COMMIT_WITHIN if deadline is None else deadline) is Outcome.OPEN:
             raise TimeoutError("an earlier transaction has not ended; nothing was changed")
 
-    async def _look(self, deadline: float) -> Fate:
+    async def _look(self, deadline: float) -> Outcome:
         if self._unsettled is None:
-            return Fate.UNKNOWN
-        fate = await settled(self._engine, *self._unsettled, deadline)
-        if fate is not Fate.OPEN:
+            return Outcome.UNKNOWN
+        outcome = await settled(self._engine, *self._unsettled, deadline)
+        if outcome is not Outcome.OPEN:
             self._unsettled = None
-        return fate
+        return outcome
 
     # --- the connection
 

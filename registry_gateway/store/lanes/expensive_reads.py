@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from registry_gateway.core.deadlines import ANSWER_WITHIN
 from registry_gateway.core.errors import Overloaded
 
-MOST = 4
+MOST_AT_ONCE = 4
 """Maximum number that run at once. With a database on this machine each occupies a core that heartbeats need as well,
 so there are fewer than cores: on SQLite, with two on two cores half of all heartbeats took 11 ms, with one 5 ms, and
 without any 2 ms.
 """
 
-WAITING = 1_000
+MOST_WAITING = 1_000
 """Maximum number that wait for their turn. Waiting is cheap, and a refused client retries sooner."""
 
-PATIENCE = 1.0
+WAIT_SECONDS = 1.0
 """Seconds that a read waits for its turn."""
 
-SECONDS = ANSWER_WITHIN - PATIENCE
+READ_SECONDS = ANSWER_WITHIN - WAIT_SECONDS
 """Seconds that a read may take: on SQLite in total, on PostgreSQL per statement. It may go on that long after the
 client has disconnected.
 """
@@ -28,24 +28,24 @@ client has disconnected.
 
 def at_once(*, here: bool) -> int:
     """Return the maximum number of concurrent expensive reads; `here` is whether the database is on this machine."""
-    return min(MOST, max(1, (os.cpu_count() or 1) - 1)) if here else MOST
+    return min(MOST_AT_ONCE, max(1, (os.cpu_count() or 1) - 1)) if here else MOST_AT_ONCE
 
 
 class Gate:
     """Limits concurrency. Further callers wait if there is room in the queue; otherwise they are refused."""
 
     def __init__(
-        self, inside: int, *, waiting: int = WAITING, patience: float = PATIENCE, pausing: bool = False
+        self, running: int, *, waiting: int = MOST_WAITING, wait_seconds: float = WAIT_SECONDS, pausing: bool = False
     ) -> None:
-        """Limits: concurrent callers, waiting callers, and the wait in seconds.
+        """Limits: callers that are `running` and `waiting`, and the seconds that one waits.
 
         With `pausing`, the slot of a caller is passed to a waiting one after a pause as long as its use. It is for a
         database on this machine: reads and heartbeats share its cores, and this leaves half of one free.
         """
         self._pausing = pausing
-        self._turns = asyncio.Semaphore(inside)
-        self._room = waiting
-        self._patience = patience
+        self._slots = asyncio.Semaphore(running)
+        self._most_waiting = waiting
+        self._wait_seconds = wait_seconds
         self.waiting = 0
 
     @asynccontextmanager
@@ -62,17 +62,17 @@ class Gate:
             yield
         finally:
             if self._pausing and self.waiting:
-                loop.call_later(loop.time() - began, self._turns.release)
+                loop.call_later(loop.time() - began, self._slots.release)
             else:
-                self._turns.release()
+                self._slots.release()
 
     async def _enter(self) -> None:
-        if self.waiting >= self._room:
+        if self.waiting >= self._most_waiting:
             raise Overloaded("Too many expensive reads are waiting; try again shortly")
         self.waiting += 1
         try:
-            async with asyncio.timeout(self._patience):
-                await self._turns.acquire()
+            async with asyncio.timeout(self._wait_seconds):
+                await self._slots.acquire()
         except TimeoutError:
             raise Overloaded("Too many expensive reads are running; try again shortly") from None
         finally:

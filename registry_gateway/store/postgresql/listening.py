@@ -18,10 +18,10 @@ class Listener:
     poll as well.
     """
 
-    def __init__(self, engine: AsyncEngine, heard: Callable[[], None]) -> None:
-        """`heard` is called for each notification. Nothing is opened yet."""
+    def __init__(self, engine: AsyncEngine, receive: Callable[[], None]) -> None:
+        """`receive` is called for each notification. Nothing is opened yet."""
         self._engine = engine
-        self._heard = heard
+        self._receive = receive
         self._connection: AsyncConnection | None = None
         self._lost = False
 
@@ -48,7 +48,7 @@ class Listener:
             await connection.close()
 
     def _notified(self, *_message: object) -> None:
-        self._heard()
+        self._receive()
 
     def _terminated(self, _connection: object) -> None:
         self._lost = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from registry_gateway.core.errors import StoreUnavailable
-from registry_gateway.store.sqlite.file import SIDES, SqliteFile
+from registry_gateway.store.sqlite.file import LOG_FILES, SqliteFile
 
 _SHARED = (0x4000_0002, 510)
 """Start and length of SQLite's shared locks (https://www.sqlite.org/fileformat2.html#the_lock_byte_page).
@@ -105,7 +105,7 @@ def put_in_place(copy: Path, target: SqliteFile) -> Path | None:
         return None
     kept = target.path.with_name(f"{target.path.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
     with _locked(target.path):
-        _take_after(copy, target.path)
+        _copy_access(copy, target.path)
         target.path.rename(kept)
         _discard(target, kept)
         copy.rename(target.path)
@@ -131,7 +131,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _take_after(copy: Path, old: Path) -> None:
+def _copy_access(copy: Path, old: Path) -> None:
     """Set the mode and, if permitted, the owner of a copy to those of the file it replaces."""
     found = old.stat()
     copy.chmod(found.st_mode & 0o777)
@@ -141,12 +141,12 @@ def _take_after(copy: Path, old: Path) -> None:
 
 def _discard(target: SqliteFile, kept: Path | None) -> None:
     """Move the WAL of `target` to the kept database it belongs to, or remove it."""
-    log, index = (target.side(end) for end in SIDES)
+    log, index = (target.side(end) for end in LOG_FILES)
     if log.exists():
         if kept is None:
             log.unlink()
         else:
-            log.rename(kept.with_name(f"{kept.name}{SIDES[0]}"))
+            log.rename(kept.with_name(f"{kept.name}{LOG_FILES[0]}"))
     index.unlink(missing_ok=True)
 
 

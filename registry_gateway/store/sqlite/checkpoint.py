@@ -20,7 +20,7 @@ LARGE_LOG = 8_192
 A heartbeat costs more while the log grows than while it is written again from its beginning.
 """
 
-LOG_PATIENCE_MS = 50
+LOG_WAIT_MS = 50
 """Milliseconds for which that may wait for writers, and then block them while it waits for readers."""
 
 
@@ -41,7 +41,7 @@ def checkpoint(connection: Connection) -> None:
             break
     if pages < LARGE_LOG:
         return
-    pragma(f"busy_timeout={LOG_PATIENCE_MS}")
+    pragma(f"busy_timeout={LOG_WAIT_MS}")
     try:
         pragma("wal_checkpoint(FULL)")
     finally:

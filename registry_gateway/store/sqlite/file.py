@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy.engine import URL
 
-SIDES = ("-wal", "-shm")
+LOG_FILES = ("-wal", "-shm")
 """Suffixes of the write-ahead log (WAL) and its index, which exist beside the file while it is open."""
 
 _HEADER = b"SQLite format 3\x00"
@@ -30,7 +30,7 @@ class SqliteFile:
         name = unquote(database.removeprefix("file:")) if database.startswith("file:") else database
         self.path = Path(name).absolute()
         self.problem: str | None = None
-        self._names = {end: f"{self.path}{end}" for end in ("", *SIDES)}
+        self._names = {end: f"{self.path}{end}" for end in ("", *LOG_FILES)}
         self._known: dict[str, Identity] = {}
         self._open = 0
         self._opened = False
@@ -71,7 +71,7 @@ class SqliteFile:
         with self._turn:
             self._open += 1
             self._opened = True
-        for end in ("", *SIDES):
+        for end in ("", *LOG_FILES):
             self._note(end)
 
     def closed(self) -> None:
@@ -79,7 +79,7 @@ class SqliteFile:
         with self._turn:
             self._open -= 1
             if self._open == 0:
-                for end in SIDES:
+                for end in LOG_FILES:
                     self._known.pop(end, None)
 
     def _note(self, end: str) -> None:

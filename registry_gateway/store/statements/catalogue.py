@@ -37,7 +37,7 @@ E = EventRow
 D = DocumentRow
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class KnownService(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about a service.
 
     Attributes:
@@ -169,13 +169,13 @@ def registered(connection: Connection, keys: Collection[Key]) -> dict[Key, Regis
 # --- one service
 
 
-def dossier(connection: Connection, dialect: str, key: str, recent: int) -> Known:
+def find_known(connection: Connection, dialect: str, key: str, recent: int) -> KnownService:
     """Return what is known about a service, registered or not, with up to `recent` of its events."""
     found = registrations.find(connection, [(dialect, key)], 0.0)[0].get((dialect, key))
     left = None if found is not None else gone.find(connection, dialect, key)
     if left is not None:
         found = left.found
-    return Known(
+    return KnownService(
         found=found,
         versions=history(connection, dialect, key) if left is None else left.versions,
         subscriptions=subscriptions.read(connection, dialect, key),
@@ -206,7 +206,7 @@ def known(connection: Connection, dialect: str, key: str) -> bool:
     return connection.execute(select(or_(registered.exists(), logged.exists()))).scalar_one()
 
 
-# --- figures
+# --- counts
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -231,7 +231,7 @@ def counts(connection: Connection, policies: Policies, now: float, wanted: Wante
     return [Count(row[0], statuses[row[1]], row[2], row[3], row[4]) for row in rows]
 
 
-def happenings(connection: Connection, since: float) -> dict[str, int]:
+def count_events(connection: Connection, since: float) -> dict[str, int]:
     """Return the number of events of services after `since`, by kind."""
     rows = connection.execute(select(E.kind, func.count()).where(E.at > since, E.dialect != "").group_by(E.kind))
     return {row[0]: row[1] for row in rows}

@@ -54,7 +54,7 @@ MOST = 10_000
 # --- writing
 
 
-def _remembering(batch: Batch) -> Insert:
+def _copying(batch: Batch) -> Insert:
     """Return the statement that copies the registrations of a batch, with their documents."""
     ended_at: BindParameter[Any] = bindparam("ended_at", type_=Double)
     end = func.coalesce(ended_at, R.expires_at)
@@ -69,15 +69,15 @@ def _remembering(batch: Batch) -> Insert:
     return insert(G).inline().from_select([c.name for c in G.__table__.c], copied)
 
 
-def _forgetting(batch: Batch) -> Delete:
+def _removing(batch: Batch) -> Delete:
     return delete(G).where(tuple_(G.dialect, G.key).in_(select(batch.c.dialect, batch.c.key)))
 
 
-_REMEMBER = Prepared(_remembering(SQLITE), postgresql=_remembering(POSTGRESQL))
-_FORGET = Prepared(_forgetting(SQLITE), postgresql=_forgetting(POSTGRESQL))
+_COPY = Prepared(_copying(SQLITE), postgresql=_copying(POSTGRESQL))
+_REMOVE = Prepared(_removing(SQLITE), postgresql=_removing(POSTGRESQL))
 
 
-def leave(connection: Connection, keys: Collection[Key], ended_at: float | None) -> None:
+def archive(connection: Connection, keys: Collection[Key], ended_at: float | None) -> None:
     """Remove registrations, which the transaction has locked, and keep their last states.
 
     `ended_at` is the time of their end in epoch seconds; None: the end of their leases.
@@ -85,8 +85,8 @@ def leave(connection: Connection, keys: Collection[Key], ended_at: float | None)
     if not keys:
         return
     values = batch_values(connection, [(dialect, key, None) for dialect, key in keys])
-    _FORGET.run(connection, values)
-    _REMEMBER.run(connection, values | {"ended_at": ended_at})
+    _REMOVE.run(connection, values)
+    _COPY.run(connection, values | {"ended_at": ended_at})
     remove(connection, keys)
 
 

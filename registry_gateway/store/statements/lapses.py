@@ -47,17 +47,17 @@ def _locked(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 _NOW = bindparam("now", type_=Double)
-_SILENT = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first uses the index, the second is decisive
+_EXPIRED = (R.sweep_at <= _NOW, R.expires_at <= _NOW)  # the first uses the index, the second is decisive
 _REARM = (
     update(R)
     .where(_due(R.stage == 0, R.sweep_at <= _NOW, R.expires_at > _NOW))
     .values(sweep_at=R.expires_at)
     .returning(R.stage)
 )
-_LOCKED = _locked(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
-_AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_SILENT)
+_LOCKED = _locked(R.stage == bindparam("at_stage", type_=Integer), *_EXPIRED)
+_AT_STAGE = _due(R.stage == bindparam("at_stage", type_=Integer), *_EXPIRED)
 _STEP = update(R).where(_AT_STAGE).values(stage=bindparam("next_stage", type_=Integer)).returning(*COLUMNS)
-_ENDED_LONG_AGO = _locked(R.stage.in_(bindparam("ended", expanding=True)), *_SILENT)
+_ENDED_LONG_AGO = _locked(R.stage.in_(bindparam("ended", expanding=True)), *_EXPIRED)
 
 # The coalesce keeps the planner from scanning all live rows of a dialect by this column.
 _ENDED = and_(func.coalesce(R.dialect, "") == bindparam("of", type_=Text), R.stage > 0)
@@ -78,7 +78,7 @@ def expire(
     left = limit
     for dialect, policy in policies.items():
         left -= rearm(connection, dialect, now, left)
-        taken = _silent(connection, dialect, policy, now, left)
+        taken = _expire_dialect(connection, dialect, policy, now, left)
         left -= len(taken)
         events += taken
         if taken and policy.most_lapsed is not None:
@@ -96,7 +96,7 @@ def rearm(connection: Connection, dialect: str, now: float, limit: int) -> int:
     return len(connection.execute(_REARM, {"of": dialect, "limit": limit, "now": now}).all())
 
 
-def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
+def _expire_dialect(connection: Connection, dialect: str, policy: LeasePolicy, now: float, limit: int) -> list[Event]:
     events: list[Event] = []
     for index, stage in enumerate(policy.stages, start=1):
         values = {"of": dialect, "limit": limit - len(events), "now": now - stage.after, "at_stage": index - 1}
@@ -105,14 +105,14 @@ def _silent(connection: Connection, dialect: str, policy: LeasePolicy, now: floa
         else:
             rows = connection.execute(_STEP, values | {"next_stage": index})
             registrations = [registration_of(row) for row in rows]
-        events += [_silence(index, stage, registration, now) for registration in registrations]
+        events += [_stage_event(index, stage, registration, now) for registration in registrations]
     return events
 
 
 def _removed(connection: Connection, locking: Select[Any], values: Mapping[str, Any]) -> list[Registration]:
     """Remove the registrations that `locking` locks, and return them. Their last states are kept."""
     found = [registration_of(row) for row in connection.execute(locking, values)]
-    gone.leave(connection, [(r.dialect, r.key) for r in found], None)
+    gone.archive(connection, [(r.dialect, r.key) for r in found], None)
     return found
 
 
@@ -126,7 +126,7 @@ def _beyond(connection: Connection, dialect: str, most: int, now: float) -> list
     return [happened(EventKind.PURGED, registration, GATEWAY, now, reason) for registration in removed]
 
 
-def _silence(index: int, stage: Stage, registration: Registration, now: float) -> Event:
+def _stage_event(index: int, stage: Stage, registration: Registration, now: float) -> Event:
     if index == 1:
         return lapse(registration, now)
     reason = f"no heartbeat for {now - registration.lease.last_seen:.1f} s"

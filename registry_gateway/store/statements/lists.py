@@ -50,7 +50,7 @@ _FIND_NEXT = {
 _LAST_EVENT = (
     select(func.max(EventRow.id)).where(EventRow.dialect == R.dialect, EventRow.key == R.key).scalar_subquery()
 )
-_FIND_NEXT_STANDING = Prepared(
+_FIND_NEXT_LISTED = Prepared(
     select(*COLUMNS, DocumentRow.tools, _LAST_EVENT.label("last_event"))
     .join(DocumentRow, and_(DocumentRow.dialect == R.dialect, DocumentRow.key == R.key))
     .where(_BEHIND)
@@ -59,7 +59,7 @@ _FIND_NEXT_STANDING = Prepared(
 )
 
 
-class Standing(NamedTuple):
+class Listed(NamedTuple):
     """A registration, its tool names, and the id of the last event about it; 0 if the log has none."""
 
     registration: Registration
@@ -67,7 +67,7 @@ class Standing(NamedTuple):
     last_event: int
 
 
-def find_next_standing(connection: Connection, after: Key, limit: int) -> list[Standing]:
+def find_next_listed(connection: Connection, after: Key, limit: int) -> list[Listed]:
     """Return the next `limit` registrations of all dialects after `after`, sorted by key."""
-    rows = _FIND_NEXT_STANDING.run(connection, {"after_dialect": after[0], "after_key": after[1], "limit": limit})
-    return [Standing(registration_of(row), tools.names(row[-2]), row[-1] or 0) for row in rows]
+    rows = _FIND_NEXT_LISTED.run(connection, {"after_dialect": after[0], "after_key": after[1], "limit": limit})
+    return [Listed(registration_of(row), tools.names(row[-2]), row[-1] or 0) for row in rows]

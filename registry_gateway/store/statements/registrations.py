@@ -144,7 +144,7 @@ def lock(connection: Connection, keys: Collection[Key], now: float | None) -> tu
 
 
 def remove(connection: Connection, keys: Collection[Key]) -> None:
-    """Remove registrations with everything that refers to them. `gone.leave` does it for services that are gone."""
+    """Remove registrations with everything that refers to them. `gone.archive` does it for services that are gone."""
     _REMOVE.run(connection, keys)
 
 

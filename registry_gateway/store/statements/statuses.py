@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, Double, SmallInteger, and_, case, literal, or_, true
 
 from registry_gateway.core.lease import KEEP, REVOKED, LeasePolicy, Policies
-from registry_gateway.core.status import UNWELL, Status, silences
+from registry_gateway.core.status import UNWELL, Status, statuses_after_expiry
 from registry_gateway.store.tables import RegistrationRow
 
 R = RegistrationRow
@@ -29,7 +29,7 @@ def _rank_under(row: Row, policy: LeasePolicy, now: float, ranks: Ranks) -> Colu
     """Return the rank of `status.status(row, policy, now)`; it must match that function."""
     alive = _alive(row, now)
     numbers = {status: literal(rank, SmallInteger) for status, rank in ranks.items()}
-    first, *later = silences(policy)
+    first, *later = statuses_after_expiry(policy)
     steps = [(row.expires_at <= now - after, numbers[found]) for after, found in reversed(later)]
     return case(
         (row.stage == REVOKED, numbers[Status.GONE]),

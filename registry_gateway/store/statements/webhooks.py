@@ -114,7 +114,7 @@ def remove(connection: Connection, number: int) -> None:
     connection.execute(delete(W).where(W.id == number))
 
 
-def standing(connection: Connection, now: float) -> tuple[Mapping[State, int], float]:
+def count_by_state(connection: Connection, now: float) -> tuple[Mapping[State, int], float]:
     """Return the number of webhooks by state, and the age in seconds of the oldest event that waits for one that is
     failing; 0 if none does.
     """
@@ -161,7 +161,7 @@ def renew(connection: Connection, holder: str, now: float) -> set[int]:
 
 
 def save(connection: Connection, progress: Sequence[Progress], holder: str) -> list[bool]:
-    """Store what became of attempts; return for each whether `holder` still held it, else nothing is stored."""
+    """Store the results of attempts; return whether `holder` still held each webhook. If not, nothing is stored."""
     numbers = [p.webhook.id for p in progress]
     rows = select(W.id).where(W.id.in_(numbers), W.holder == holder).order_by(W.id).with_for_update()
     held = set(connection.scalars(rows))

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from registry_gateway.client.answers import ANSWER_SECONDS, MOST_BYTES, Answer, Body, decoded, read, refusal
+from registry_gateway.client.answers import ANSWER_SECONDS, MOST_BYTES, Body, decoded, read, refusal
 from registry_gateway.client.errors import (
     Forbidden,
     GatewayError,
@@ -17,6 +17,7 @@ from registry_gateway.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from registry_gateway.client.reply import Reply
 from registry_gateway.client.services import ServicePage
 from registry_gateway.core.model import Event
 from tests.conftest import ManualClock
@@ -39,7 +40,7 @@ def page(**more: object) -> bytes:
 
 def test_members_and_values_of_a_newer_gateway_are_read() -> None:
     body = page(status="hibernating", health="sleepy", shard=7, owner={"team": "blue"})
-    [found] = read(Answer(200, {}, body), ServicePage, NAME, with_token=False).services
+    [found] = read(Reply(200, {}, body), ServicePage, NAME, with_token=False).services
     assert (found.status, found.health, found.key) == ("hibernating", "sleepy", "malaria")
 
 
@@ -52,7 +53,7 @@ def test_an_event_of_a_new_kind_is_read() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"next":null}', b"[" * 100_000, b'{"next":"\xff"}'])
 def test_what_cannot_be_read_is_said_in_one_line(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswer, match="unexpected answer of http://gateway") as found:
-        read(Answer(200, {}, body), ServicePage, NAME, with_token=False)
+        read(Reply(200, {}, body), ServicePage, NAME, with_token=False)
     assert "\n" not in str(found.value)
     assert len(str(found.value)) < 600
 
@@ -74,7 +75,7 @@ def test_what_cannot_be_read_is_said_in_one_line(body: bytes) -> None:
 )
 def test_a_refusal_has_the_gateways_words(status: int, kind: type[GatewayError]) -> None:
     body = b'{"detail":"It says why","code":"a_code","parameter":"sort","more":1}'
-    error = refusal(Answer(status, {**PROBLEM, "retry-after": "3"}, body), NAME, with_token=True)
+    error = refusal(Reply(status, {**PROBLEM, "retry-after": "3"}, body), NAME, with_token=True)
     assert type(error) is kind
     assert isinstance(error, Refused)
     assert (error.status, error.detail, error.code, error.parameter) == (status, "It says why", "a_code", "sort")
@@ -85,21 +86,21 @@ def test_a_refusal_has_the_gateways_words(status: int, kind: type[GatewayError])
 
 
 def test_whether_a_token_was_sent_is_in_the_words() -> None:
-    answer = Answer(401, PROBLEM, b'{"detail":"A valid bearer token is needed"}')
+    answer = Reply(401, PROBLEM, b'{"detail":"A valid bearer token is needed"}')
     assert str(refusal(answer, NAME, with_token=False)) == "http://gateway needs a token"
     assert "does not accept the token" in str(refusal(answer, NAME, with_token=True))
 
 
 def test_the_wrong_parameter_is_named() -> None:
     body = b'{"detail":"There is no such parameter","parameter":"nmae"}'
-    error = refusal(Answer(400, PROBLEM, body), NAME, with_token=False)
+    error = refusal(Reply(400, PROBLEM, body), NAME, with_token=False)
     assert str(error) == "http://gateway refuses this: nmae: There is no such parameter"
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_proxy_without_a_gateway_behind_it_is_not_ready(status: int) -> None:
     error = refusal(
-        Answer(status, {"content-type": "text/html", "retry-after": "Wed, 21"}, b"<html>"), NAME, with_token=False
+        Reply(status, {"content-type": "text/html", "retry-after": "Wed, 21"}, b"<html>"), NAME, with_token=False
     )
     assert isinstance(error, NotReady)
     assert error.passing
@@ -107,22 +108,22 @@ def test_a_proxy_without_a_gateway_behind_it_is_not_ready(status: int) -> None:
 
 
 def test_a_database_that_refuses_for_good_is_no_passing_failure() -> None:
-    error = refusal(Answer(503, PROBLEM, b'{"detail":"no","code":"store_refuses"}'), NAME, with_token=False)
+    error = refusal(Reply(503, PROBLEM, b'{"detail":"no","code":"store_refuses"}'), NAME, with_token=False)
     assert isinstance(error, NotReady)
     assert not error.passing
 
 
 def test_a_server_that_is_no_gateway_is_said_to_be_none() -> None:
-    error = refusal(Answer(404, {"content-type": "text/html"}, b"<html>"), NAME, with_token=False)
+    error = refusal(Reply(404, {"content-type": "text/html"}, b"<html>"), NAME, with_token=False)
     assert isinstance(error, NoGateway)
     assert str(error) == "http://gateway is not a registry-gateway: it answers with 404"
-    moved = refusal(Answer(301, {"location": "https://other/"}, b""), NAME, with_token=False)
+    moved = refusal(Reply(301, {"location": "https://other/"}, b""), NAME, with_token=False)
     assert str(moved) == "http://gateway redirects to https://other/; use the URL that it leads to"
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"detail":1}', b"[" * 100_000])
 def test_a_problem_that_cannot_be_read_is_none(body: bytes) -> None:
-    assert isinstance(refusal(Answer(404, PROBLEM, body), NAME, with_token=False), NoGateway)
+    assert isinstance(refusal(Reply(404, PROBLEM, body), NAME, with_token=False), NoGateway)
 
 
 def test_a_body_must_end_in_time(clock: ManualClock) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from registry_gateway.core.commands import Advertise, Deregister, Register
 from registry_gateway.core.model import ANONYMOUS, Actor
-from registry_gateway.core.rate_limit import OWN, Buckets, Limit, Newcomers, Rate, caller, parse, retry_after
+from registry_gateway.core.rate_limit import SERVICE_RATE, Buckets, Limit, Newcomers, Rate, caller, parse, retry_after
 
 NOW = 1_800_000_000.0
 SHARED = Actor("key:plain:1")
@@ -170,11 +170,11 @@ def test_a_whole_fleet_may_leave_register_and_post_its_tools_at_once() -> None:
 
 def test_one_that_goes_on_and_on_is_told_when_to_come_back() -> None:
     limit = Limit(Rate(2, 3600.0))
-    waits = [limit.wait(registration("a"), NOW) for _ in range(2 + OWN.count + 1)]
-    assert waits[:-1] == [0.0] * 2 + [None] * OWN.count
-    assert waits[-1] == pytest.approx(OWN.period / OWN.count, abs=1e-5)  # and not half an hour
+    waits = [limit.wait(registration("a"), NOW) for _ in range(2 + SERVICE_RATE.count + 1)]
+    assert waits[:-1] == [0.0] * 2 + [None] * SERVICE_RATE.count
+    assert waits[-1] == pytest.approx(SERVICE_RATE.period / SERVICE_RATE.count, abs=1e-5)  # and not half an hour
     assert limit.wait(registration("b"), NOW) is None
-    assert limit.wait(registration("a"), NOW + OWN.period / OWN.count) is None
+    assert limit.wait(registration("a"), NOW + SERVICE_RATE.period / SERVICE_RATE.count) is None
 
 
 def test_nobody_spends_what_another_callers_service_may() -> None:
@@ -182,7 +182,8 @@ def test_nobody_spends_what_another_callers_service_may() -> None:
     stranger = Actor("key:plain:2")
     while not limit.wait(registration("a", stranger), NOW):
         pass
-    assert [limit.wait(registration("a"), NOW) for _ in range(1 + OWN.count)] == [0.0] + [None] * OWN.count
+    waits = [limit.wait(registration("a"), NOW) for _ in range(1 + SERVICE_RATE.count)]
+    assert waits == [0.0] + [None] * SERVICE_RATE.count
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.01, 1), (1.0, 1), (1.01, 2), (3600.0, 3600)])

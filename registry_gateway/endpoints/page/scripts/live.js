@@ -5,7 +5,7 @@ import { clockTime } from "./text.js";
 
 const AGES = 15_000; // between two requests for heartbeats, which are not events
 const POLLING = 10_000; // between two requests while there is no stream
-const SILENCE = 40_000; // without even a comment: the connection counts as dead
+const STREAM_TIMEOUT = 40_000; // without even a comment: the connection counts as dead
 const STREAM = { Accept: "text/event-stream" };
 const SETTLING = 300; // changes come in groups; one request covers them
 const STORM = 1000; // between two requests while changes keep coming
@@ -195,7 +195,7 @@ export async function* messages(body) {
   let text = "";
   try {
     for (;;) {
-      const { done, value } = await unlessSilent(chunks.read());
+      const { done, value } = await withinTimeout(chunks.read());
       if (done) return;
       text += value;
       const blocks = text.split(/\r?\n\r?\n/);
@@ -217,10 +217,10 @@ function parse(block) {
   return message;
 }
 
-function unlessSilent(reading) {
+function withinTimeout(reading) {
   let timer;
-  const silence = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Problem(0, "The stream stopped")), SILENCE);
+  const timeout = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Problem(0, "The stream stopped")), STREAM_TIMEOUT);
   });
-  return Promise.race([reading, silence]).finally(() => clearTimeout(timer));
+  return Promise.race([reading, timeout]).finally(() => clearTimeout(timer));
 }

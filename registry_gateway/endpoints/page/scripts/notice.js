@@ -9,7 +9,7 @@ const announcer = document.getElementById("announcer");
 export function notify(text, action = null, act = null) {
   notice.hidden = !text;
   const known = notice.firstChild?.textContent;
-  if (known === text) return; // said once
+  if (known === text) return; // shown already
   notice.replaceChildren();
   if (!text) return;
   notice.append(make("span", {}, text));

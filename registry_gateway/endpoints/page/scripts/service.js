@@ -18,7 +18,7 @@ const ALL = "pending,up,degraded,down,gone";
 const at = (id) => document.getElementById(id);
 const me = addressed();
 const path = servicePath(me.dialect, me.key);
-const readDossier = reader();
+const readDetails = reader();
 const readEvents = reader();
 const readList = reader();
 const life = new Map(); // events by id, as far back as was asked for
@@ -30,7 +30,7 @@ function filter() {
   return `?${new URLSearchParams({ dialect: me.dialect, q: me.key })}`;
 }
 
-// --- what there is
+// --- reading
 
 async function look(light, signal) {
   const service = await find(signal);
@@ -53,7 +53,7 @@ async function look(light, signal) {
 /** All there is on it; of one whose key the catalogue takes for something else, what stands in the list. */
 async function find(signal) {
   try {
-    const found = path === null ? {} : await readDossier(`/catalog/v1${path}`, signal);
+    const found = path === null ? {} : await readDetails(`/catalog/v1${path}`, signal);
     if (found.dialect === me.dialect && found.key === me.key) return found;
   } catch (error) {
     if (error.status === 404 && !me.key.endsWith("/events")) return null;
@@ -185,7 +185,7 @@ function offerCopies() {
   at("commands").querySelector("ul").append(...commands.map((text) => make("li", {}, make("code", {}, text), " ", copyButton("the command", () => text))));
 }
 
-// --- its life
+// --- its history
 
 function showLife() {
   const events = [...life.values()].sort((one, other) => other.id - one.id);

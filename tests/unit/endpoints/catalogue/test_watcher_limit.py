@@ -8,7 +8,7 @@ import pytest
 from registry_gateway.core.model import Event, EventKind
 from registry_gateway.endpoints.catalogue import changes, watcher_limit
 from registry_gateway.endpoints.catalogue.changes import Changes
-from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS, Seats
+from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS, WatcherLimit
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.store.statements.search import Wanted
 
@@ -25,36 +25,36 @@ def refusal(attempt: Callable[[], object]) -> tuple[int, str]:
 
 def test_all_seats_may_be_one_address_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher_limit, "MOST", 3)
-    room = Seats(None)
+    limit = WatcherLimit(None)
     with ExitStack() as taken:
         for _ in range(3):
-            taken.enter_context(room.seat("a", EVERYTHING))
-        assert refusal(lambda: taken.enter_context(room.seat("b", EVERYTHING))) == (503, "Too many watchers")
-        assert room.taken == 3
-    assert room.taken == 0
+            taken.enter_context(limit.count("a", EVERYTHING))
+        assert refusal(lambda: taken.enter_context(limit.count("b", EVERYTHING))) == (503, "Too many watchers")
+        assert limit.taken == 3
+    assert limit.taken == 0
 
 
 def test_an_address_has_so_many_where_that_is_set() -> None:
-    room = Seats(2)
-    with room.seat("a", EVERYTHING), ExitStack() as taken:
-        taken.enter_context(room.seat("a", EVERYTHING))
-        assert refusal(lambda: taken.enter_context(room.seat("a", EVERYTHING))) == (429, "Too many watchers")
-        taken.enter_context(room.seat("b", EVERYTHING))
+    limit = WatcherLimit(2)
+    with limit.count("a", EVERYTHING), ExitStack() as taken:
+        taken.enter_context(limit.count("a", EVERYTHING))
+        assert refusal(lambda: taken.enter_context(limit.count("a", EVERYTHING))) == (429, "Too many watchers")
+        taken.enter_context(limit.count("b", EVERYTHING))
         taken.close()
-        taken.enter_context(room.seat("a", EVERYTHING))
+        taken.enter_context(limit.count("a", EVERYTHING))
 
 
 def test_filters_that_others_have_take_no_more_room() -> None:
-    room = Seats(None)
+    limit = WatcherLimit(None)
     different = [Wanted(text=f"x{number}") for number in range(FILTERS)]
     with ExitStack() as taken:
         for wanted in different:
-            taken.enter_context(room.seat("a", wanted))
-        assert refusal(lambda: taken.enter_context(room.seat("b", EVERYTHING))) == (503, "Too many filters")
-        assert refusal(lambda: taken.enter_context(room.seat("b", Wanted(text="y")))) == (503, "Too many filters")
-        taken.enter_context(room.seat("b", different[0]))
-    with room.seat("b", EVERYTHING):
-        assert room.taken == 1
+            taken.enter_context(limit.count("a", wanted))
+        assert refusal(lambda: taken.enter_context(limit.count("b", EVERYTHING))) == (503, "Too many filters")
+        assert refusal(lambda: taken.enter_context(limit.count("b", Wanted(text="y")))) == (503, "Too many filters")
+        taken.enter_context(limit.count("b", different[0]))
+    with limit.count("b", EVERYTHING):
+        assert limit.taken == 1
 
 
 def test_equal_filters_are_looked_at_once_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:

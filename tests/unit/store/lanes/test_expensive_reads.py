@@ -27,7 +27,7 @@ async def test_so_many_at_once_and_the_others_in_turn() -> None:
 
 
 async def test_beyond_the_room_a_refusal_comes_at_once() -> None:
-    gate = Gate(1, waiting=2, patience=60)
+    gate = Gate(1, waiting=2, wait_seconds=60)
     async with gate.passed(), anyio.create_task_group() as tasks:
         for _ in range(2):
             tasks.start_soon(_pass, gate)
@@ -39,7 +39,7 @@ async def test_beyond_the_room_a_refusal_comes_at_once() -> None:
 
 
 async def test_the_wait_has_an_end() -> None:
-    gate = Gate(1, patience=0.02)
+    gate = Gate(1, wait_seconds=0.02)
     async with gate.passed():
         with pytest.raises(Overloaded, match="running"):
             await _pass(gate)
@@ -48,7 +48,7 @@ async def test_the_wait_has_an_end() -> None:
 
 
 async def test_an_error_inside_gives_the_turn_back() -> None:
-    gate = Gate(1, patience=0.02)
+    gate = Gate(1, wait_seconds=0.02)
     with pytest.raises(ZeroDivisionError):
         async with gate.passed():
             raise ZeroDivisionError
@@ -61,7 +61,7 @@ async def _pass(gate: Gate) -> None:
 
 
 async def test_a_turn_is_given_on_after_a_pause_as_long_as_it_took() -> None:
-    gate, loop = Gate(1, patience=60, pausing=True), asyncio.get_running_loop()
+    gate, loop = Gate(1, wait_seconds=60, pausing=True), asyncio.get_running_loop()
     ended = began = 0.0
 
     async def first() -> None:
