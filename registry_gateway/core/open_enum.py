@@ -23,7 +23,7 @@ class OpenEnum(StrEnum):
 
 @contextmanager
 def unknown_values() -> Iterator[None]:
-    """Let texts of no member be values of an `OpenEnum`. They equal their text, and are not added to the members."""
+    """Accept unknown texts as values of an `OpenEnum`. Such a value equals its text, and is not kept as a member."""
     token = _open.set(True)
     try:
         yield

@@ -16,10 +16,10 @@ INTERVAL = 600
 """Seconds of an interval of the series."""
 
 SECONDS = 5
-"""Length of a span in seconds: so short that a minute has many, and so long that a day has not too many."""
+"""Length of a span in seconds: a minute has several spans, and a day less than twenty thousand."""
 
 WINDOW = 60.0
-"""Seconds within which the lapses of a mass lapse come."""
+"""Seconds within which the lapses of a mass lapse occur."""
 
 LEAST = 5
 """Services that a mass lapse has at least, and that a dialect must have had to count as emptied."""

@@ -1,4 +1,4 @@
-"""Webhooks: who is told about which events, and how far the deliveries have come. Times are epoch seconds."""
+"""Webhooks: which events their messages are about, and how far the deliveries are. Times are epoch seconds."""
 
 from enum import StrEnum
 
@@ -27,11 +27,11 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: Where messages are sent. It may contain a secret, as Slack's URLs do.
-        kinds: The kinds of events it wants; empty: all.
-        dialect: The dialect whose events it wants; None: all, and those of the gateway itself.
+        kinds: The kinds of events that are sent; empty: all.
+        dialect: The dialect whose events are sent; None: all, and those of the gateway itself.
         secret: Signs the messages. It starts with `whsec_`.
         old_secret: The secret before the last rotation, which signs too until `old_secret_ends_at`.
-        position: The id of the last event that is delivered, or that the webhook does not want.
+        position: The id of the last event that was delivered, or that is not for the webhook.
         skip_to: The last event that was missed while the webhook was disabled; None if there is none. One message says
             that these events were missed.
         pending_to: The last event of the message that is being sent, so that another gateway, or a repetition after a
@@ -75,13 +75,13 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> State:
-        """Whether it works."""
+        """Whether deliveries succeed."""
         if self.disabled_at is not None:
             return State.DISABLED
         return State.FAILING if self.failures else State.ACTIVE
 
     def wants(self, event: Event) -> bool:
-        """Return whether it is to be told about `event`."""
+        """Return whether messages are sent about `event`."""
         return (not self.kinds or event.kind in self.kinds) and self.dialect in (None, event.dialect)
 
     def secrets(self, now: float) -> list[str]:
@@ -94,7 +94,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook as it is shown: without secrets, and of the URL only scheme, host and port.
 
     `old_secret_ends_at` is the end of the secret before the last rotation, null if it does not sign any more.
-    `position` is the id of the last event that it has come to. `failing_since`, `waiting_since`
+    `position` is the id of the last event that was delivered, or that is not for it. `failing_since`, `waiting_since`
     (the time of the oldest event that waits) and `next_attempt_at` are null unless its last delivery failed.
     """
 

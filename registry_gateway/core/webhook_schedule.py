@@ -26,7 +26,7 @@ LEAST_FAILURES = 12
 """Failures in succession before a webhook is disabled: time without a running gateway makes none."""
 
 GONE = 410
-"""Status of a receiver that wants no more messages; the webhook is disabled at once (Standard Webhooks)."""
+"""Status with which a receiver refuses all further messages; the webhook is disabled at once (Standard Webhooks)."""
 
 SLACK_INTERVAL = 10.0
 """Seconds between two messages in a format for people. Events of the meantime are one message."""
@@ -121,7 +121,7 @@ def after_failure(
 
 
 def enabled(webhook: Webhook, last: int, now: float) -> Webhook:
-    """Return a disabled webhook enabled again. It is told that it missed what happened up to the event `last`."""
+    """Return a disabled webhook enabled again. One message will say that the events up to `last` were missed."""
     return replace(
         webhook,
         skip_to=last if last > webhook.position else None,

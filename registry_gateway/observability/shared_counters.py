@@ -22,7 +22,7 @@ Row: TypeAlias = "list[float] | memoryview[float]"
 MOST_NUMBERS = 65_536
 """Capacity of a process's file in numbers of eight bytes. The unused part takes no space on disk."""
 
-DIRECTORY = "_REGISTRY_GATEWAY_FIGURES"
+DIRECTORY = "_REGISTRY_GATEWAY_COUNTERS"
 """Environment variable with the shared directory, set by `serve` for its workers."""
 
 INTERVAL = 1.0
@@ -60,7 +60,7 @@ class SharedCounters:
         """Return a new row of zeros."""
         start, self._length = self._length, self._length + length
         if self._length > MOST_NUMBERS:
-            raise ValueError(f"more than {MOST_NUMBERS} figures")
+            raise ValueError(f"more than {MOST_NUMBERS} numbers")
         row: Row = [0] * length if self._file is None else self._file[start : self._length]
         self._rows[start] = row
         return row

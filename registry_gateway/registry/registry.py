@@ -59,7 +59,7 @@ class Registry:
         limit: rate_limit.Rate | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        """`policies` has the lease policy of each dialect. `rate` limits changes per caller; None: no limit. `metrics`
+        """`policies` has the lease policy of each dialect. `limit` limits changes per caller; None: no limit. `metrics`
         is None for metrics that nothing else reads.
         """
         self._store = store
@@ -145,7 +145,7 @@ class Registry:
     @overload
     async def _submit(self, command: Advertise | Deregister | Approve) -> Done: ...
     async def _submit(self, command: Command) -> Outcome:
-        """Return what became of `command`; which outcomes there are follows from its kind."""
+        """Return the outcome of `command`, which is one of those of its kind."""
         return await self._writer.submit(command)
 
     # --- reads

@@ -193,7 +193,7 @@ class TokenRow(Table):
 
 
 class WebhookRow(Table):
-    """A webhook, and how far its deliveries have come; see `core.webhook.Webhook`. Its secret is readable.
+    """A webhook, and the position of its deliveries; see `core.webhook.Webhook`. Its secret is readable.
 
     `kinds` is a JSON list. `attempts` has the last attempts to deliver as a JSON list: a table of their own would cost
     an insertion and a removal for each. `holder` is the gateway process that delivers, until `held_until`; then any

@@ -3,7 +3,7 @@
 SQLAlchemy's asyncio drivers cross between the event loop and the driver for every call: with aiosqlite nine times for a
 transaction of one statement, each time through a thread. That is too slow for heartbeats. On SQLite a lane is a thread
 that runs the whole transaction with the standard library's driver (`thread_lane`); on PostgreSQL it is a connection
-that stays checked out (`connection_lane`). docs/decisions/0003-lanes.md has the figures.
+that stays checked out (`connection_lane`). docs/decisions/0003-lanes.md has the measurements.
 """
 
 from collections.abc import Callable

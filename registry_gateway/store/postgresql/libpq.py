@@ -81,7 +81,7 @@ _VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _WRITES = "the gateway works on a server that takes writes (read-write)"
 _BINDING = (
     "the driver has no channel binding; remove it, and use sslmode=verify-full, which refuses "
-    "that is not yours from being taken for it"
+    "servers that are not yours"
 )
 
 TLS = {

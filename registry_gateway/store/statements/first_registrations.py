@@ -46,7 +46,9 @@ def registered_before(connection: Connection, keys: Collection[Key]) -> set[Key]
 
 def _registered_before(batch: Batch) -> Select[Any]:
     of_it = (EventRow.dialect == batch.c.dialect, EventRow.key == batch.c.key)
-    last = select(EventRow.kind).where(*of_it, EventRow.kind != EventKind.PURGED)  # a purge tells nothing of the end
+    last = select(EventRow.kind).where(
+        *of_it, EventRow.kind != EventKind.PURGED
+    )  # a purge does not show how the registration ended
     lapsed = last.order_by(EventRow.id.desc()).limit(1).correlate(batch).scalar_subquery() == EventKind.EXPIRED
     kept = select(R.key).where(R.dialect == batch.c.dialect, R.key == batch.c.key, R.stage != REVOKED)
     return select(batch.c.dialect, batch.c.key).where(or_(kept.correlate(batch).exists(), lapsed))

@@ -1,6 +1,6 @@
 """The statement on the past: which services were alive at an instant, according to the event log.
 
-For each service it reads four events: the last event and the last begin or end of a life up to the instant, and the
+For each service it reads four events: the last event and the last begin or end of a lease up to the instant, and the
 first ones after it. A lapse is recorded later than it occurs; its detail has the time at which the lease ended. If the
 begin has been pruned, later events show it: only a live service can lapse or deregister.
 """
@@ -39,7 +39,7 @@ _TURNS = (*_BEGINS, *_ENDS, EventKind.PURGED)
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A service that was alive. `since` is the begin of that life, None if the log does not reach back so far."""
+    """A service that was alive. `since` is the begin of that lease, None if the log does not reach back so far."""
 
     dialect: str
     key: str
@@ -109,7 +109,7 @@ def _alive(moment: float, judged_at: float, wanted: Wanted, sql: DatabaseSql) ->
         .outerjoin(R, _of(turns))
         .where(or_(began, began_before_the_log))
     )
-    # Registered services without a begin or end of a life in the log.
+    # Registered services without a begin or end of a lease in the log.
     unlogged: Select[Any] = (
         select(R.dialect, R.key, *_state(known, first, sql), R.registered_at)
         .outerjoin(turns, _of(turns))

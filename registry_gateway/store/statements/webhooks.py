@@ -190,7 +190,7 @@ def _values(progress: Progress, holder: str) -> dict[str, Any]:
 def advance(connection: Connection, moved: Mapping[int, tuple[int, int]]) -> None:
     """Move positions over events that the webhooks do not want: by id from the first number to the second.
 
-    A webhook that has come further in the meantime is left as it is.
+    A webhook whose position is already further is not changed.
     """
     values = [{"number": number, "old": old, "new": new} for number, (old, new) in sorted(moved.items())]
     connection.execute(_ADVANCE, values)
