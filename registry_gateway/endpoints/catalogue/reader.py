@@ -246,7 +246,7 @@ def _check_sort(query: Services, order: str) -> None:
     }
     for name, given in unknown.items():
         if given:
-            raise bad_parameter(name, "The log of events doesn't know it: not together with `at`")
+            raise bad_parameter(name, "The log of events does not have it: not together with `at`")
     if order not in _PAST_ORDERS:
         raise bad_parameter("sort", f"A list of the past is sorted by one of: {', '.join(_PAST_ORDERS)}")
 

@@ -166,5 +166,5 @@ def _with_cursor(call: Call, following: str) -> str:
 
 
 def _never_was(dialect: str, key: str) -> Refused:
-    detail = f"There is no service {key} in the dialect {dialect}, and the log of events knows of none"
+    detail = f"There is no service {key} in the dialect {dialect}, and the log of events has none"
     return Refused(404, "Not Found", detail)

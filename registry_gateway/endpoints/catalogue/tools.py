@@ -1,4 +1,4 @@
-"""The tools of all registered services, by name: the index of names, and what services say of a tool."""
+"""The tools of all registered services, by name: the index of names, and the descriptions by services."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -33,7 +33,7 @@ _LIVE = (Status.UP, Status.DEGRADED)
 
 
 class Description(msgspec.Struct, frozen=True):
-    """What a service says of a tool."""
+    """How a service describes a tool."""
 
     description: str | None = None
     extensions: Mapping[str, Raw] = {}
@@ -95,7 +95,7 @@ class ToolReader:
         return made
 
     async def _descriptions(self, wanted: Sequence[tuple[SnapshotEntry, str]]) -> list[Description]:
-        """Return what services say of tools; each document is read and decoded once."""
+        """Return how services describe tools; each document is read and decoded once."""
         keys = sorted({_key(entry) for entry, _ in wanted})
         documents = await self._registry.queries.search(_documents, keys)
         read = {key: _read_tools(documents.get(key)) async for key in paced(keys)}
@@ -108,7 +108,7 @@ def _documents(connection: Connection, now: float, keys: Sequence[Key]) -> dict[
 
 
 def _read_tools(document: bytes | None) -> dict[str, Description]:
-    """Return what a tools document in MCP's form says of each tool: a list of objects with `name`."""
+    """Return the descriptions in a tools document in MCP's form: a list of objects with `name`."""
     try:
         tools = _decode(document or b"[]")
     except msgspec.DecodeError:  # of a dialect with another form

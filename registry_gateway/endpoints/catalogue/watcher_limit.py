@@ -47,13 +47,13 @@ class WatcherLimit:
 
     def _check(self, address: str, wanted: Wanted) -> None:
         if self.taken >= MOST:
-            detail = f"This gateway has {MOST} watchers, which is all it takes; try another one, or again later"
+            detail = f"This gateway has {MOST} watchers, which is its maximum; use another gateway, or try again later"
             raise Refused(503, "Too many watchers", detail, _LATER)
         if self._per_address is not None and self._by_address[address] >= self._per_address:
-            detail = f"Your address has {self._per_address} watchers, which is all it may have; close one first"
+            detail = f"Your address has {self._per_address} watchers, which is the maximum; close one first"
             raise Refused(429, "Too many watchers", detail, _LATER)
         if len(self._by_filters) >= FILTERS and wanted not in self._by_filters:
-            detail = f"{FILTERS} different filters are watched, which is all this gateway takes; try later"
+            detail = f"{FILTERS} different filters are watched, which is the maximum of this gateway; try again later"
             raise Refused(503, "Too many filters", detail, _LATER)
 
 

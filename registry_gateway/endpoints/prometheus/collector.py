@@ -134,7 +134,7 @@ class Collector(Collecting):
         yield InfoMetricFamily(_PREFIX + "build", "The program.", {"version": registry_gateway.__version__})
         yield from self._of_services()
         yield from self._room()
-        yield from _life(metrics, reading)
+        yield from _heartbeats_and_events(metrics, reading)
         yield from _deliveries(metrics, reading)
         yield from _requests(metrics, reading)
         yield from _queues(metrics, reading)
@@ -180,8 +180,8 @@ class Collector(Collecting):
             yield free
 
 
-def _life(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
-    heartbeats = _counter("heartbeats", "Heartbeats by what became of them.", "dialect", "outcome")
+def _heartbeats_and_events(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
+    heartbeats = _counter("heartbeats", "Heartbeats by their outcome.", "dialect", "outcome")
     for dialect, row in metrics.heartbeats.items():
         for outcome, number in zip(OUTCOMES, reading[row], strict=True):
             heartbeats.add_metric([dialect, outcome], number)
@@ -233,8 +233,8 @@ def _queues(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
 
 
 def _database(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
-    seconds = _histogram("transaction_duration_seconds", "Transactions that ended well, waiting included.", "lane")
-    failures = _counter("transaction_failures", "Transactions the database failed.", "lane")
+    seconds = _histogram("transaction_duration_seconds", "Successful transactions, waiting included.", "lane")
+    failures = _counter("transaction_failures", "Transactions that failed because of the database.", "lane")
     for lane, histogram in metrics.transactions.seconds.items():
         _observed(seconds, [lane], histogram, reading)
         failures.add_metric([lane], reading[metrics.transactions.failures[lane]][0])
@@ -249,7 +249,7 @@ def _clock(metrics: Metrics, reading: Reading) -> Iterator[Metric]:
     )
     ahead.add_metric([], metrics.clock.offset(reading))
     yield ahead
-    steps = _counter("clock_steps", "How often the clock that leases are judged by was seen to be set.")
+    steps = _counter("clock_steps", "Steps of the clock that leases are judged by.")
     steps.add_metric([], reading[metrics.clock.steps][0])
     yield steps
 

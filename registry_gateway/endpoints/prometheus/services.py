@@ -1,6 +1,6 @@
-"""What /metrics says of the services: how many have each status, recent lapses and, on request, each service.
+"""The services in /metrics: how many have each status, recent lapses and, on request, each service.
 
-All of it is read from the database, in one snapshot, so each gateway of a database says the same.
+All of it is read from the database, in one snapshot, so it is the same on each gateway of a database.
 """
 
 import logging

@@ -1,4 +1,4 @@
-// A form whose values are in the address bar, which has the last word.
+// A form whose values are also in the address bar. If they differ, the address bar applies.
 
 const PAUSE = 200; // milliseconds after a letter was typed
 
@@ -26,7 +26,7 @@ export class Fields {
     return query;
   }
 
-  /** Put values into the address bar; `replace` makes no step to go back to. */
+  /** Write values to the address bar; `replace` makes no step to go back to. */
   go(values, { replace = false } = {}) {
     const query = this.parameters(values).toString().replaceAll("%2C", ",");
     const url = location.pathname + (query && `?${query}`);

@@ -1,4 +1,4 @@
-// The filters: in the address bar, in the form, and as the query of the catalogue. The address bar has the last word.
+// The filters: in the address bar, in the form, and as the query of the catalogue. If they differ, the address bar applies.
 
 import { make } from "./text.js";
 
@@ -20,7 +20,7 @@ export function filters() {
   return found;
 }
 
-/** The filters as parameters of this page's address, without those that say nothing. */
+/** The filters as parameters of this page's address, without those at their default. */
 export function parameters({ sort, match, at, ...chosen }) {
   const query = new URLSearchParams();
   for (const name of TEXTS) if (chosen[name]) query.set(name, chosen[name]);
@@ -67,7 +67,7 @@ export function filtering(chosen = filters()) {
   return parameters({ ...chosen, match: "", sort: "", at: "" }).size > 0;
 }
 
-/** Put other filters into the address bar; `replace` makes no step to go back to. */
+/** Write other filters to the address bar; `replace` makes no step to go back to. */
 function go(chosen, { replace = false } = {}) {
   const query = parameters(chosen).toString().replaceAll("%2C", ",");
   const url = location.pathname + (query && `?${query}`);
@@ -142,15 +142,15 @@ function chip(group, name, value, number) {
   label.querySelector(".number").textContent = number.toLocaleString();
 }
 
-/** The filters with what stands in the form, be it in the address bar yet or not. */
+/** The filters with the values of the form, in the address bar already or not. */
 function written() {
   return { ...filters(), ...Object.fromEntries(TEXTS.map((name) => [name, form.elements[name].value])) };
 }
 
-/** Follow what the reader does with them; `changed` is called when they have others. */
+/** Listen to the form; `changed` is called when the filters have changed. */
 export function follow(changed) {
   let timer; // after a letter was typed
-  let stepped = false; // what is typed in one go is one step in the history
+  let stepped = false; // what is typed without a pause is one step in the history
   const choose = (chosen, options) => {
     clearTimeout(timer);
     go({ ...written(), ...chosen }, options);

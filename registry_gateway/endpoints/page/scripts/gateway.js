@@ -4,7 +4,7 @@ export const root = document.documentElement.dataset.root;
 
 const KEPT = "registry-gateway-token";
 
-/** The token that was typed in. It lives in this tab's sessionStorage and nowhere else. */
+/** The token that was typed in. It is stored in this tab's sessionStorage only. */
 export const token = {
   get: () => sessionStorage.getItem(KEPT),
   set: (text) => (text ? sessionStorage.setItem(KEPT, text) : sessionStorage.removeItem(KEPT)),
@@ -12,7 +12,7 @@ export const token = {
 
 let ahead = 0; // seconds the gateway's clock is ahead of ours
 
-/** Seconds since the epoch, by the gateway's clock: ages are judged by the clock that leases are. */
+/** Seconds since the epoch, by the gateway's clock: ages follow the same clock as leases. */
 export function now() {
   return Date.now() / 1000 + ahead;
 }
@@ -57,7 +57,7 @@ function exact(_name, value, context) {
   return lossy && context && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
 }
 
-/** Why the gateway can't do its work, in its own words; null if it can, or does not say. */
+/** Why the gateway is not ready, in its own words; null if it is, or does not say. */
 export async function unready(signal) {
   const response = await fetch(`${root}/health/ready`, { cache: "no-store", signal }).catch(() => null);
   if (response?.status !== 503) return null;
@@ -88,7 +88,7 @@ export async function administer(path, body) {
 
 const DOTS = new Set(["", ".", ".."]);
 
-/** A key as a part of a path: slashes stand as they are, unless the way through browsers and proxies would change it. */
+/** A key as a part of a path: slashes are not encoded, unless the way through browsers and proxies would change it. */
 function inPath(key) {
   const parts = key.split("/");
   return parts.some((part) => DOTS.has(part)) ? encodeURIComponent(key) : parts.map(encodeURIComponent).join("/");
@@ -99,7 +99,7 @@ export function servicePath(dialect, key) {
   return DOTS.has(key) ? null : `/services/${encodeURIComponent(dialect)}/${inPath(key)}`;
 }
 
-/** Dialect and key of this page's own address; as they stand there, if that is not UTF-8. */
+/** Dialect and key of this page's own address; unchanged, if that is not UTF-8. */
 export function addressed() {
   const path = location.pathname.slice(location.pathname.startsWith(root + "/services/") ? root.length : 0);
   const [dialect, ...rest] = path.replace(/^\/services\//, "").split("/");

@@ -1,4 +1,4 @@
-// The latest change, in the footer; and changes for the worse, announced to screen readers.
+// The latest change, in the footer; and new problems, announced to screen readers.
 
 import { root } from "./gateway.js";
 import { announce } from "./notice.js";

@@ -25,7 +25,7 @@ export class Live {
     this.refused = refused;
     this.trouble = trouble;
     this.shown = document.getElementById("connection");
-    this.turn = 0; // of those that run, the last one started is in charge
+    this.turn = 0; // of several runs, only the last one started goes on
     this.state = "";
     this.streaming = false;
     /** @type {Promise<unknown>} */
@@ -42,7 +42,7 @@ export class Live {
     this.settling = this.streaming = false;
   }
 
-  /** Begin, or begin again with other filters. Resolves after the first look. */
+  /** Start, or restart with other filters. Resolves after the first look. */
   async restart() {
     this.stop();
     this.controller = new AbortController();
@@ -62,7 +62,7 @@ export class Live {
     }, this.streaming ? AGES : POLLING);
   }
 
-  /** Look once, after those who wait already; say how that went. */
+  /** Look once, after the looks that wait already, and report the outcome. */
   tryLook(light) {
     const turn = this.turn;
     const looked = this.queue.then(() => (turn === this.turn ? this.lookNow(light, turn) : "stopped"));
@@ -108,13 +108,13 @@ export class Live {
           failures = 0;
           this.receive(message, turn);
         }
-        pause = 1000; // a stream that ends in order is taken up again
+        pause = 1000; // after a regular end the stream is opened again
       } catch (error) {
         if (turn !== this.turn) return;
         failures += 1;
-        if (error.status === 401 || error.status === 403) return; // the next look says so
+        if (error.status === 401 || error.status === 403) return; // the next look reports it
         if (error.status === 404 || error.status === 410) this.last = null;
-        if (error.status === 404) pause = 60_000; // a gateway of a version without
+        if (error.status === 404) pause = 60_000; // an older gateway, without the stream
       }
       if (this.streaming) {
         this.streaming = false;

@@ -25,7 +25,7 @@ export function showMoment() {
   if (!Number.isNaN(seconds)) at("at").value = local(seconds);
 }
 
-/** Follow what the reader does with it; `changed` is called for another moment. */
+/** Listen to the control; `changed` is called for another moment. */
 export function followMoment(changed) {
   const go = (text) => {
     travel(text);

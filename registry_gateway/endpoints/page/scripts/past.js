@@ -10,7 +10,7 @@ const NOW = "dialect,key,name,version,address,status,health,registered_at,expire
 const ORDER = ["ended", "new", "changed", "registered again", "same"];
 
 const readers = [];
-let kept = { query: "", services: [], total: 0 }; // what was does not change
+let kept = { query: "", services: [], total: 0 }; // the past does not change
 
 /** Read a list page by page: up to `MOST` services, and the number of all. */
 async function readAll(query, read, signal) {

@@ -3,7 +3,7 @@
 import { now } from "./gateway.js";
 import { make, tick } from "./text.js";
 
-/** Make these the children of an element. Those that are the same already stay; one that had the focus passes it on. */
+/** Make these the children of an element. Equal ones stay; the replacement of one with the focus gets the focus. */
 export function patch(place, ...children) {
   const fresh = make("div", {}, ...children);
   tick(now(), fresh);

@@ -7,7 +7,7 @@ const TOOLS = 2; // names shown in a row
 
 export const identity = (service) => JSON.stringify([service.dialect, service.key]);
 
-/** Why a service has its status, in one or two words; null where the status says it all. */
+/** Why a service has its status, in one or two words; null where the status is enough. */
 export function reason(service) {
   if (service.ended) return `${service.ended.kind} ${shortTime(service.ended.at)}`;
   if (service.health !== "healthy" && service.expires_at) return `expired ${shortTime(service.expires_at)}`;

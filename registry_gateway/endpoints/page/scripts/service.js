@@ -11,7 +11,7 @@ import { address, badge, happened, leaseBar, make, moment, span, tick, ticking }
 import { askForToken, forgetRefused, offerToken } from "./token.js";
 import { toolItems } from "./tool_list.js";
 
-const EVENTS = 50; // on a page of its life
+const EVENTS = 50; // on a page of its history
 const OPEN = 40; // lines of a document that is open from the start
 const ALL = "pending,up,degraded,down,gone";
 
@@ -50,7 +50,7 @@ async function look(light, signal) {
   showLife();
 }
 
-/** All there is on it; of one whose key the catalogue takes for something else, what stands in the list. */
+/** All its details; if its key is ambiguous in a path of the catalogue, what the list has of it. */
 async function find(signal) {
   try {
     const found = path === null ? {} : await readDetails(`/catalog/v1${path}`, signal);
@@ -132,7 +132,7 @@ function facts(service) {
   return rows.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
 
-/** When somebody approved it; nothing if it was approved as it registered. */
+/** The time of its approval; nothing if it was approved with its registration. */
 function approved({ approved_at: approval, registered_at: registration }) {
   return approval !== registration && approval && moment(approval);
 }
@@ -215,7 +215,7 @@ at("further").addEventListener("click", async () => {
   }
 });
 
-// --- what happens, and what is the matter
+// --- changes and problems
 
 function changed(event) {
   if (event.dialect === me.dialect && event.key === me.key) announce(happened(event.kind));

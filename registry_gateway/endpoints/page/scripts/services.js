@@ -155,7 +155,7 @@ function counted(total, shown, stats) {
   return total.toLocaleString() + of + (all === 1 || (total === 1 && !of) ? " service" : " services") + part;
 }
 
-/** Say that nothing matches, and where a service that is gone may be found. */
+/** Show that nothing matches, and where services that are gone are listed. */
 function sayNothing(nothing) {
   nothingFound.hidden = !nothing;
   nothingFound.replaceChildren();

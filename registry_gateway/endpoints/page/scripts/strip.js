@@ -42,7 +42,7 @@ function showBanner({ mass_lapses: lapses, emptied, at: when }) {
   at("banner").replaceChildren(...texts.map(([title, text, href]) => make("p", {}, make("strong", {}, title), ` ${text} `, make("a", { href }, "Show them in the log"))));
 }
 
-/** A mass lapse in words: what lapsed and when, and whether the gateway or its database was away then. */
+/** A mass lapse in words: what lapsed and when, and whether the gateway and its database were present then. */
 export function lapseText(lapse) {
   const seconds = Math.max(1, Math.round(lapse.ended_at - lapse.began_at));
   const what = `${lapse.services.toLocaleString()} of ${lapse.live_before.toLocaleString()} ${lapse.dialect} services`;

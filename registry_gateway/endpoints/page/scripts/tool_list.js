@@ -1,4 +1,4 @@
-// The tools of a service, with what its tools document says of them.
+// The tools of a service, with their descriptions from its tools document.
 
 import { root } from "./gateway.js";
 import { make } from "./text.js";
