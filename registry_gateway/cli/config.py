@@ -22,7 +22,7 @@ Examples:
 def config(as_json: bool, database_url: str | None) -> None:
     """Print the settings in effect, with where each comes from. Secrets, and passwords in URLs, are masked.
 
-    Shows what `serve` would see from this environment. A setting that makes no sense is an error, as it is there.
+    Shows what `serve` would see from this environment. An invalid setting is an error, as with `serve`.
     """
     configuration, adapters = configured(database_url)
     environ = settings.without_links(os.environ)

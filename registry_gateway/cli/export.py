@@ -55,7 +55,7 @@ def export(target: Target, path: Path | None, events: bool, dialect: str | None)
 def _written(target: Path | None) -> Iterator[IO[bytes]]:
     """Open the output. A file gets its name at the end, so that an incomplete export is never mistaken for a whole one.
 
-    The file is readable by its owner alone, and new: no link that waits at its name is followed.
+    The file is readable by its owner alone, and new: an existing link of its name is not followed.
     """
     if target is None:
         with click.open_file("-", "wb") as out:

@@ -150,7 +150,7 @@ async def _fetch(url: str, dialect: str, importer: Importer[Any], key: str | Non
     """Return the list of the other registry.
 
     Raises:
-        Unreachable: It does not, and why.
+        Unreachable: It gives none. The message has the reason.
     """
     target = url + importer.path
     async with RemoteServer({} if key is None else {importer.key_header: key}) as remote:

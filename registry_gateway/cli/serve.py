@@ -37,7 +37,7 @@ from registry_gateway.store import level
 from registry_gateway.store.engine import Store
 
 WORKER_START_SECONDS = 30
-"""Seconds without a sign of life after which a worker is replaced.
+"""Seconds without a response after which a worker is replaced.
 
 On a busy machine a start takes longer than uvicorn's own limit of 5 seconds.
 """
@@ -77,9 +77,9 @@ def serve(
 ) -> None:
     """Run the gateway.
 
-    An empty or missing SQLite file is made ready by itself; any other database must be up to date, or --migrate be
+    An empty or missing SQLite file is set up at the start; any other database must be up to date, or --migrate be
     given. Prints where each dialect is and how to register a service, then logs to standard error. Ctrl-C or SIGTERM
-    finishes the requests in flight and stops; SIGHUP has files with keys read again.
+    finishes the requests in flight and stops; SIGHUP reloads the files with keys.
     """
     if reloading and workers > 1:
         raise click.UsageError("--reload works with one worker")

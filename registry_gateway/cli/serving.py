@@ -66,7 +66,7 @@ def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
 
     def stop(_signal: int, _frame: object) -> None:
         # uvicorn has handlers of its own while it runs, and raises the signal again when it has stopped: a process
-        # that was asked to end and did would then die of the signal. Before uvicorn's are there, this one counts.
+        # that has ended as requested would then be killed by the signal. Before uvicorn's are there, this one counts.
         server.should_exit = True
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -30,7 +30,7 @@ def configured(database_url: str | None) -> tuple[Configuration, tuple[AnyAdapte
     """Return the settings from the environment and the option, and the adapters that are installed.
 
     Raises:
-        SettingsError: One makes no sense.
+        SettingsError: A setting is invalid.
     """
     adapters = adapter.installed()
     return settings.load(adapters, os.environ, {f"{PREFIX}DATABASE_URL": database_url}), adapters
@@ -64,7 +64,7 @@ def run(database_url: str | None, work: Callable[[Core], Awaitable[T]], *, readi
     """Run `work` on the core, over a database that is at the migration this version needs.
 
     Raises:
-        SettingsError: One makes no sense.
+        SettingsError: A setting is invalid.
         WrongLevel: The database is at another migration, or there is none yet.
     """
 
@@ -79,7 +79,7 @@ def run_at_any_level(database_url: str | None, work: Callable[[Session], Awaitab
     """Run `work` on the database, at any migration.
 
     Raises:
-        SettingsError: One makes no sense.
+        SettingsError: A setting is invalid.
     """
     configuration, adapters = configured(database_url)
 

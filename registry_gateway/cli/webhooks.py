@@ -1,4 +1,4 @@
-"""`registry-gateway webhooks`: who is told about events."""
+"""`registry-gateway webhooks`: messages about events to URLs."""
 
 from collections.abc import Sequence
 
@@ -66,7 +66,7 @@ def add(target: Target, receiver: str, kinds: tuple[str, ...], dialect: str | No
         return
     wanted = f"events of the kinds {', '.join(issued.kinds)}" if issued.kinds else "all events"
     of_dialect = "" if issued.dialect is None else f" of {issued.dialect}"
-    say(f"Webhook {issued.id} is told about {wanted}{of_dialect} from now on.", err=True)
+    say(f"Webhook {issued.id} gets messages about {wanted}{of_dialect} from now on.", err=True)
     say(f"To try it: registry-gateway webhooks test {issued.id}", err=True)
     _print_secret(issued)
 
@@ -181,7 +181,7 @@ def rotate(target: Target, number: int, overlap: float, as_json: bool) -> None:
 def enable(target: Target, number: int, as_json: bool) -> None:
     """Enable the webhook ID, which was disabled after a day of failures.
 
-    It is told about events from now on. One message says which events it missed.
+    It gets messages about events from now on. One message says which events it missed.
     """
 
     async def work(registry: RegistryAccess) -> WebhookView:

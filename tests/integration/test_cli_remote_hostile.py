@@ -168,10 +168,10 @@ def test_json_of_something_else(other: Other) -> None:
 def test_a_change_without_an_answer_may_have_been_made(other: Other, arguments: tuple[str, ...]) -> None:
     other.silent = True
     said = complaint(NOWHERE, *arguments, "--url", other.url)
-    assert said.endswith("the change may have been made, so look before you try again")
+    assert said.endswith("the change may have been made; check that before you repeat it")
     other.silent = False
     other.body = b"x" * 5 * 2**20
-    assert complaint(NOWHERE, *arguments, "--url", other.url).endswith("so look before you try again")
+    assert complaint(NOWHERE, *arguments, "--url", other.url).endswith("check that before you repeat it")
 
 
 def test_a_test_without_an_answer_changed_nothing(other: Other) -> None:

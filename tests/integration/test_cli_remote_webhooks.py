@@ -59,7 +59,9 @@ def test_webhooks_are_added_and_shown_alike(pair: Pair, receiver: Receiver) -> N
     assert comparable(here.stderr, {pair.database: "TARGET"}) == comparable(
         there.stderr, {pair.url: "TARGET", "Webhook 2": "Webhook 1", "test 2": "test 1"}
     )
-    assert there.stderr.startswith("Webhook 2 is told about events of the kinds registered of chap from now on.\n")
+    assert there.stderr.startswith(
+        "Webhook 2 gets messages about events of the kinds registered of chap from now on.\n"
+    )
     assert there.stderr.endswith(f"Changed in {pair.url}.\n")
     added = json.loads(pair.remotely("webhooks", "add", receiver.url, "--format", "slack", "--json"))
     assert (added["id"], added["format"], added["kinds"]) == (3, "slack", [])

@@ -160,7 +160,7 @@ def test_the_commands_do_the_same(database_url: str, receiver: Receiver) -> None
     assert added.exit_code == 0
     [secret] = added.stdout.splitlines()
     assert secret.startswith("whsec_")
-    assert "Webhook 1 is told about events of the kinds expired of chap from now on." in added.stderr
+    assert "Webhook 1 gets messages about events of the kinds expired of chap from now on." in added.stderr
     header, row = output(database_url, "webhooks", "list").splitlines()
     assert header.split() == ["ID", "STATE", "FORMAT", "DIALECT", "KINDS", "LAST", "DELIVERY", "URL"]
     assert row.split() == [

@@ -69,7 +69,7 @@ class GatewayClient:
         try:
             return await self.administer(path, kind, body)
         except (Unanswered, GatewayAway) as error:
-            raise type(error)(f"{error}; the change may have been made, so look before you try again") from None
+            raise type(error)(f"{error}; the change may have been made; check that before you repeat it") from None
 
     @asynccontextmanager
     async def stream(self, path: str, media_type: str, piece_seconds: float) -> AsyncIterator[httpx.Response]:

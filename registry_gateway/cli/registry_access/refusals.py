@@ -107,7 +107,7 @@ def refusal(name: str, path: str, reply: Reply, *, with_token: bool) -> Exceptio
 
 
 def refused(name: str, detail: str, parameter: str | None) -> Refused:
-    """Return the error for a request that makes no sense; `parameter` is its part, if that is known."""
+    """Return the error for an invalid request; `parameter` is its part, if that is known."""
     where = "" if parameter is None else f"{brief(parameter)}: "
     return Refused(f"{name} refuses this: {where}{detail}")
 

@@ -49,7 +49,7 @@ class Target:
         """Run `work` on the registry. With `reading` it changes nothing.
 
         Raises:
-            SettingsError: A setting makes no sense.
+            SettingsError: A setting is invalid.
             WrongLevel: The database is at another migration, or there is none yet.
         """
 

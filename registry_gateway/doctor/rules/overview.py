@@ -44,7 +44,7 @@ def _mass_lapse(lapse: MassLapse, now: float) -> Finding:
 
 
 def _presence(absences: Sequence[Absence]) -> str:
-    """Return whether the gateway or its database was away between the last heartbeats and the lapses."""
+    """Return whether a gateway and its database were present between the last heartbeats and the lapses."""
     if not absences:
         return "the gateway and its database were present all the time"
     lengths = [a.until - a.since for a in absences if a.until is not None]
@@ -73,7 +73,7 @@ def _emptied(emptied: Emptied) -> Finding:
 
 
 def _away(absences: Sequence[Absence], what: str) -> list[Finding]:
-    """Return the finding that the gateway or the database was away within the last hour, the newest absence first."""
+    """Return the finding about absences within the last hour, which are given the newest first."""
     long = [(a, a.until - a.since) for a in absences if a.until is not None and a.until - a.since > SHORT]
     if not long:
         return []

@@ -21,13 +21,13 @@ OwnFindings: TypeAlias = Callable[[Entry], Sequence[Finding]]
 def diagnose(
     entry: Entry | None, recent: Sequence[Event], now: float, own: OwnFindings = lambda _entry: ()
 ) -> list[Finding]:
-    """Return what is the matter with a service, the worst first.
+    """Return the findings about a service, the worst first.
 
     Args:
-        entry: It as it is registered, with its documents; None if it is not any more.
-        recent: Its last events, oldest first; those of more than an hour ago are passed over.
+        entry: The service as it is registered, with its documents; None if it is not registered.
+        recent: Its last events, oldest first. Events older than an hour are ignored.
         now: The time in epoch seconds.
-        own: What its dialect finds; not asked without an entry.
+        own: Returns what its dialect finds; not called without an entry.
     """
     found = of_history(recent, now)
     if entry is not None:
