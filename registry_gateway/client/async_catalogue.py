@@ -137,7 +137,7 @@ class AsyncCatalogue:
 
 
 async def watched(gateway: Gateway, filters: ServiceFilters) -> AsyncGenerator[News]:
-    """Yield what a watch says, over as many connections as it takes."""
+    """Yield what a watch receives, over any number of connections."""
     watch = Watch(gateway, filters)
     async with gateway.async_client() as http:
         while True:

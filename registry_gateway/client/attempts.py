@@ -11,11 +11,11 @@ FIRST = 0.25
 """Seconds of the first pause, before jitter. Each further one is twice as long."""
 
 LONGEST = 30.0
-"""Longest pause in seconds, unless the gateway asks for a longer one."""
+"""Longest pause in seconds, unless `Retry-After` is longer."""
 
 
 class Pauses:
-    """Pauses that grow, with jitter: clients of a gateway that comes back do not ask it all at once."""
+    """Pauses that grow, with jitter, so that the clients of a restarted gateway do not all send at once."""
 
     def __init__(self, first: float = FIRST, number: Callable[[], float] = random.random) -> None:
         """Begin with a pause of half to all of `first` seconds. `number` returns numbers from 0 up to 1."""
@@ -24,7 +24,7 @@ class Pauses:
         self._grown = first
 
     def next(self, asked: float | None = None) -> float:
-        """Return the seconds of the next pause, at least those that the gateway asked for, up to `LONGEST_PAUSE`."""
+        """Return the seconds of the next pause, at least those of `Retry-After`, up to `LONGEST_PAUSE`."""
         pause = self._grown * (1 + self._number()) / 2
         self._grown = min(self._grown * 2, LONGEST)
         return max(pause, min(asked or 0.0, LONGEST_PAUSE))

@@ -8,7 +8,7 @@ class GatewayError(Exception):
 
     Attributes:
         passing: Whether a repetition may succeed.
-        retry_after: The seconds after which the gateway wants to be asked again; None if it did not say.
+        retry_after: The seconds of `Retry-After`; None if there is none.
     """
 
     passing = False
@@ -29,7 +29,10 @@ class UnexpectedAnswer(GatewayError):
 
 
 class NoGateway(UnexpectedAnswer):
-    """Another server answers: the URL is wrong, or a proxy has lost its gateway. A watch that was connected goes on."""
+    """Another server answers: the URL is wrong, or a proxy has lost its gateway.
+
+    A watch that was connected continues.
+    """
 
 
 class Refused(GatewayError):
@@ -84,7 +87,7 @@ class NotKept(Refused):
 class NotReady(Refused):
     """429, 502, 503 or 504: the gateway or a proxy before it can't answer at present.
 
-    It was asked again before this was raised, unless its database refuses for good (`code` is `store_refuses`).
+    The request was repeated before this was raised, unless its database refuses for good (`code` is `store_refuses`).
     """
 
     @property

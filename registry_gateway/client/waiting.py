@@ -33,7 +33,7 @@ class Waiting:
         return next((s for s in listed if s.status is self._wanted), next(iter(listed), None))
 
     def reached(self, news: News) -> bool:
-        """Take what the watch says, and return whether the service has the status now."""
+        """Process what the watch yields, and return whether the service has the status now."""
         if isinstance(news, Snapshot):
             self._listed = {s.dialect: s for s in news.services if s.key == self._key}
         elif news.event.key == self._key and self._listed is not None:

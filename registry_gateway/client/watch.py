@@ -38,7 +38,7 @@ News = Snapshot | Change
 
 
 class Watch:
-    """A watch over as many connections as it takes.
+    """A watch over any number of connections.
 
     Before the first one is ready, failures are repeated for the time for which reads are; after that without end.
     """
@@ -59,7 +59,7 @@ class Watch:
         return self._path, {} if self._last is None else {"Last-Event-ID": self._last}
 
     def received(self, message: ServerSentEvent) -> News | None:
-        """Return what a message says; None if nothing new.
+        """Return the snapshot or change that a message completes; None if it completes none.
 
         Raises:
             UnexpectedAnswer: It can't be read.

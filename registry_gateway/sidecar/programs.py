@@ -1,4 +1,4 @@
-"""Programs that the sidecar runs to ask something: whether the service is well, and which tools there are."""
+"""Programs whose result the sidecar reads: whether the service is well, and which tools it has."""
 
 import asyncio
 import shlex

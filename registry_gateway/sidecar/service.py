@@ -22,7 +22,7 @@ class Service:
     """A running service."""
 
     def __init__(self, child: Child, stop_timeout: float) -> None:
-        """Take over a process that has `stop_timeout` seconds to end when it is told to."""
+        """Take over a process that has `stop_timeout` seconds to end after the first signal that ends it."""
         self.ended = child.ended
         self._child = child
         self._stop_timeout = stop_timeout
@@ -38,7 +38,7 @@ class Service:
             self._child.signal(number)
 
     async def finish(self) -> int:
-        """Wait for its end, tell it to end if that has not happened, and return the exit code that a shell would have.
+        """Wait for its end, after SIGTERM if it still runs, and return the exit code that a shell would have.
 
         If it was not sent SIGTERM it is after half of `stop_timeout`: it may ignore SIGINT, or SIGINT was sent to the
         sidecar alone in the foreground of a terminal. After `stop_timeout` it is killed.

@@ -20,10 +20,10 @@ from registry_gateway.sidecar.programs import ProgramFailed
 logger = logging.getLogger("registry_gateway.sidecar")
 
 EVERY = 60.0
-"""Seconds between two looks."""
+"""Seconds between two reads."""
 
 FIRST_PAUSE = 2.0
-"""Seconds until the next look if the tools can't be read. Each further pause is twice as long, up to `EVERY`."""
+"""Seconds until the next read if the tools can't be read. Each further pause is twice as long, up to `EVERY`."""
 
 WITHIN = 60.0
 """Seconds that a program may take to list tools."""
@@ -95,7 +95,7 @@ class ToolList:
         self._again = asyncio.Event()
 
     def received(self, number: signal.Signals) -> None:
-        """Look again soon after SIGHUP."""
+        """Read the tools again soon after SIGHUP."""
         if number == signal.SIGHUP:
             self._again.set()
 
@@ -117,7 +117,7 @@ class ToolList:
         return tools
 
     async def follow(self, advertise: Callable[[Tools], None]) -> NoReturn:
-        """Call `advertise` whenever they have changed: looked at every minute, and after SIGHUP."""
+        """Call `advertise` whenever they have changed. They are read every minute, and after SIGHUP."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):

@@ -1,4 +1,4 @@
-"""What the webhooks of a process have still to be told."""
+"""The events that are still to be delivered to the webhooks of a process."""
 
 import asyncio
 from collections.abc import Container
@@ -18,7 +18,7 @@ PACE = 0.005
 class Backlog:
     """The events after the position of each webhook.
 
-    It remembers how far it has passed events that need no message, because a webhook does not want them or because this
+    It stores how far it has passed events that need no message, because a webhook does not want them or because this
     process has delivered them, so that they are looked at once.
     """
 
@@ -28,7 +28,7 @@ class Backlog:
         self._composing = asyncio.Lock()
 
     async def waiting_since(self, webhook: Webhook) -> float | None:
-        """Return the time of the oldest event that a webhook is to be told about; None if there is none.
+        """Return the time of the oldest event that is to be delivered to a webhook; None if there is none.
 
         Raises:
             StoreUnavailable: The database cannot be reached.

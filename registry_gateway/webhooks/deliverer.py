@@ -1,4 +1,4 @@
-"""Delivery: a task for each webhook that has something to be told, in the gateway that holds the webhook.
+"""Delivery: a task for each webhook with events to deliver, in the gateway that holds the webhook.
 
 Every gateway process runs a deliverer. It looks at all webhooks when there are new events, when an attempt is due, and
 once a second, and tries to take those that have a message (see `holds`). So the messages of a webhook stay in order.
@@ -45,7 +45,7 @@ SETTLE_SECONDS = 0.1
 """Seconds from a new event, or the end of a delivery, to the next look: what happens together is seen together."""
 
 STORE_SECONDS = 30.0
-"""Seconds between two times at which positions are stored that have only passed events that are not wanted."""
+"""Seconds between two times at which positions are stored that have only passed events that need no message."""
 
 MOST_IN_TURN = 20
 """Most messages for a webhook in succession; then it is the turn of another one."""

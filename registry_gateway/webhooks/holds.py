@@ -58,7 +58,7 @@ class Holds:
         return self._clock.monotonic() < self._until.get(number, 0.0)
 
     async def store(self, progress: Progress) -> bool:
-        """Store what became of an attempt; return whether the webhook was held, else nothing is stored.
+        """Store the result of an attempt; return whether the webhook was held. If not, nothing is stored.
 
         While it is held, the database is waited for.
 
@@ -74,7 +74,7 @@ class Holds:
                 await asyncio.sleep(RETRY)
 
     async def move(self, moved: Mapping[int, tuple[int, int]]) -> None:
-        """Move positions of webhooks, by id from the first number to the second, unless they have come further.
+        """Move positions of webhooks, by id from the first number to the second, unless they are further already.
 
         Raises:
             StoreUnavailable: The database cannot be reached.

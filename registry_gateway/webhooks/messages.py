@@ -38,7 +38,7 @@ class Message(NamedTuple):
         body: What is sent: JSON.
         events: How many events it has; 0 if it is about missing events.
         first: The id of its first event.
-        to: After its delivery the webhook has come to the event of this id.
+        to: The position of the webhook after its delivery.
         happened_at: The time of its oldest event, in epoch seconds.
     """
 

@@ -17,9 +17,9 @@ class NotAccepted(Exception):
     """A request had no success. The message is the reason in one line.
 
     Attributes:
-        refused: Whether somebody has to repair something before a repetition can succeed.
+        refused: Whether a repetition succeeds only after a correction, such as of a key or a document.
         not_sent: Whether the gateway certainly did not get the request.
-        retry_after: The seconds after which the gateway wants to be asked again; None if it did not say.
+        retry_after: The seconds of `Retry-After`; None if there is none.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ USED = "a registration is used once: make another"
 class Registration:
     """Keeps a service registered while a `with` or `async with` block runs, and deregisters it at its end.
 
-    The block begins at once, also while the gateway is away: registering and heartbeats happen beside it, in a
+    The block begins at once, also while the gateway is unreachable: registering and heartbeats happen beside it, in a
     task, or in a thread for `with`. Problems are in the log `registry_gateway.registration`. A registration is used
     once.
     """
@@ -76,7 +76,7 @@ class Registration:
 
     @property
     def registered(self) -> bool:
-        """Whether the gateway has confirmed the registration, and has not forgotten it since."""
+        """Whether the gateway has confirmed the registration, and no later answer has denied it."""
         return self._keeper.registered
 
     def advertise(self, tools: Tools) -> None:

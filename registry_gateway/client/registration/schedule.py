@@ -15,19 +15,19 @@ half of all services would come back in the same second after an outage of a few
 """
 
 FIRST_LOOK = 1.0
-"""Seconds until a service that is not well is looked at again, before jitter. Each further time it is twice as long."""
+"""Seconds until a service that is not well is checked again, before jitter. Each further time it is twice as long."""
 
 SHORTEST = 0.1
 """Shortest interval in seconds, whatever lease a gateway states, and shortest time between two attempts."""
 
 REFUSED_PAUSE = 60.0
-"""Longest pause in seconds while the gateway refuses: somebody has to repair a key or a document first."""
+"""Longest pause in seconds while the gateway refuses: a key or a document has to be corrected first."""
 
 
 class Schedule:
     """The delays between the beginnings of two attempts of one registration, in seconds.
 
-    All have jitter, so that services that started together, or whose gateway comes back, do not ask it at once.
+    All have jitter, so that services that started together, or whose gateway was restarted, do not send at once.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Schedule:
         return self.registered() if self._failures else self.interval * (0.9 + 0.1 * self._number())
 
     def not_reached(self, asked: float | None = None) -> float:
-        """Return the delay until the next attempt while the gateway is away.
+        """Return the delay until the next attempt while the gateway is unreachable.
 
-        It grows to an interval, and is longer only if the gateway asks for that.
+        It grows to an interval, and is longer only if `Retry-After` is.
         """
         return self._failed(FIRST_PAUSE * self.interval, self.interval, asked)
 
     def not_well(self) -> float:
-        """Return the delay until the service is looked at again. It grows to an interval."""
+        """Return the delay until the service is checked again. It grows to an interval."""
         return self._failed(FIRST_LOOK, self.interval)
 
     def refused(self, asked: float | None = None) -> float:
