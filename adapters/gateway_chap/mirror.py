@@ -1,6 +1,6 @@
 """The mirror of the live CHAP services in chap-core's Redis.
 
-The registry is the truth, and Redis follows it. Changes are written when their events come. Renewals leave no event, so
+Redis follows the registry. Changes are written when their events come. Renewals leave no event, so
 all leases are compared with Redis every few seconds, and prolonged there in time. That also restores what Redis has
 lost. No request waits for any of this.
 """
@@ -34,7 +34,7 @@ CLOSING = 0.25
 """Seconds between two looks at the services that expire in Redis before the next comparison but one."""
 
 MOST_CLOSING = 200
-"""Maximum number of services that are looked at so often."""
+"""Maximum number of services that are read so often."""
 
 PAUSE = 1.0
 """Seconds between two attempts while Redis or the database is unavailable."""
@@ -52,7 +52,7 @@ class Mirror:
     """Writes the live services to chap-core's Redis while `running`.
 
     Attributes:
-        written: The ids of the services that this process believes to be in Redis.
+        written: The ids of the services that are in Redis, as far as this process knows.
         left_out: The services that chap-core would not accept, with the decision about each.
         succeeded_at: The judging time of the last complete comparison, in epoch seconds; 0 before the first.
         lag: Seconds from the last change to the read from which it was written.
@@ -100,7 +100,9 @@ class Mirror:
             core.gauge("chap_core_left_out", text, partial(self._refused, member), {"member": member}, highest=True)
         text = "When all leases were last compared with chap-core's Redis, in epoch seconds; 0: never."
         core.gauge("chap_core_last_success_timestamp_seconds", text, lambda: self.succeeded_at, highest=True)
-        text = "Seconds from the last change of a CHAP service to its way to chap-core's Redis."
+        text = (
+            "Seconds from the last change of a CHAP service to the read from which it was written to chap-core's Redis."
+        )
         core.gauge("chap_core_lag_seconds", text, lambda: self.lag, highest=True)
 
     def _refused(self, member: str) -> int:

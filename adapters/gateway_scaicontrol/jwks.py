@@ -162,7 +162,7 @@ class Keys:
         except Exception as error:  # on any error from outside, the last valid set stays in use
             if not self._failing:
                 reason = str(error) if isinstance(error, Refused) else type(error).__name__
-                kept = "there are none yet" if self._keys is None else "the last good ones stay in use"
+                kept = "there are none yet" if self._keys is None else "the last valid ones stay in use"
                 log.warning("ScaiKey's keys can't be fetched, %s: %s", kept, reason, extra={"url": self._url})
             self._failing = True
         else:
