@@ -16,7 +16,7 @@ from tests.integration.prometheus_reader import Scrape, scrape
 
 DOCS = Path(__file__).parents[2] / "docs"
 FILES = DOCS / "prometheus"
-BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+BEGIN, END = "<!-- metrics -->\n", "<!-- end of metrics -->\n"
 
 PER_SERVICE = {"REGISTRY_GATEWAY_METRICS_PER_SERVICE": "true"}
 
@@ -79,7 +79,7 @@ async def test_the_table_of_the_mirror_says_what_its_figures_say(
         if family.name.startswith("registry_gateway_chap_core"):
             labels = {label: None for sample in family.samples for label in sample.labels}
             rows.append((family.name, family.type, ", ".join(f"`{label}`" for label in labels)))
-    table = (DOCS / "wire" / "chap.md").read_text().partition("<!-- mirror figures -->\n")[2].partition("<!-- end")[0]
+    table = (DOCS / "wire" / "chap.md").read_text().partition("<!-- mirror metrics -->\n")[2].partition("<!-- end")[0]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
     assert [(name.strip("`"), kind, labels) for name, kind, labels, _ in cells] == rows
     assert len(rows) == 4
