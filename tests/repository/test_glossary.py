@@ -190,5 +190,9 @@ def test_the_docs_have_the_same_words(document: str) -> None:
         assert '"address":' not in events
 
 
+def test_the_page_for_adapters_has_no_old_member() -> None:
+    assert not set(re.findall(r"`(\w+)`", (DOCS / "adding-an-adapter.md").read_text())) & OLD_MEMBERS
+
+
 def test_the_catalogue_s_table_has_each_status() -> None:
     assert rows(section("Status", "wire/catalog.md")) == [status.value for status in Status]
