@@ -47,8 +47,8 @@ class ChapSettings(msgspec.Struct, frozen=True, kw_only=True):
     registration_key: Annotated[
         tuple[str, ...] | None,
         Meta(
-            description="Key that CHAP services send as X-Service-Key to register, ping and leave; during a rotation "
-            "several, separated by commas. Unset: open.",
+            description="Key that CHAP services send as X-Service-Key to register, ping and deregister; during a "
+            "rotation several, separated by commas. Unset: open.",
             extra={"env": KEY, "secret": True},
         ),
     ] = None

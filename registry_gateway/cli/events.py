@@ -65,7 +65,7 @@ Examples:
     help="Only those of a kind, such as expired. May be repeated.",
 )
 @click.option(
-    "--actor", type=WORD, metavar="NAME", help="Only those with the author NAME, such as account:alice or gateway."
+    "--actor", type=WORD, metavar="NAME", help="Only those of the actor NAME, such as account:alice or gateway."
 )
 @click.option("--since", metavar="TIME", callback=_time, help="Not before TIME.")
 @click.option("--until", metavar="TIME", callback=_time, help="Before TIME.")
@@ -90,9 +90,9 @@ def events(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Print the changes of services, oldest first, with time, kind, service, author, client address and reason.
+    """Print the changes of services, oldest first, with time, kind, service, actor, client address and reason.
 
-    The author is an account, the id of a shared key, a user of the command line, or the gateway itself. `--json` also
+    The actor is an account, the id of a shared key, a user of the command line, or the gateway itself. `--json` also
     has the request id, which is in the log too. --service account:NAME prints the changes of an account; with --url
     those of accounts are left out. TIME is RFC 3339 with an offset, epoch seconds, or a duration before now such as
     90s, 30m, 1h or 7d.
