@@ -204,7 +204,7 @@ async def test_an_outage_of_the_database_is_over_without_a_restart(
 
 
 @pytest.mark.parametrize("database_url", SERVERS, indirect=True)
-async def test_a_database_that_can_only_be_read_is_read_and_buries_nobody(
+async def test_a_database_that_can_only_be_read_is_read_and_no_lease_lapses(
     open_registry: OpenRegistry, clock: ManualClock, database_url: str, postgresql: Callable[[str], str]
 ) -> None:
     """As when a disk is full, or a standby is asked before it takes over."""

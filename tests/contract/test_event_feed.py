@@ -150,7 +150,7 @@ async def test_an_id_the_log_does_not_have_is_reported(open_registry: OpenRegist
         await anext(registry.feed.follow(last + 1))
 
 
-async def test_followers_are_told_when_the_log_loses_its_end(open_registry: OpenRegistry, database_url: str) -> None:
+async def test_followers_are_refused_when_the_log_loses_its_end(open_registry: OpenRegistry, database_url: str) -> None:
     registry = open_registry(ENDS)
     await happen(registry, 3)
     first, _, last = await recorded(registry)

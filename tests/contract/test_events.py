@@ -26,7 +26,7 @@ from tests.postgresql import SERVERS
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_life_of_a_service_is_told_in_order(open_registry: OpenRegistry, clock: ManualClock) -> None:
+async def test_the_events_of_a_service_are_in_order(open_registry: OpenRegistry, clock: ManualClock) -> None:
     registry = open_registry(STAYS)
     await registry.register(register(approved=False))
     await registry.advertise(advertise())

@@ -138,7 +138,7 @@ async def test_many_that_come_back_at_once_share_what_room_there_is(
     assert len(await registry.list(alive=True)) == 2
 
 
-async def test_a_goodbye_after_the_lapse_is_heard(open_registry: OpenRegistry, clock: ManualClock) -> None:
+async def test_a_deregistration_after_the_lapse_takes_effect(open_registry: OpenRegistry, clock: ManualClock) -> None:
     registry = open_registry(REMEMBERS)
     await registry.register(register())
     clock.advance(TTL)
@@ -173,7 +173,7 @@ async def test_what_an_absence_ended_is_not_called_lapsed(open_registry: OpenReg
     assert await history(registry) == ["registered", "resumed"]
 
 
-async def test_late_heartbeats_and_goodbyes_at_several_gateways(
+async def test_late_heartbeats_and_deregistrations_at_several_gateways(
     open_registry: OpenRegistry, clock: ManualClock
 ) -> None:
     """Whatever order they come in: after the goodbye nothing brings it back."""

@@ -159,7 +159,7 @@ async def test_a_heartbeat_after_deregistration_follows_the_policy(
     assert await history(reviving) == ["registered", "deregistered", "recovered"]
 
 
-async def test_each_step_of_silence_is_recorded_once(open_registry: OpenRegistry, clock: ManualClock) -> None:
+async def test_each_stage_of_expiry_is_recorded_once(open_registry: OpenRegistry, clock: ManualClock) -> None:
     registry = open_registry(STAYS)
     await registry.register(register())
     seen = []

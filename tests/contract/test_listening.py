@@ -57,7 +57,7 @@ async def heard_soon(heard: asyncio.Event) -> None:
 
 @on_postgresql
 @pytest.mark.usefixtures("listener")
-async def test_events_are_heard_of_and_heartbeats_are_not(heard: asyncio.Event, registry: Registry) -> None:
+async def test_events_notify_and_heartbeats_do_not(heard: asyncio.Event, registry: Registry) -> None:
     await registry.register(register())
     await heard_soon(heard)
     await registry.renew(renew())

@@ -40,7 +40,7 @@ async def test_the_oldest_are_removed_beyond_it(open_registry: OpenRegistry) -> 
     assert await ids(registry) == everything[-1:]
 
 
-async def test_a_reader_from_before_the_first_is_told_so(open_registry: OpenRegistry) -> None:
+async def test_a_reader_from_before_the_first_event_is_refused(open_registry: OpenRegistry) -> None:
     registry = open_registry(ENDS)
     await happen(registry, 20)
     everything = await ids(registry)

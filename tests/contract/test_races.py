@@ -219,7 +219,7 @@ async def test_no_update_of_two_gateways_is_lost(open_registry: OpenRegistry) ->
 
 
 @pytest.mark.parametrize("database_url", SERVERS, indirect=True)
-async def test_a_creation_that_loses_the_race_in_the_database_is_told_so(database_url: str, clock: ManualClock) -> None:
+async def test_a_creation_that_loses_the_race_in_the_database_is_refused(database_url: str, clock: ManualClock) -> None:
     store, other = Store(database_url), Store(database_url)
     registry = Registry(store, {DIALECT: ENDS}, clock)
     async with other.engine.connect() as connection, other.engine.connect() as observer:

@@ -69,7 +69,7 @@ async def lapses_of_the_living(registry: Registry) -> set[str]:
 
 @pytest.mark.parametrize("first", ["beat", "expire", "purge", "list", "resume"])
 @pytest.mark.parametrize("policy", [ENDS, REMEMBERS, REVIVES, STAYS], ids=["ends", "remembers", "revives", "stays"])
-async def test_after_a_stall_whatever_comes_first_takes_nobody_for_dead(
+async def test_after_a_stall_nothing_that_comes_first_lets_a_lease_lapse(
     open_registry: OpenRegistry, clock: ManualClock, policy: object, first: str
 ) -> None:
     registry, other = open_registry(policy), open_registry(policy)  # type: ignore[arg-type] # of the parameters
@@ -169,7 +169,7 @@ async def test_a_dead_service_lapses_after_one_lease_of_listened_time(
     assert await registry.expire() == 1
 
 
-async def test_a_late_heartbeat_of_the_dead_is_refused_as_ever(open_registry: OpenRegistry, clock: ManualClock) -> None:
+async def test_a_late_heartbeat_after_the_lapse_is_refused(open_registry: OpenRegistry, clock: ManualClock) -> None:
     registry = open_registry(ENDS)
     await registry.start()
     await registry.register(register())
@@ -290,7 +290,7 @@ async def test_there_and_back_leaves_no_trace(open_registry: OpenRegistry, clock
     assert await listed(registry) == set()
 
 
-async def test_a_silence_is_as_long_as_it_was_when_the_clock_is_set_back(
+async def test_the_time_since_the_deadline_stays_when_the_clock_is_set_back(
     open_registry: OpenRegistry, clock: ManualClock
 ) -> None:
     registry = open_registry(STAYS)

@@ -34,7 +34,7 @@ async def taken_over(registry: Registry, old: Actor = OLD, new: Actor = NEW) -> 
 
 
 @pytest.mark.parametrize("new", [OLD, NEW], ids=["one address", "two addresses"])
-async def test_the_goodbye_of_the_replaced_is_set_aside_once(
+async def test_a_deregistration_by_the_replaced_process_is_set_aside_once(
     open_registry: OpenRegistry, clock: ManualClock, new: Actor
 ) -> None:
     registry, other = open_registry(REMEMBERS), open_registry(REMEMBERS)
@@ -126,7 +126,7 @@ async def test_a_rolling_restart_races_and_the_new_process_stays(open_registry: 
         assert (await history(gateways[0], key)).count("deregistration_ignored") == 1
 
 
-async def test_of_goodbyes_that_race_exactly_one_is_set_aside(open_registry: OpenRegistry) -> None:
+async def test_of_deregistrations_that_race_exactly_one_is_set_aside(open_registry: OpenRegistry) -> None:
     gateways = [open_registry(REMEMBERS) for _ in range(3)]
     for n in range(12):
         key = f"svc-{n}"
@@ -140,7 +140,7 @@ async def test_of_goodbyes_that_race_exactly_one_is_set_aside(open_registry: Ope
         assert await gateways[1].find(DIALECT, key) is None
 
 
-async def test_a_goodbye_that_races_the_takeover_is_before_it_or_set_aside(open_registry: OpenRegistry) -> None:
+async def test_a_deregistration_that_races_the_takeover_is_before_it_or_set_aside(open_registry: OpenRegistry) -> None:
     """Before it, the new process registers anew; after it, the goodbye is set aside. The new one stays."""
     gateways = [open_registry(REMEMBERS) for _ in range(3)]
     for n in range(20):

@@ -249,7 +249,7 @@ async def test_many_receivers_that_hang_leave_room_for_others(
         held.set()
 
 
-async def test_a_receiver_that_is_gone_is_told_nothing_more(
+async def test_a_receiver_that_answers_410_gets_no_further_message(
     open_gateway: OpenGateway, clock: ManualClock, receiver: Receiver
 ) -> None:
     receiver.answer = lambda _number: 410

@@ -292,7 +292,9 @@ def all_listed(consumer: ChapCore, *ids: str) -> Callable[[], None]:
 
 
 @pytest.mark.slow
-def test_a_flush_heals_without_a_registration(gateway: Gateway, consumer: ChapCore, redis: RedisServer) -> None:
+def test_a_flushed_redis_is_restored_without_a_registration(
+    gateway: Gateway, consumer: ChapCore, redis: RedisServer
+) -> None:
     for id_ in ("a", "b"):
         register(gateway, id_)
     wait_until(lambda: len(consumer.listed()) == 2, "both are listed")

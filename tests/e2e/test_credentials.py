@@ -79,7 +79,7 @@ def test_the_right_key_registers_renews_and_deregisters(fleets: Fleets, kind: Ki
 
 @pytest.mark.parametrize("fleet", ["wrong", "keyless"])
 @each(AGENT, EARLY_AGENT)
-def test_an_agent_is_told_that_its_key_is_refused(fleets: Fleets, kind: Kind, fleet: str) -> None:
+def test_an_agent_learns_that_its_key_is_refused(fleets: Fleets, kind: Kind, fleet: str) -> None:
     member: Registrant = getattr(fleets, fleet)[kind]
 
     complaint = first_complaint(member)

@@ -467,7 +467,7 @@ def test_the_keyboard_is_enough(started: Open) -> None:
 
 
 @pytest.mark.slow
-def test_who_stands_on_a_row_keeps_standing_there(started: Open) -> None:
+def test_the_focus_stays_on_its_row(started: Open) -> None:
     gateway, tab = started()
     chap(gateway, "dengue")
     chap(gateway, "malaria")

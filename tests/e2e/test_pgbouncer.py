@@ -115,7 +115,7 @@ def test_pools_that_split_sessions_are_refused(pooler: Pooler, pool: str, argume
     assert "set pool_mode = session" in message
 
 
-def test_a_pool_that_is_too_small_is_told(pooler: Pooler) -> None:
+def test_a_pool_that_is_too_small_is_reported(pooler: Pooler) -> None:
     message = complaint(pooler.url("single", "?connect_timeout=2"), "db", "check")
     assert "the pooler has no second connection for this database" in message
     assert "default_pool_size" in message

@@ -241,7 +241,7 @@ async def test_subscriptions_block_the_removal(start_gateway: GatewayFactory, sq
         ("subscriptions/cancel", [], ["body"]),
     ],
 )
-async def test_bodies_that_make_no_sense(
+async def test_bodies_that_are_invalid(
     start_gateway: GatewayFactory, sqlite_url: str, path: str, body: object, at: Sequence[str]
 ) -> None:
     async with start_gateway(sqlite_url) as client:

@@ -39,9 +39,7 @@ async def test_nothing_is_guessed_to_be_a_page(start_gateway: GatewayFactory, sq
             assert (await client.get(path)).headers.get("x-content-type-options") == "nosniff", path
 
 
-async def test_the_page_is_in_no_frame_and_tells_nobody_where_it_was(
-    start_gateway: GatewayFactory, sqlite_url: str
-) -> None:
+async def test_the_page_is_in_no_frame_and_sends_no_referrer(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url) as client:
         for path in ("/docs", "/docs/start.js"):
             headers = (await client.get(path)).headers

@@ -74,7 +74,7 @@ async def test_an_export_of_many_pieces_is_whole(start_gateway: GatewayFactory, 
         assert [line["key"] for line in await lines(client)] == keys
 
 
-async def test_parameters_that_make_no_sense(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+async def test_parameters_that_are_invalid(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url) as client:
         for query, name in (("events=perhaps", "events"), ("status=up", "status"), ("dialect=", "dialect")):
             assert problem(await client.get(f"{EXPORT}?{query}"), 400)["parameter"] == name

@@ -129,7 +129,7 @@ async def test_the_order_by_end_is_for_services_that_are_gone(start_gateway: Gat
             assert problem(await client.get(f"{SERVICES}?{query}"), 400)["parameter"] == "sort"
 
 
-async def test_who_watches_what_is_gone_is_told_of_it(client: httpx.AsyncClient, remote: httpx.AsyncClient) -> None:
+async def test_a_watch_of_what_is_gone_gets_what_ends(client: httpx.AsyncClient, remote: httpx.AsyncClient) -> None:
     await chap_service.register(client, id="first")
     await client.delete("/v2/services/first")
     async with watching(remote, status="gone") as gone, watching(remote) as present:
@@ -143,7 +143,7 @@ async def test_who_watches_what_is_gone_is_told_of_it(client: httpx.AsyncClient,
         assert [(await present.change())["service"] for _ in range(2)][1] is None
 
 
-async def test_parts_tools_and_figures_count_what_is_gone(start_gateway: GatewayFactory, database_url: str) -> None:
+async def test_parts_tools_and_statistics_count_what_is_gone(start_gateway: GatewayFactory, database_url: str) -> None:
     async with start_gateway(database_url) as client:
         for name in ("malaria", "dengue"):
             await chap_service.register(client, id=name, display_name=f"{name} model")

@@ -254,7 +254,7 @@ async def test_urgency_puts_first_what_needs_attention(
         assert await keys(client, sort="urgency", cursor=page["next"]) == expected[2:]
 
 
-async def test_figures_of_what_matches(start_gateway: GatewayFactory, database_url: str) -> None:
+async def test_statistics_of_what_matches(start_gateway: GatewayFactory, database_url: str) -> None:
     async with start_gateway(database_url) as client:
         await fill(client)
         for query, expected in (
@@ -272,7 +272,7 @@ async def test_figures_of_what_matches(start_gateway: GatewayFactory, database_u
         assert (refused.status_code, refused.json()["parameter"]) == (400, "status")
 
 
-async def test_the_registry_in_figures(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:
+async def test_statistics_of_the_registry(start_gateway: GatewayFactory, database_url: str, clock: ManualClock) -> None:
     async with start_gateway(database_url) as client:
         none = {"pending": 0, "up": 0, "degraded": 0, "down": 0, "gone": 0}
         empty = (await client.get("/catalog/v1/stats")).json()

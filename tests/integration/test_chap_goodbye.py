@@ -44,7 +44,7 @@ async def test_the_old_process_removes_the_new_one_no_longer(
             assert (await ping(new)).status_code == 404
 
 
-async def test_behind_one_address_the_first_goodbye_within_a_lease_is_set_aside(
+async def test_behind_one_address_the_first_deregistration_within_a_lease_is_set_aside(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     async with start_gateway(database_url) as client:

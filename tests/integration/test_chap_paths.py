@@ -168,7 +168,7 @@ async def test_a_proxy_may_strip_the_root_path_or_pass_it_on(
 @pytest.mark.parametrize(
     ("proto", "public_url", "told"), [("https", None, 1), ("http", None, 0), ("https", "https://x", 0)]
 )
-async def test_a_proxy_that_is_not_believed_is_told_to_the_log_once(
+async def test_a_proxy_that_is_not_trusted_is_logged_once(
     start_gateway: GatewayFactory,
     sqlite_url: str,
     caplog: pytest.LogCaptureFixture,

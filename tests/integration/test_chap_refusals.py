@@ -141,7 +141,7 @@ PINGS = "a ping is PUT /v2/services/{id}/$ping"
         ("PATCH", "/v2/services/my-model", "Method Not Allowed"),
     ],
 )
-async def test_a_mangled_path_is_told_what_it_should_be(
+async def test_a_damaged_path_is_answered_with_advice(
     start_gateway: GatewayFactory, sqlite_url: str, method: str, path: str, detail: str
 ) -> None:
     async with start_gateway(sqlite_url) as client:

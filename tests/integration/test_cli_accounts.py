@@ -85,12 +85,12 @@ def test_what_happens_to_accounts_is_on_record(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("span", ["", "90", "1.5h", "-1d", "0d", "9999999d", "1w", "٣d"])
-def test_spans_that_make_no_sense(sqlite_url: str, span: str) -> None:
+def test_spans_that_are_invalid(sqlite_url: str, span: str) -> None:
     message = complaint(sqlite_url, "accounts", "create", "x", "--expires", span)
     assert message.startswith("Invalid value for '--expires'")
 
 
-def test_rotations_that_make_no_sense(sqlite_url: str) -> None:
+def test_rotations_that_are_invalid(sqlite_url: str) -> None:
     assert complaint(sqlite_url, "accounts", "rotate", "nobody") == "there is no account nobody"
     output(sqlite_url, "accounts", "create", "gone")
     output(sqlite_url, "accounts", "revoke", "gone")

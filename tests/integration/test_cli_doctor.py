@@ -53,7 +53,7 @@ def test_one_is_counted_as_one(sqlite_url: str) -> None:
     assert last.endswith(" with 1 live service")
 
 
-def test_many_with_the_same_are_told_of_once(sqlite_url: str) -> None:
+def test_a_finding_of_many_services_is_printed_once(sqlite_url: str) -> None:
     for number in range(7):
         register(sqlite_url, "chap", f"m{number}", address="http://localhost:8000")
     register(sqlite_url, "runspec", "agent", address="0.0.0.0")

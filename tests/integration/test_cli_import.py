@@ -152,7 +152,7 @@ def test_https_where_http_is_spoken(sqlite_url: str, source: Source) -> None:
     assert refusal(sqlite_url, source, "runspec") == f"{source.url}/instances does not speak TLS; try http://"
 
 
-def test_what_makes_no_sense(sqlite_url: str, source: Source) -> None:
+def test_what_is_invalid(sqlite_url: str, source: Source) -> None:
     assert "cannot import from 'scaicontrol' (supported: chap, runspec, chap-redis)" in refusal(
         sqlite_url, source, "scaicontrol"
     )

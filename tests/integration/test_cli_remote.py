@@ -223,7 +223,7 @@ NONSENSE = (
 )
 
 
-def test_what_makes_no_sense_is_refused_alike(pair: Pair) -> None:
+def test_what_is_invalid_is_refused_alike(pair: Pair) -> None:
     for arguments in NONSENSE:
         assert "refuses this" not in pair.same_complaint(*arguments), arguments
 

@@ -177,7 +177,7 @@ def test_ages(seconds: float, text: str) -> None:
     assert age(seconds) == text
 
 
-def test_a_life_in_one_screen(sqlite_url: str) -> None:
+def test_the_events_of_a_service_in_order(sqlite_url: str) -> None:
     register(sqlite_url, "scaicontrol", "invoices", approved=False)
     output(sqlite_url, "services", "approve", "invoices")
     register(sqlite_url, "scaicontrol", "invoices", version="2", address="http://192.0.2.8:8000")

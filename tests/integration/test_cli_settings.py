@@ -44,7 +44,7 @@ def test_a_token_is_alone_on_standard_output_and_works(database_url: str) -> Non
     assert token not in json.dumps(listed)
 
 
-def test_accounts_that_make_no_sense(sqlite_url: str) -> None:
+def test_accounts_that_are_invalid(sqlite_url: str) -> None:
     assert "There are no accounts" in output(sqlite_url, "accounts", "list")
     assert "the name of an account is letters" in complaint(sqlite_url, "accounts", "create", " ")
     assert "one line without white space" in complaint(sqlite_url, "accounts", "create", "x", "--scope", "")
@@ -77,7 +77,7 @@ def test_the_settings_in_effect_without_secrets() -> None:
         ({"REGISTRY_GATEWAY_DIALECTS": "chap,morse"}, "REGISTRY_GATEWAY_DIALECTS: morse is not installed"),
     ],
 )
-def test_settings_that_make_no_sense(arguments: list[str], environment: dict[str, str], message: str) -> None:
+def test_settings_that_are_invalid(arguments: list[str], environment: dict[str, str], message: str) -> None:
     url = environment.get("REGISTRY_GATEWAY_DATABASE_URL", "sqlite:///registry.db")
     others = {name: value for name, value in environment.items() if name != "REGISTRY_GATEWAY_DATABASE_URL"}
     assert complaint(url, *arguments, **others).startswith(message)
@@ -92,7 +92,7 @@ def test_a_public_url_holds_no_password() -> None:
 @pytest.mark.parametrize(
     "url", ["postgresql://registry:hunt@er2@db/registry", "postgresql://registry:x@db:hunter2/registry", "hunter2"]
 )
-def test_a_url_that_makes_no_sense_is_not_repeated(url: str) -> None:
+def test_a_url_that_is_invalid_is_not_repeated(url: str) -> None:
     message = complaint(url, "config")
     assert message.startswith("REGISTRY_GATEWAY_DATABASE_URL: ")
     assert "er2" not in message
@@ -116,7 +116,7 @@ def test_a_url_that_makes_no_sense_is_not_repeated(url: str) -> None:
         (["db", "upgrade", "nonsense"], "Can't locate revision"),
     ],
 )
-def test_arguments_that_make_no_sense(sqlite_url: str, arguments: list[str], message: str) -> None:
+def test_arguments_that_are_invalid(sqlite_url: str, arguments: list[str], message: str) -> None:
     assert complaint(sqlite_url, *arguments).startswith(message)
 
 

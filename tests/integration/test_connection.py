@@ -325,7 +325,7 @@ async def test_a_head_that_is_all_there_is_leaves_too(connect: Connect) -> None:
                 assert (await client.answer(0)).startswith(b"HTTP/1.1 204 ")
 
 
-async def test_a_client_that_asks_first_whether_to_send_is_told(connect: Connect) -> None:
+async def test_a_client_that_expects_100_continue_gets_it(connect: Connect) -> None:
     async with connect() as client:
         await client.send(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
         with anyio.fail_after(5):

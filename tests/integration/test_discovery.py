@@ -121,7 +121,7 @@ async def test_a_list_is_whole_however_long(start_gateway: GatewayFactory, datab
     ("query", "parameter"),
     [("limit=1", "limit"), ("cursor=x", "cursor"), ("at=0", "at"), ("status=alive", "status"), ("dialect=", "dialect")],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_what_is_invalid_is_refused(
     start_gateway: GatewayFactory, sqlite_url: str, query: str, parameter: str
 ) -> None:
     async with start_gateway(sqlite_url) as client:

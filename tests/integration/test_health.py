@@ -5,7 +5,7 @@ from tests.conftest import GatewayFactory
 pytestmark = pytest.mark.anyio
 
 
-async def test_health_is_open_and_asks_nobody(start_gateway: GatewayFactory, database_url: str) -> None:
+async def test_health_is_open_and_does_not_touch_the_database(start_gateway: GatewayFactory, database_url: str) -> None:
     async with start_gateway(database_url) as client:
         answer = await client.get("/health")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

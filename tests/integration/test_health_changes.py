@@ -12,7 +12,7 @@ from tests.integration.watcher import watching
 pytestmark = pytest.mark.anyio
 
 
-async def test_it_is_shown_by_watch_list_history_and_figures_and_ends_no_life(
+async def test_it_is_in_watch_list_history_and_statistics_and_ends_no_lease(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, clock: ManualClock
 ) -> None:
     flow = await service(client)

@@ -95,7 +95,7 @@ async def test_heartbeats_are_counted_by_dialect_and_outcome(
         }
 
 
-async def test_events_and_with_them_lapses_are_counted_whoever_records_them(
+async def test_events_and_with_them_lapses_are_counted_by_each_way_to_record_them(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     name = f"{PREFIX}events_total"
@@ -214,7 +214,7 @@ async def test_watchers_are_counted_and_how_long_they_watch_is_not(
         assert told.value(f"{PREFIX}request_duration_seconds_count", **watch) == 0
 
 
-async def test_without_the_database_the_rest_is_told(start_gateway: GatewayFactory, tmp_path: Path) -> None:
+async def test_without_the_database_the_other_metrics_are_there(start_gateway: GatewayFactory, tmp_path: Path) -> None:
     async with start_gateway(f"postgresql://postgres@/registry?host={tmp_path}") as client:
         assert (await chap_service.ping(client)).status_code == 503
         found = await scrape(client)
@@ -263,7 +263,7 @@ async def test_the_format_is_the_one_that_is_asked_for(start_gateway: GatewayFac
             assert answer.headers["content-type"].startswith("text/plain"), odd
 
 
-async def test_the_process_and_the_program_are_told(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+async def test_the_process_and_the_program_have_metrics(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url) as client:
         found = await scrape(client)
         assert len(found.series(f"{PREFIX}build_info")) == 1

@@ -55,7 +55,7 @@ def expressions() -> list[str]:
 
 
 @pytest.mark.anyio
-async def test_the_table_says_what_the_figures_say(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+async def test_the_table_lists_the_metrics(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     families = [f for f in (await scraped(start_gateway, sqlite_url)).families if f.name.startswith("registry_gateway")]
     rows = []
     for family in families:
@@ -69,9 +69,7 @@ async def test_the_table_says_what_the_figures_say(start_gateway: GatewayFactory
 
 
 @pytest.mark.anyio
-async def test_the_table_of_the_mirror_says_what_its_figures_say(
-    start_gateway: GatewayFactory, sqlite_url: str
-) -> None:
+async def test_the_table_of_the_mirror_lists_its_metrics(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     async with start_gateway(sqlite_url, {"REGISTRY_GATEWAY_CHAP_REDIS_URL": "redis://127.0.0.1:1/3"}) as client:
         found = await scrape(client)
     rows = []
@@ -159,7 +157,7 @@ def test_promtool_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
 
 @needs_promtool
 @pytest.mark.anyio
-async def test_promtool_has_nothing_against_the_figures(start_gateway: GatewayFactory, sqlite_url: str) -> None:
+async def test_promtool_accepts_the_metrics(start_gateway: GatewayFactory, sqlite_url: str) -> None:
     assert PROMTOOL is not None
     async with start_gateway(sqlite_url, PER_SERVICE) as client:
         await chap_service.register(client)

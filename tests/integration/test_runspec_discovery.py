@@ -239,7 +239,7 @@ async def test_active_that_is_no_boolean(start_gateway: GatewayFactory, sqlite_u
         assert (answer.status_code, answer.json()) == (422, {"detail": [detail]})
 
 
-async def test_a_kept_list_of_tools_knows_of_every_change(
+async def test_a_kept_list_of_tools_has_every_change(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     """GET /tools is rendered once and kept; whatever changes it must show at once, from another gateway too."""

@@ -74,7 +74,7 @@ async def test_reads_can_be_protected(start_gateway: GatewayFactory, sqlite_url:
         assert (await client.get("/health")).status_code == 200
 
 
-async def test_a_key_nobody_asked_for_is_told_to_the_log_once(
+async def test_a_key_that_is_not_required_is_logged_once(
     start_gateway: GatewayFactory, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with start_gateway(sqlite_url) as client:

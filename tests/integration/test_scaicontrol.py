@@ -218,7 +218,9 @@ async def test_a_subscription_holds_a_service(start_gateway: GatewayFactory, dat
         assert (await billing.deregister("invoices")).status_code == 204
 
 
-async def test_nobody_touches_what_another_account_registered(start_gateway: GatewayFactory, database_url: str) -> None:
+async def test_another_accounts_registration_cannot_be_changed(
+    start_gateway: GatewayFactory, database_url: str
+) -> None:
     async with start_gateway(database_url) as client:
         billing, stranger = await service(client), await service(client, "stranger", ["super_admin"])
         await billing.register("invoices")

@@ -11,7 +11,7 @@ from tests.integration.scaicontrol_account import data, events, found, service
 pytestmark = pytest.mark.anyio
 
 
-async def test_silence_degrades_step_by_step_and_a_heartbeat_heals(
+async def test_missed_heartbeats_degrade_step_by_step_and_a_heartbeat_restores(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock
 ) -> None:
     async with start_gateway(database_url) as client:
@@ -65,7 +65,7 @@ async def test_silence_degrades_step_by_step_and_a_heartbeat_heals(
         ),
     ],
 )
-async def test_the_steps_of_silence_are_settings(
+async def test_the_thresholds_of_missed_heartbeats_are_settings(
     start_gateway: GatewayFactory,
     sqlite_url: str,
     clock: ManualClock,
@@ -91,7 +91,7 @@ async def test_the_steps_of_silence_are_settings(
         ({"REGISTRY_GATEWAY_SCAICONTROL_INTERNAL_SERVICES": "ScaiKey"}, "SCAICONTROL_INTERNAL_SERVICES"),
     ],
 )
-async def test_settings_that_make_no_sense_stop_the_start(
+async def test_settings_that_are_invalid_stop_the_start(
     start_gateway: GatewayFactory, sqlite_url: str, environment: dict[str, str], words: str
 ) -> None:
     with pytest.raises(SettingsError, match=words) as stopped:

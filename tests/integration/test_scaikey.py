@@ -140,7 +140,7 @@ async def test_switched_off_unless_configured(start_gateway: GatewayFactory, sql
         ({"SCAIKEY_ISSUER": "https://a", "SCAIKEY_JWKS_URL": "https://a/#k"}, "SCAIKEY_JWKS_URL: must have neither"),
     ],
 )
-async def test_settings_that_make_no_sense(
+async def test_settings_that_are_invalid(
     start_gateway: GatewayFactory, sqlite_url: str, environment: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message) as caught:

@@ -71,7 +71,7 @@ async def test_filters_mean_what_they_mean_in_the_list(
             assert {change["event"]["dialect"] for change in told} <= set(str(query["dialect"]).split(","))
 
 
-async def test_what_leaves_a_view_is_told_and_what_was_never_in_it_is_not(
+async def test_what_leaves_a_view_is_sent_and_what_was_never_in_it_is_not(
     client: httpx.AsyncClient, remote: httpx.AsyncClient
 ) -> None:
     await register(client, "a1", name="portal", host="web", version="1")

@@ -34,7 +34,7 @@ def test_protecting_reads_needs_a_key() -> None:
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "soon", ""])
-def test_an_interval_that_makes_no_sense_stops_the_start(interval: str) -> None:
+def test_an_interval_that_is_invalid_stops_the_start(interval: str) -> None:
     with pytest.raises(SettingsError, match="RUNSPEC_HEARTBEAT_INTERVAL"):
         load([adapter], {"REGISTRY_GATEWAY_RUNSPEC_HEARTBEAT_INTERVAL": interval})
 

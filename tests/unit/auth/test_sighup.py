@@ -32,7 +32,7 @@ def test_each_signal_does_the_action_off_the_loop_as_long_as_the_context_is_open
     asyncio.run(work())
 
 
-def test_a_handler_of_whoever_embeds_the_gateway_stays() -> None:
+def test_a_handler_of_an_embedding_program_stays() -> None:
     def own(_number: int, _frame: object) -> None: ...
 
     async def work() -> None:

@@ -63,7 +63,7 @@ def test_a_renewal_counts_from_the_heartbeat_and_not_from_the_old_deadline() -> 
         (1e9, Health.UNREACHABLE),
     ],
 )
-def test_health_follows_from_the_silence_since_the_deadline(silence: float, health: Health) -> None:
+def test_health_follows_from_the_time_since_the_deadline(silence: float, health: Health) -> None:
     assert grant(10, now=0).health(PATIENT, 10 + silence) is health
 
 
@@ -100,7 +100,7 @@ def test_only_a_retention_of_zero_ends_a_registration_at_its_lapse(retention: fl
 
 
 @given(policy=policies(), ttl=ttls, start=times, early=st.floats(0, 1e7), more=st.floats(0, 1e7))
-def test_health_only_gets_worse_in_silence(
+def test_health_only_gets_worse_without_heartbeats(
     policy: LeasePolicy, ttl: float, start: float, early: float, more: float
 ) -> None:
     lease = grant(ttl, start)

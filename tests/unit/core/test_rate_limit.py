@@ -168,7 +168,7 @@ def test_a_whole_fleet_may_leave_register_and_post_its_tools_at_once() -> None:
     assert waits == [0.0] + [None] * 2999  # unless it is a first registration, for which `Newcomers` counts
 
 
-def test_one_that_goes_on_and_on_is_told_when_to_come_back() -> None:
+def test_a_service_beyond_its_own_rate_gets_the_wait() -> None:
     limit = Limit(Rate(2, 3600.0))
     waits = [limit.wait(registration("a"), NOW) for _ in range(2 + SERVICE_RATE.count + 1)]
     assert waits[:-1] == [0.0] * 2 + [None] * SERVICE_RATE.count

@@ -55,7 +55,7 @@ def test_what_lives_is_up_unless_it_says_it_is_unwell(policy: LeasePolicy, repor
         (STEPS, {0.001: "up", 0: "degraded", -59: "degraded", -60: "degraded", -600: "down", -1e6: "down"}),
     ],
 )
-def test_silence_gets_worse_and_never_better(policy: LeasePolicy, timeline: dict[float, str]) -> None:
+def test_health_after_the_deadline_never_gets_better(policy: LeasePolicy, timeline: dict[float, str]) -> None:
     found = {left: status(registration(left=left, reported="degraded"), policy, NOW).value for left in timeline}
     assert found == {**timeline, 0.001: "degraded"}  # by what it says itself
 
@@ -67,7 +67,7 @@ def test_a_lapse_on_record_is_one_whatever_this_clock_says() -> None:
 
 
 @pytest.mark.parametrize("left", [20, -20, -1e6])
-def test_what_waits_for_approval_is_pending_silent_or_not(left: float) -> None:
+def test_what_waits_for_approval_is_pending_alive_or_not(left: float) -> None:
     assert status(registration(left=left, approved=False, reported="unhealthy"), STEPS, NOW) is Status.PENDING
 
 

@@ -112,7 +112,7 @@ def test_a_policy_without_a_window_keeps_no_address_and_heeds_all() -> None:
     assert not set_aside(goodbye(held, OLD, NOW + 1, HEEDS))
 
 
-def test_a_goodbye_after_the_lapse_is_heeded() -> None:
+def test_a_deregistration_after_the_lapse_takes_effect() -> None:
     keeps = LeasePolicy(late_renewal="revive", retention=100, kept_for_revival=True, takeover_window=HOUR)
     held = registered(NEW, registered(OLD))
     decision = decide(held, Deregister(dialect="test", key="svc", actor=Actor("a", OLD)), keeps, NOW + TTL, 0)

@@ -268,7 +268,7 @@ def test_an_event_says_who_did_what_when_and_from_where() -> None:
     assert (event.actor, event.client_address, event.request_id) == ("account:alice", "192.0.2.1", "req_1")
 
 
-def test_a_lapse_is_told_by_the_gateway_with_its_times() -> None:
+def test_a_lapse_is_an_event_of_the_gateway_with_its_times() -> None:
     lapse, recovery = decided(lapsed(0), RENEW, REVIVE).events
     assert lapse.actor == GATEWAY.name
     assert lapse.reason == "no heartbeat for 35.0 s (lease: 30 s)"

@@ -196,7 +196,7 @@ def test_an_answer_that_can_have_no_body_says_no_length_and_no_type(status: int)
     ("if_none_match", "status"),
     [(None, 200), ('"other"', 200), ("TAG", 304), ('"a", TAG', 304), ("W/TAG", 304), ("*", 304), ("", 200)],
 )
-def test_who_has_the_body_already_is_told_so(if_none_match: str | None, status: int) -> None:
+def test_a_tag_that_is_current_is_answered_with_304(if_none_match: str | None, status: int) -> None:
     rendered = Rendered(b"[1]")
     headers = (
         [] if if_none_match is None else [(b"if-none-match", if_none_match.replace("TAG", rendered.etag).encode())]

@@ -177,7 +177,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(("writing", "taken"), [(True, OutcomeUnknown), (False, StoreUnavailable)])
-async def test_whoever_waits_too_long_is_told_what_is_known(writing: bool, taken: type[StoreUnavailable]) -> None:
+async def test_a_caller_that_waits_too_long_gets_what_is_known(writing: bool, taken: type[StoreUnavailable]) -> None:
     database = Database()
     group_commit: GroupCommit[str, str] = GroupCommit(database.commit, writing=writing)
     running = await submitted(group_commit, "a")

@@ -113,7 +113,7 @@ def test_values_are_read_as_what_they_are() -> None:
         ("REGISTRY_GATEWAY_PLAIN_TTL_SECONDS", "-3"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_named_in_one_line(name: str, value: str) -> None:
+def test_a_value_that_is_invalid_is_named_in_one_line(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load({name: value})
     message = str(refused.value)

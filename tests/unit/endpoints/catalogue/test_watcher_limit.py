@@ -23,7 +23,7 @@ def refusal(attempt: Callable[[], object]) -> tuple[int, str]:
     return caught.value.status, caught.value.title
 
 
-def test_all_seats_may_be_one_address_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_address_may_have_all_watchers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher_limit, "MOST", 3)
     limit = WatcherLimit(None)
     with ExitStack() as taken:

@@ -157,7 +157,7 @@ def test_what_cannot_be_kept_is_refused_in_one_line(query: str, message: str) ->
     assert str(refused.value).startswith(message)
 
 
-def test_a_variable_that_makes_no_sense_is_named() -> None:
+def test_a_variable_that_is_invalid_is_named() -> None:
     with pytest.raises(ValueError, match=r"^PGPORT in the environment: must be a number$"):
         parse("postgresql://u@db/r", PGPORT="abc")
 
