@@ -6,10 +6,10 @@ from gateway_chap import chap_core_rules, chap_core_url
 from gateway_chap.mirror_plan import Stored
 from registry_gateway.adapter import Entry, Finding, finding
 
-NAMED = 5
+MOST_NAMED = 5
 """Most services that a finding names."""
 
-SETTLED = 10.0
+SETTLED_SECONDS = 10.0
 """Seconds after its registration from which on a service must be in Redis."""
 
 
@@ -77,11 +77,11 @@ def _missing(stored: Mapping[str, Stored], alive: Sequence[Entry]) -> list[str]:
         entry.registration.key
         for entry in alive
         if entry.registration.key not in stored
-        and entry.judged_at - entry.registration.lease.granted_at > SETTLED
+        and entry.judged_at - entry.registration.lease.granted_at > SETTLED_SECONDS
         and chap_core_rules.check(entry.document).refused is None
     ]
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 """Seconds that reading everything may take."""
 
-AT_ONCE = 500
+KEYS_AT_ONCE = 500
 """Keys that are read at a time."""
 
-MOST = 2**20
+MOST_VALUE_BYTES = 2**20
 """Most bytes of a service."""
 
 MOST_BYTES = 256 * 2**20
@@ -29,7 +29,7 @@ MOST_BYTES = 256 * 2**20
 
 _PREFIX = b"service:"
 _WRONG = "it is not a text, and chap-core can't read it either"
-_LONG = f"it is longer than {MOST} bytes"
+_LONG = f"it is longer than {MOST_VALUE_BYTES} bytes"
 
 
 def check(url: str) -> None:
@@ -96,10 +96,10 @@ async def _read(client: "Redis") -> dict[str, bytes | str]:
     values: dict[str, bytes | str] = {}
     cursor, size = 0, 0
     while True:
-        cursor, found = await client.scan(cursor, match=_PREFIX + b"*", count=AT_ONCE)
+        cursor, found = await client.scan(cursor, match=_PREFIX + b"*", count=KEYS_AT_ONCE)
         keys = [key for key in found if isinstance(key, bytes)]  # which all are
         lengths = dict(zip(keys, await _each(client, "STRLEN", keys), strict=True))
-        short = [key for key, length in lengths.items() if isinstance(length, int) and length <= MOST]
+        short = [key for key, length in lengths.items() if isinstance(length, int) and length <= MOST_VALUE_BYTES]
         size += sum(lengths[key] for key in short)
         if len(values) + len(keys) > importing.MOST_SERVICES or size > MOST_BYTES:
             raise importing.NotAListing(

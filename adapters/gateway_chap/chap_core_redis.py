@@ -5,8 +5,8 @@ Each service is the string `service:{id}`; while it exists, the service is live 
 of, and the SHA-1 of the value. A value that another program has written has another SHA-1, and is never deleted.
 
 All times are milliseconds of Redis' own clock. A change carries the time just before its data was read from the
-registry; Redis does not apply it if later data was written already, or after `MOST_AGE`. So a change that was delayed,
-in a gateway or by a Redis that hung, replaces nothing newer. Expiries are absolute for the same reason.
+registry; Redis does not apply it if later data was written already, or after `MOST_AGE_MS`. So a change that was
+delayed, in a gateway or by a Redis that hung, replaces nothing newer. Expiries are absolute for the same reason.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -27,10 +27,10 @@ BOOK = "registry-gateway:chap-core"
 ENDED = "registry-gateway:chap-core:ended:"
 """The gateway's own keys: the hash, and one short-lived key for each service it has removed lately."""
 
-MOST_AGE = 30_000
+MOST_AGE_MS = 30_000
 """Milliseconds after the read of its data in which a change may be applied."""
 
-KEPT = 86_400_000
+KEPT_MS = 86_400_000
 """Milliseconds without a change after which `BOOK` expires."""
 
 MOST_READ = 20_000
@@ -45,7 +45,7 @@ class Unusable(Exception):
 
 
 class Late(Exception):
-    """Redis received a change more than `MOST_AGE` after the read of its data, and did not apply it."""
+    """Redis received a change more than `MOST_AGE_MS` after the read of its data, and did not apply it."""
 
 
 _BEGIN = """
@@ -246,7 +246,7 @@ class ChapCoreRedis:
         keys = [BOOK, *(PREFIX + name for name in ids)]
         parts = [part for several in arguments for part in several]
         with failures():
-            result = await script(keys, [read_at, MOST_AGE, KEPT, ENDED, *parts])
+            result = await script(keys, [read_at, MOST_AGE_MS, KEPT_MS, ENDED, *parts])
         if result == -1:
             raise Late
         return result

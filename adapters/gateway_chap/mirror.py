@@ -19,18 +19,18 @@ from gateway_chap.mirror_plan import Decision, Lease, Placed, due, placed, prolo
 from gateway_chap.translate import DIALECT
 from registry_gateway.adapter import Core, Entry, Event, EventKind, NotInLog, StoreUnavailable, paced
 
-PERIOD = 2.0
+COMPARE_SECONDS = 2.0
 """Seconds between two comparisons of all leases with Redis; a sixth of the shortest lease if that is less."""
 
-SHARE = 4
+PAUSE_FACTOR = 4
 """How much longer than a comparison the pause after it is, up to a quarter of the shortest lease. So comparisons of
 very many services are less frequent.
 """
 
-USUAL = 30.0
+DEFAULT_TTL = 30.0
 """Length of a lease in seconds while there is none."""
 
-CLOSING = 0.25
+CLOSING_SECONDS = 0.25
 """Seconds between two looks at the services that expire in Redis before the next comparison but one."""
 
 MOST_CLOSING = 200
@@ -39,8 +39,8 @@ MOST_CLOSING = 200
 PAUSE = 1.0
 """Seconds between two attempts while Redis or the database is unavailable."""
 
-GROUP = 50
-LARGE_GROUP = 200
+COMMAND_SIZE = 50
+COMPARE_SIZE = 200
 """Number of services per command: those written with their documents, and those compared."""
 
 log = logging.getLogger("registry_gateway.chap_core")
@@ -68,8 +68,8 @@ class Mirror:
         self._news = asyncio.Event()
         self._compare_now = True
         self._closing: Sequence[str] = ()
-        self._shortest = USUAL
-        self._pause = PERIOD
+        self._shortest = DEFAULT_TTL
+        self._pause = COMPARE_SECONDS
         self._failing = False
         self._said: dict[str, str] = {}
         self.written: set[str] = set()
@@ -168,11 +168,11 @@ class Mirror:
                     next_comparison = clock() + self._pause
                 elif self._closing:
                     await self._write(redis, dict.fromkeys(self._closing))
-                await self._wait(min(next_comparison, clock() + CLOSING) if self._closing else next_comparison)
+                await self._wait(min(next_comparison, clock() + CLOSING_SECONDS) if self._closing else next_comparison)
 
     def _pause_after(self, took: float) -> float:
         """Return the seconds until the next comparison, after one that took so many."""
-        return min(max(min(PERIOD, self._shortest / 6), SHARE * took), self._shortest / 4)
+        return min(max(min(COMPARE_SECONDS, self._shortest / 6), PAUSE_FACTOR * took), self._shortest / 4)
 
     async def _wait(self, until: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -181,7 +181,7 @@ class Mirror:
 
     async def _write(self, redis: ChapCoreRedis, changed: Mapping[str, float | None]) -> None:
         """Write the services of these ids as they are now. The values are the times of their events, if there are."""
-        async for keys in paced(_groups(tuple(changed), GROUP)):
+        async for keys in paced(_groups(tuple(changed), COMMAND_SIZE)):
             read_at = await redis.time()
             entries = await asyncio.gather(*(self._registry.find(DIALECT, key) for key in keys))
             live = {key: entry for key, entry in zip(keys, entries, strict=True) if entry is not None and entry.alive}
@@ -224,14 +224,14 @@ class Mirror:
         read_at = await redis.time()
         entries = await self._registry.list(DIALECT, alive=True, documents=False)
         live = {entry.registration.key: entry for entry in entries}
-        self._shortest = min((entry.registration.lease.ttl for entry in entries), default=USUAL)
+        self._shortest = min((entry.registration.lease.ttl for entry in entries), default=DEFAULT_TTL)
         missing: list[str] = []
         closing: list[tuple[float, str]] = []
-        async for group in paced(_groups(entries, LARGE_GROUP)):
+        async for group in paced(_groups(entries, COMPARE_SIZE)):
             await self._compare_group(redis, read_at, [Lease(entry, read_at) for entry in group], missing, closing)
         self._closing = [key for _, key in sorted(closing)[:MOST_CLOSING]]
         ended = [key for key in {*self.written, *self.left_out} if key not in live]
-        async for keys in paced(_groups(ended, LARGE_GROUP)):
+        async for keys in paced(_groups(ended, COMPARE_SIZE)):
             await self._remove(redis, read_at, keys, live)
         await self._write(redis, dict.fromkeys(missing))
         if self._failing:

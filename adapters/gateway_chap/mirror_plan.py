@@ -12,7 +12,7 @@ from gateway_chap import translate
 from gateway_chap.chap_core_rules import Problem, check
 from registry_gateway.adapter import Entry, Registration
 
-SLACK = 100
+SLACK_MS = 100
 """Milliseconds by which what is left in Redis and in the registry may differ."""
 
 
@@ -102,6 +102,6 @@ def due(lease: Lease, left: int) -> Literal["put", "prolong"] | None:
     if left < 0:
         return "put"
     ttl, remaining = lease.entry.registration.lease.ttl * 1000, lease.entry.remaining * 1000
-    if left > remaining + SLACK or (left < ttl / 2 and remaining > left + max(SLACK, ttl / 20)):
+    if left > remaining + SLACK_MS or (left < ttl / 2 and remaining > left + max(SLACK_MS, ttl / 20)):
         return "prolong"
     return None

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from gateway_runspec import hosted_tools
 from registry_gateway.adapter import Entry, KeptView, Registry, Rendered, paced, render
 
-LARGE = 100_000
+LARGE_TOOLS = 100_000
 """Number of tools above which parts are not cached, to limit memory: about 400 bytes per tool."""
 
 
@@ -23,4 +23,4 @@ async def _whole(parts: Collection[hosted_tools.Part]) -> Rendered:
 
 
 def _few(parts: Collection[hosted_tools.Part]) -> bool:
-    return sum(len(part.tools) for part in parts) <= LARGE
+    return sum(len(part.tools) for part in parts) <= LARGE_TOOLS

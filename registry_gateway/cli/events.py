@@ -25,10 +25,10 @@ MOST_WIDE = 48
 """Maximal width of a column."""
 
 
-FEW = 50
+MOST_DEFAULT = 50
 """Events that are printed by default."""
 
-MANY = 10_000
+MOST_SINCE = 10_000
 """Events that are printed by default if the time is limited."""
 
 
@@ -72,7 +72,7 @@ Examples:
 @click.option(
     "--limit",
     type=COUNT,
-    help=f"Maximum number of events; the newest are printed.  [default: {FEW}; with --since {MANY}]",
+    help=f"Maximum number of events; the newest are printed.  [default: {MOST_DEFAULT}; with --since {MOST_SINCE}]",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line. Times are seconds since the epoch."
@@ -102,7 +102,7 @@ def events(
     """
     if follow and until is not None:
         raise click.UsageError("use --follow or --until, not both")
-    most = limit or (FEW if since is None else MANY)
+    most = limit or (MOST_DEFAULT if since is None else MOST_SINCE)
 
     query = LogQuery(
         dialect=() if dialect is None else (dialect,),

@@ -11,7 +11,7 @@ from registry_gateway.observability.printable import printable
 WIDTH = 100
 """Maximal length of a line."""
 
-NAMED = 5
+MOST_NAMED = 5
 """Most services with the same finding that are named."""
 
 
@@ -27,9 +27,9 @@ def print_finding(finding: Finding, subjects: Sequence[str] = ()) -> None:
     if len(subjects) == 1:
         whose = f"{subjects[0]}: "
     elif subjects:
-        rest = len(subjects) - NAMED
+        rest = len(subjects) - MOST_NAMED
         others = f" and {rest} more" if rest > 0 else ""
-        whose = f"{len(subjects)} services ({', '.join(subjects[:NAMED])}{others}), such as {subjects[0]}: "
+        whose = f"{len(subjects)} services ({', '.join(subjects[:MOST_NAMED])}{others}), such as {subjects[0]}: "
     color = "red" if finding.severity is Severity.ERROR else "yellow"
     say(f" {finding.code}", mark=f"{finding.severity.value:<8}", color=color)
     for text, first in ((f"{whose}{finding.summary}", "  "), (finding.advice, "  -> ")):

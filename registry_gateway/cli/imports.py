@@ -20,7 +20,7 @@ from registry_gateway.http.remote_server import RemoteServer, Unreachable, shown
 LIST_BYTES = 256 * 2**20
 """Largest list that is read, in bytes: some hundred thousand services."""
 
-NAMED = 20
+MOST_NAMED = 20
 """Most services that were not imported that are named in the text output."""
 
 
@@ -183,9 +183,9 @@ def _print(done: list[Imported], *, dry: bool, source: str, lease: float | None)
     verb = "Would import" if dry else "Imported"
     say(f"{verb} {counts['imported']} of {len(done)} that {source} lists.")
     others = [i for i in done if i.outcome != "imported"]
-    for other in sorted(others, key=lambda i: i.outcome)[:NAMED]:
+    for other in sorted(others, key=lambda i: i.outcome)[:MOST_NAMED]:
         say(f"{other.outcome:<8} {brief(other.key)}: {brief(other.reason or '')}")
-    if len(others) > NAMED:
-        say(f"… and {len(others) - NAMED} more (--json has all)")
+    if len(others) > MOST_NAMED:
+        say(f"… and {len(others) - MOST_NAMED} more (--json has all)")
     if counts["imported"] and lease is not None and not dry:
         say(f"Without heartbeats they lapse in {lease:g} s: set their registry address to this gateway.")

@@ -11,7 +11,7 @@ from registry_gateway.cli.registry_access.access import RegistryAccess
 from registry_gateway.core.errors import Ambiguous, NotRegistered
 from registry_gateway.endpoints.catalogue.query import Services
 
-PAGES = 10
+MOST_PAGES = 10
 """Most pages of a thousand keys that are compared with a mistyped one."""
 
 
@@ -47,7 +47,7 @@ async def suggestion(registry: RegistryAccess, key: str) -> str:
 async def _keys(registry: RegistryAccess) -> Sequence[str]:
     query = Services(fields=("key",), limit=1000)
     keys: list[str] = []
-    for _ in range(PAGES):
+    for _ in range(MOST_PAGES):
         page = await registry.services(query)
         keys += [service.key for service in page.services if isinstance(service.key, str)]
         if page.next is None:

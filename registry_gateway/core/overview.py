@@ -15,13 +15,13 @@ DAY = 86_400.0
 INTERVAL = 600
 """Seconds of an interval of the series."""
 
-SECONDS = 5
+SPAN_SECONDS = 5
 """Length of a span in seconds: a minute has several spans, and a day less than twenty thousand."""
 
 WINDOW = 60.0
 """Seconds within which the lapses of a mass lapse occur."""
 
-LEAST = 5
+LEAST_SERVICES = 5
 """Services that a mass lapse has at least, and that a dialect must have had to count as emptied."""
 
 SHARE = 5
@@ -92,7 +92,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(NamedTuple):
-    """What happened to the leases of a dialect within `SECONDS`.
+    """What happened to the leases of a dialect within `SPAN_SECONDS`.
 
     Attributes:
         dialect: The dialect.
@@ -195,7 +195,7 @@ def runs(spans: Sequence[Span], live: int) -> Iterator[Run]:
 
 def massive(lapsed: int, live_before: int) -> bool:
     """Tell whether the lapses of `lapsed` services of `live_before` are a mass lapse."""
-    return lapsed >= LEAST and lapsed * SHARE >= live_before
+    return lapsed >= LEAST_SERVICES and lapsed * SHARE >= live_before
 
 
 def emptied(spans: Sequence[Span], live: int) -> Emptied | None:
@@ -204,7 +204,7 @@ def emptied(spans: Sequence[Span], live: int) -> Emptied | None:
     if live > 0 or not ends:
         return None
     most = max(_live_before(spans, live))
-    return Emptied(dialect=ends[-1].dialect, at=ends[-1].last_at, services=most) if most >= LEAST else None
+    return Emptied(dialect=ends[-1].dialect, at=ends[-1].last_at, services=most) if most >= LEAST_SERVICES else None
 
 
 def _live_before(spans: Sequence[Span], live: int) -> list[int]:

@@ -4,10 +4,10 @@ from msgspec.structs import replace
 
 from registry_gateway.core.webhook import Format, Webhook
 
-HOLD = 6.0
+HOLD_SECONDS = 6.0
 """Seconds for which a gateway holds a webhook that it delivers for, unless it renews. Then another one may take it."""
 
-RENEWED = 1.5
+RENEW_SECONDS = 1.5
 """Seconds between two renewals of a delivery that takes long."""
 
 FIRST_PAUSE = 2.0
@@ -19,7 +19,7 @@ MOST_PAUSE = 3_600.0
 JITTER = 0.2
 """Part of a pause that is random, so that webhooks of one receiver are not all tried at the same instant."""
 
-GIVE_UP = 86_400.0
+GIVE_UP_SECONDS = 86_400.0
 """Seconds of failures after which a webhook is disabled."""
 
 LEAST_FAILURES = 12
@@ -31,7 +31,7 @@ GONE = 410
 SLACK_INTERVAL = 10.0
 """Seconds between two messages in a format for people. Events of the meantime are one message."""
 
-GATHER = {"json": 0.2, "slack": 1.0}
+GATHER_SECONDS = {"json": 0.2, "slack": 1.0}
 """Seconds, by format, from an event to its message, so that what happens at once is one message."""
 
 
@@ -53,7 +53,7 @@ def given_up(webhook: Webhook, status: int | None, now: float) -> str | None:
     if status == GONE:
         return "the receiver answered 410 (Gone)"
     since = now if webhook.failing_since is None else webhook.failing_since
-    if now - since >= GIVE_UP and webhook.failures >= LEAST_FAILURES:
+    if now - since >= GIVE_UP_SECONDS and webhook.failures >= LEAST_FAILURES:
         return f"deliveries failed for {(now - since) / 3_600:.0f} hours ({webhook.failures} attempts)"
     return None
 
@@ -64,7 +64,7 @@ def ready_in(webhook: Webhook, happened_at: float, now: float) -> float:
     A failed message is not delayed again, nor is any if the clock was set.
     """
     age = now - happened_at
-    left = GATHER[webhook.format] - age
+    left = GATHER_SECONDS[webhook.format] - age
     return left if age >= 0 and left > 0 and not webhook.failures else 0.0
 
 

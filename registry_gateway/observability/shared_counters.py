@@ -25,10 +25,10 @@ MOST_NUMBERS = 65_536
 DIRECTORY = "_REGISTRY_GATEWAY_COUNTERS"
 """Environment variable with the shared directory, set by `serve` for its workers."""
 
-INTERVAL = 1.0
+PUBLISH_SECONDS = 1.0
 """Seconds between two calls of `publish` in a process with siblings."""
 
-RECENT = 5.0
+SIBLING_SECONDS = 5.0
 """Seconds since the last `publish` of a sibling after which it counts as ended, and its gauges are ignored."""
 
 
@@ -85,14 +85,14 @@ class SharedCounters:
         """Publish until cancelled; return at once if there are no siblings."""
         while self.shared:
             self.publish(clock.now())
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(PUBLISH_SECONDS)
 
     def read(self, now: float) -> "Reading":
         """Return all numbers at `now` (epoch seconds): the sums over all processes, of some gauges the highest."""
         self.publish(now)
         total = [number for row in self._rows.values() for number in row]
         for sibling in self._siblings():
-            ended = sibling[0] < now - RECENT
+            ended = sibling[0] < now - SIBLING_SECONDS
             for index, number in enumerate(sibling):
                 if ended and index in self._gauges:
                     continue

@@ -14,7 +14,7 @@ from registry_gateway.registry.shared_read import SharedRead
 from registry_gateway.registry.timeline import Timeline
 from registry_gateway.store.statements import catalogue, day, events, presence
 
-AGE = 60.0
+KEPT_SECONDS = 60.0
 """Seconds for which an overview is kept."""
 
 MOST_LAPSES = 10
@@ -40,7 +40,7 @@ class Overviews:
         self._reads: SharedRead[None, Overview] = SharedRead(self._current)
 
     async def get(self) -> Overview:
-        """Return an overview that is at most `AGE` seconds old.
+        """Return an overview that is at most `KEPT_SECONDS` old.
 
         Raises:
             Overloaded: Too many expensive reads are running, or this one took too long.
@@ -53,7 +53,7 @@ class Overviews:
             while await self._queries.search(self._timeline.advance):
                 pass
             self._kept = await self._queries.search(_read, self._queries, self._timeline)
-            self._until = self._clock.monotonic() + AGE
+            self._until = self._clock.monotonic() + KEPT_SECONDS
         return self._kept
 
 

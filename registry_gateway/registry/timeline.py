@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from registry_gateway.core.overview import DAY, Span
 from registry_gateway.store.statements import day, events
 
-PART = 50_000
+PART_IDS = 50_000
 """Ids of events that are read at a time, in some tenths of a second."""
 
 
@@ -24,7 +24,7 @@ class Timeline:
         _, newest = events.span(connection)
         if self._last is None:
             self._last = day.last_before(connection, now - DAY)
-        last = min(self._last + PART, newest)
+        last = min(self._last + PART_IDS, newest)
         for number, span in day.spans(connection, self._last, last):
             known = self._spans.get((span.dialect, number))
             self._spans[span.dialect, number] = span if known is None else known.joined(span)

@@ -11,7 +11,7 @@ from registry_gateway.webhooks import messages
 from registry_gateway.webhooks.messages import Message
 from registry_gateway.webhooks.tail import Tail
 
-PACE = 0.005
+PACE_SECONDS = 0.005
 """Seconds between two messages of a process. A message takes 2 ms of its time; heartbeats are answered in between."""
 
 
@@ -48,13 +48,13 @@ class Backlog:
         return None
 
     async def message(self, webhook: Webhook) -> Message | None:
-        """Return the next message for a webhook; None if there is none. There are `PACE` seconds between two messages.
+        """Return the next message for a webhook; None if there is none. There are `PACE_SECONDS` between two messages.
 
         Raises:
             StoreUnavailable: The database cannot be reached.
         """
         async with self._composing:
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(PACE_SECONDS)
             return await self._message(webhook)
 
     async def _message(self, webhook: Webhook) -> Message | None:

@@ -32,7 +32,7 @@ from registry_gateway.webhooks.messages import Message
 from registry_gateway.webhooks.sender import Sender
 from registry_gateway.webhooks.tail import Tail
 
-AT_ONCE = 20
+MOST_DELIVERIES = 20
 """Most deliveries at a time in a process."""
 
 MOST_RETRIES = 10
@@ -120,7 +120,7 @@ class Deliverer:
         wanted: list[int] = []
         retries = MOST_RETRIES - len(self._repeating)
         for webhook, free in known:
-            if not free or webhook.id in self._running or len(self._running) + len(wanted) >= AT_ONCE:
+            if not free or webhook.id in self._running or len(self._running) + len(wanted) >= MOST_DELIVERIES:
                 continue
             if webhook.failures and retries <= 0:
                 continue
@@ -261,4 +261,4 @@ class Deliverer:
                 if tasks:
                     await self._holds.release()
         except (StoreUnavailable, TimeoutError):
-            log.info("the webhooks of this gateway were not released; others take them in %g s", schedule.HOLD)
+            log.info("the webhooks of this gateway were not released; others take them in %g s", schedule.HOLD_SECONDS)

@@ -1,6 +1,6 @@
 """Holds: one gateway at a time delivers for a webhook, until its hold ends or is released.
 
-A hold is taken by one guarded statement and lasts `HOLD` seconds. It is renewed while a delivery takes long. A gateway
+A hold is taken by one guarded statement and lasts `HOLD_SECONDS`. It is renewed while a delivery takes long. A gateway
 that dies releases nothing; another one takes the webhook when the time is over.
 """
 
@@ -14,7 +14,7 @@ from registry_gateway.core.clock import Clock
 from registry_gateway.core.errors import StoreUnavailable
 from registry_gateway.core.model import GATEWAY, Event, EventKind
 from registry_gateway.core.webhook_events import happened
-from registry_gateway.core.webhook_schedule import HOLD, RENEWED
+from registry_gateway.core.webhook_schedule import HOLD_SECONDS, RENEW_SECONDS
 from registry_gateway.observability import event_log
 from registry_gateway.registry.group_commit import GroupCommit
 from registry_gateway.store.engine import Store
@@ -25,7 +25,7 @@ from registry_gateway.store.statements.webhooks import Progress, Taken
 MOST_TOGETHER = 20
 """Most results that share a transaction, so that no heartbeat waits long for it."""
 
-RETRY = 0.5
+RETRY_SECONDS = 0.5
 """Seconds between two attempts to store a result while the database can't be reached."""
 
 
@@ -50,7 +50,7 @@ class Holds:
         """
         before = self._clock.monotonic()
         taken = await self._store.write(lambda c: statements.take(c, numbers, self.holder, self._time(c), last))
-        self._until |= {one.webhook.id: before + HOLD for one in taken}
+        self._until |= {one.webhook.id: before + HOLD_SECONDS for one in taken}
         return taken
 
     def held(self, number: int) -> bool:
@@ -71,7 +71,7 @@ class Holds:
             except StoreUnavailable:
                 if not self.held(progress.webhook.id):
                     raise
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def move(self, moved: Mapping[int, tuple[int, int]]) -> None:
         """Move positions of webhooks, by id from the first number to the second, unless they are further already.
@@ -89,9 +89,9 @@ class Holds:
     async def keep_renewed(self, running: Mapping[int, asyncio.Task[None]]) -> None:
         """Renew holds of deliveries that take long, until cancelled. A delivery that lost its hold is cancelled."""
         while True:
-            await asyncio.sleep(RENEWED)
+            await asyncio.sleep(RENEW_SECONDS)
             before, tasks = self._clock.monotonic(), dict(running)
-            if all(until > before + HOLD - RENEWED for until in self._until.values()):
+            if all(until > before + HOLD_SECONDS - RENEW_SECONDS for until in self._until.values()):
                 continue
             try:
                 held = await self._store.write(lambda c: statements.renew(c, self.holder, self._time(c)))
@@ -101,7 +101,7 @@ class Holds:
                 if number not in held:
                     task.cancel()
                 elif running.get(number) is task:
-                    self._until[number] = before + HOLD
+                    self._until[number] = before + HOLD_SECONDS
 
     async def release(self) -> None:
         """End all holds of this process.

@@ -28,7 +28,7 @@ LOOK_UP_SECONDS = 3.0
 MOST_BYTES = 4_096
 """Bytes of an answer that are read. The rest is of no use, and the connection is closed."""
 
-SHOWN = 200
+SHOWN_CHARACTERS = 200
 """Most characters of an answer that are shown, if it is an error."""
 
 SETTING = f"{PREFIX}WEBHOOK_PRIVATE_NETWORKS"
@@ -140,7 +140,7 @@ def _refusal(status: int, text: str) -> str:
 
 def _shortened(text: str) -> str:
     text = printable(text)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 async def _addresses(host: str) -> Sequence[Address]:

@@ -20,7 +20,7 @@ from registry_gateway.webhooks import messages, signature
 from registry_gateway.webhooks.receiver_url import shown
 from registry_gateway.webhooks.sender import Answer, Sender
 
-MOST = 200
+MOST_WEBHOOKS = 200
 """Most webhooks. Gateways that add one at the same instant may exceed it slightly."""
 
 
@@ -60,13 +60,13 @@ class Webhooks:
         Raises:
             InvalidUrl: `url` has not the form of a receiver's URL.
             UnusableUrl: The gateway may not send messages to it.
-            TooMany: There are `MOST` webhooks.
+            TooMany: There are `MOST_WEBHOOKS` webhooks.
         """
         await self._sender.check(url)
 
         def work(connection: Connection) -> tuple[Webhook, Event]:
-            if statements.count(connection) >= MOST:
-                raise TooMany(f"there are {MOST} webhooks, which is the limit; remove one first")
+            if statements.count(connection) >= MOST_WEBHOOKS:
+                raise TooMany(f"there are {MOST_WEBHOOKS} webhooks, which is the limit; remove one first")
             now = lease_clock.read(connection, self._clock)
             added = statements.add(
                 connection,

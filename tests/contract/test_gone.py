@@ -231,7 +231,7 @@ async def test_it_is_kept_as_long_as_its_events(open_registry: OpenRegistry, clo
 async def test_there_is_a_most_per_dialect(
     open_registry: OpenRegistry, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gone, "MOST", 2)
+    monkeypatch.setattr(gone, "MOST_STATES", 2)
     registry = open_registry(ENDS)
     for number in range(4):
         await registry.register(register(f"s{number}"))

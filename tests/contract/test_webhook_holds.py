@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.webhook import Format, Webhook
-from registry_gateway.core.webhook_schedule import HOLD, MOST_PAUSE
+from registry_gateway.core.webhook_schedule import HOLD_SECONDS, MOST_PAUSE
 from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import webhooks as statements
 from registry_gateway.store.statements.webhooks import Progress
@@ -56,7 +56,7 @@ async def test_a_webhook_is_read_as_it_was_added(stores: list[Store]) -> None:
     assert await stores[1].read(statements.read) == [added]
     [taken] = await stores[1].write(lambda c: statements.take(c, [added.id], "a", NOW, 7))
     assert taken == (replace(added, pending_to=7), ())
-    [again] = await stores[1].write(lambda c: statements.take(c, [added.id], "b", NOW + HOLD, 9))
+    [again] = await stores[1].write(lambda c: statements.take(c, [added.id], "b", NOW + HOLD_SECONDS, 9))
     assert again.webhook.pending_to == 7, "the message that the other gateway may have sent must be made again"
 
 
@@ -72,16 +72,16 @@ async def test_each_webhook_is_taken_by_one_of_the_gateways_that_race_for_it(sto
         assert sorted(everything) == sorted(set(everything)), "one webhook was taken twice"
         rest = await take(stores[0], numbers, "late", now)  # what several of them skipped
         assert sorted(everything + rest) == numbers
-        now += HOLD
+        now += HOLD_SECONDS
 
 
 async def test_a_hold_keeps_others_out_until_it_ends(stores: list[Store]) -> None:
     number = (await add(stores[0])).id
     assert await take(stores[0], [number], "a") == [number]
     assert await take(stores[1], [number], "b") == []
-    assert await take(stores[1], [number], "b", NOW + HOLD - 0.01) == []
-    assert await take(stores[1], [number], "b", NOW + HOLD) == [number]
-    assert await take(stores[0], [number], "a", NOW + HOLD) == []
+    assert await take(stores[1], [number], "b", NOW + HOLD_SECONDS - 0.01) == []
+    assert await take(stores[1], [number], "b", NOW + HOLD_SECONDS) == [number]
+    assert await take(stores[0], [number], "a", NOW + HOLD_SECONDS) == []
 
 
 async def test_a_renewed_hold_lasts_longer_and_a_released_one_ends(stores: list[Store]) -> None:
@@ -89,7 +89,7 @@ async def test_a_renewed_hold_lasts_longer_and_a_released_one_ends(stores: list[
     await take(stores[0], [number], "a")
     await take(stores[1], [other], "b")
     assert await stores[0].write(lambda c: statements.renew(c, "a", NOW + 5)) == {number}
-    assert await take(stores[1], [number], "b", NOW + HOLD) == []
+    assert await take(stores[1], [number], "b", NOW + HOLD_SECONDS) == []
     await stores[0].write(lambda c: statements.release(c, "a"))
     assert await take(stores[2], [number, other], "c", NOW + 1) == [number]
 
@@ -104,11 +104,11 @@ async def test_a_hold_of_before_a_clock_was_set_back_does_not_last(stores: list[
 async def test_progress_is_stored_while_the_webhook_is_held_and_not_after(stores: list[Store]) -> None:
     first, second = await add(stores[0]), await add(stores[0])
     await take(stores[0], [first.id, second.id], "a")
-    await take(stores[1], [first.id], "b", NOW + HOLD)
+    await take(stores[1], [first.id], "b", NOW + HOLD_SECONDS)
     moved = [Progress(replace(w, position=9, delivered_at=NOW), (), released=True) for w in (first, second)]
     assert await stores[0].write(lambda c: statements.save(c, moved, "a")) == [False, True]
     assert [w.position for w in await stores[0].read(statements.read)] == [3, 9]
-    assert await take(stores[2], [first.id, second.id], "c", NOW + HOLD) == [second.id]
+    assert await take(stores[2], [first.id, second.id], "c", NOW + HOLD_SECONDS) == [second.id]
 
 
 async def test_a_position_moves_only_from_where_it_was(stores: list[Store]) -> None:

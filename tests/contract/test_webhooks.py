@@ -10,7 +10,7 @@ import pytest
 from registry_gateway.core.errors import InvalidUrl, NotFound, TooMany, UnusableUrl
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.webhook import Format, State
-from registry_gateway.core.webhook_schedule import GIVE_UP, HOLD, MOST_PAUSE, SLACK_INTERVAL
+from registry_gateway.core.webhook_schedule import GIVE_UP_SECONDS, HOLD_SECONDS, MOST_PAUSE, SLACK_INTERVAL
 from registry_gateway.store.statements import webhooks as statements
 from registry_gateway.webhooks import deliverer, sender, webhooks
 from tests.conftest import ManualClock
@@ -226,7 +226,7 @@ async def test_many_receivers_that_hang_leave_room_for_others(
     hanging, good = receivers(), receivers()
     hanging.answer = lambda _number: asyncio.run_coroutine_threadsafe(held.wait(), loop).result(30) and 200
     gateway = open_gateway()
-    for _ in range(2 * deliverer.AT_ONCE):
+    for _ in range(2 * deliverer.MOST_DELIVERIES):
         await gateway.add(hanging.url, EventKind.REGISTERED)
     added = await gateway.add(good.url, EventKind.DEREGISTERED)
     try:
@@ -234,11 +234,11 @@ async def test_many_receivers_that_hang_leave_room_for_others(
             await gateway.registry.register(register("a"))
             clock.advance(1)
             failing = 0
-            while failing < 2 * deliverer.AT_ONCE:
+            while failing < 2 * deliverer.MOST_DELIVERIES:
                 await asyncio.sleep(0.1)
                 failing = sum(webhook.state is State.FAILING for webhook in await gateway.webhooks.list())
             clock.advance(3)  # all of them are due again, and have waited longer than the good one
-            await until(lambda: len(hanging.requests) > 2 * deliverer.AT_ONCE)
+            await until(lambda: len(hanging.requests) > 2 * deliverer.MOST_DELIVERIES)
             began = loop.time()
             await gateway.registry.deregister(deregister("a"))
             clock.advance(0.3)
@@ -289,7 +289,7 @@ async def test_after_a_day_of_failures_it_is_disabled_and_enabled_it_is_told_wha
             elif not tried:
                 clock.advance(1)
             await asyncio.sleep(0.02)
-        assert GIVE_UP <= clock.now() - began < GIVE_UP + 2 * MOST_PAUSE
+        assert GIVE_UP_SECONDS <= clock.now() - began < GIVE_UP_SECONDS + 2 * MOST_PAUSE
         assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
         await gateway.registry.register(register("missed"))
         receiver.answer = lambda _number: 200
@@ -360,7 +360,7 @@ async def test_another_gateway_continues_for_one_that_was_killed(
             await until(lambda: len(receiver.requests) == 1)
         async with second.running():
             await second.registry.register(register("b"))
-            clock.advance(HOLD - 1.5)
+            clock.advance(HOLD_SECONDS - 1.5)
             await asyncio.sleep(0.3)
             assert len(receiver.requests) == 1, "the hold of the other gateway was not respected"
             clock.advance(1.5)
@@ -453,7 +453,7 @@ async def test_a_log_that_has_lost_its_end_is_followed_from_there(
 async def test_administration_changes_what_it_says(
     open_gateway: OpenGateway, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "MOST", 2)
+    monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 2)
     gateway = open_gateway()
     added = await gateway.add(receiver.url)
     assert added.secret.startswith("whsec_")

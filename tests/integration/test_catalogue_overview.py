@@ -56,7 +56,7 @@ async def test_of_an_empty_registry(start_gateway: GatewayFactory, database_url:
 async def test_counts_and_the_last_day(
     start_gateway: GatewayFactory, database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
-    monkeypatch.setattr(timeline, "PART", part)
+    monkeypatch.setattr(timeline, "PART_IDS", part)
     async with start_gateway(database_url) as client:
         registry = core_of(client).registry
         await models(client, 3)

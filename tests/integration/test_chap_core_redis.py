@@ -9,7 +9,7 @@ import anyio
 import pytest
 import trustme
 
-from gateway_chap.chap_core_redis import BOOK, MOST_AGE, ChapCoreRedis, Late, Unusable, connected
+from gateway_chap.chap_core_redis import BOOK, MOST_AGE_MS, ChapCoreRedis, Late, Unusable, connected
 from gateway_chap.mirror_plan import Placed
 from tests.e2e.gateway import unused_port
 from tests.e2e.redis_server import PASSWORD, RedisServer, needs_redis, running_redis
@@ -94,7 +94,7 @@ async def test_data_that_were_read_earlier_replace_nothing(server: RedisServer) 
 
 async def test_a_change_that_comes_too_late_is_refused(server: RedisServer) -> None:
     async with emptied(server) as (redis, now):
-        old = now - MOST_AGE - 1
+        old = now - MOST_AGE_MS - 1
         for change in (redis.put(old, [service(now + 5_000)]), redis.remove(old, ["a"]), redis.prolong(old, [])):
             with pytest.raises(Late):
                 await change

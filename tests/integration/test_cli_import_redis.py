@@ -84,7 +84,7 @@ def test_what_chap_core_has_is_imported(database_url: str, redis: RedisServer) -
 
 
 def test_bad_values_cost_no_other(sqlite_url: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chap_core_import, "MOST", 5_000)
+    monkeypatch.setattr(chap_core_import, "MOST_VALUE_BYTES", 5_000)
     client = redis.client
     client.set("service:good", value("good"))
     client.set("service:text", "no JSON")

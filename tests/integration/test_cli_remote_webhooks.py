@@ -134,7 +134,7 @@ def fill(database: str) -> None:
     )
 
     def work(connection: Connection) -> None:
-        for _ in range(webhooks.MOST):
+        for _ in range(webhooks.MOST_WEBHOOKS):
             statements.add(connection, webhook)
 
     async def work_once() -> None:

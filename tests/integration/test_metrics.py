@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from registry_gateway.endpoints import openapi
 from registry_gateway.endpoints.prometheus import collector
-from registry_gateway.endpoints.prometheus.collector import FRESH, MEASURED
+from registry_gateway.endpoints.prometheus.collector import FRESH, SIZE_SECONDS
 from registry_gateway.http.answer import Answer
 from registry_gateway.http.mount import Mount, Mounted
 from registry_gateway.observability.metrics import Metrics
@@ -317,7 +317,7 @@ async def test_the_size_of_the_database_and_what_its_disk_has_left(
         assert first.value(taken) == _file_sizes(tmp_path)
         monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(3, 1, 2))
         assert (await scrape(client)).value(free) == first.value(free)
-        clock.advance(MEASURED)
+        clock.advance(SIZE_SECONDS)
         assert (await scrape(client)).value(free) == 2
 
 
@@ -334,7 +334,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nothing(
     async with start_gateway(sqlite_url) as client:
         await scrape(client)  # what it reads of the services stays fresh
         monkeypatch.setattr(database_size, "_of_file", hang)
-        monkeypatch.setattr(collector, "MEASURED", 0.0)
+        monkeypatch.setattr(collector, "SIZE_SECONDS", 0.0)
         monkeypatch.setattr(collector, "DATABASE_SECONDS", 1.0)
         try:
             for found in await asyncio.gather(*(scrape(client) for _ in range(10))):

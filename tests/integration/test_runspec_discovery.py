@@ -291,7 +291,7 @@ async def test_a_kept_list_of_tools_is_the_one_that_would_be_made_anew(
 ) -> None:
     """Whatever happens, in whatever order, through whichever gateway; with parts kept or too many of them."""
     monkeypatch.setattr(kept_view, "MOST_CHANGES", 6)
-    monkeypatch.setattr(kept_tools, "LARGE", 2 if seed == 3 else 100)
+    monkeypatch.setattr(kept_tools, "LARGE_TOOLS", 2 if seed == 3 else 100)
     choose = random.Random(seed)
     async with start_gateway(database_url) as client, start_gateway(database_url) as other:
         registry = core_of(client).registry

@@ -93,7 +93,7 @@ async def test_no_event_is_lost_or_told_twice_while_others_write(
     kept: int,
     writes: int,
 ) -> None:
-    monkeypatch.setattr(watch, "KEPT", kept)
+    monkeypatch.setattr(watch, "KEPT_WEIGHT", kept)
     monkeypatch.setattr(event_feed, "KEPT", kept // 10)  # few: who comes back has to read from the database
     monkeypatch.setattr(event_feed, "BATCH", 7)
     monkeypatch.setattr(event_feed, "PAUSE_SECONDS", 0.005)
@@ -258,7 +258,7 @@ async def test_head_is_answered_and_ends(client: httpx.AsyncClient) -> None:
 async def test_there_is_room_for_so_many(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher_limit, "MOST", 2)
+    monkeypatch.setattr(watcher_limit, "MOST_WATCHERS", 2)
     async with AsyncExitStack() as watchers:
         for number in (1, 2):
             watcher: Watcher = await watchers.enter_async_context(watching(remote))
@@ -307,7 +307,7 @@ async def test_events_of_accounts_and_of_the_gateway_are_not_shown(
 async def test_who_is_concerned_by_nothing_resumes_from_where_the_log_is(
     client: httpx.AsyncClient, remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "SKIPPED", 5)
+    monkeypatch.setattr(watch, "SKIPPED_EVENTS", 5)
     async with watching(remote, name="other") as watcher:
         await watcher.snapshot()
         for n in range(6):
@@ -335,7 +335,7 @@ async def test_an_address_has_so_many_watchers_where_that_is_set(
 async def test_so_many_different_filters_are_watched(
     remote: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher_limit, "FILTERS", 2)
+    monkeypatch.setattr(watcher_limit, "MOST_FILTERS", 2)
     async with watching(remote, None, q="a") as a, watching(remote, None, q="b") as b:
         await a.snapshot()
         await b.snapshot()

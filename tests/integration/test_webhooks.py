@@ -118,7 +118,7 @@ async def test_what_can_not_be_added_is_refused_and_changes_nothing(
 async def test_there_is_a_limit(
     start_gateway: GatewayFactory, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "MOST", 1)
+    monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 1)
     async with start_gateway(sqlite_url, PRIVATE) as client:
         await administrator(client)
         await ask(client, "webhooks", {"url": "http://127.0.0.1:1/"}, 201)

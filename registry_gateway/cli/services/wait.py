@@ -18,7 +18,7 @@ from registry_gateway.http.remote_server import Unreachable
 PAUSE = 1.0
 """Seconds before a gateway that is not ready is asked again."""
 
-LATE = 1
+TIMED_OUT = 1
 """Exit code if the time is over."""
 
 
@@ -137,10 +137,10 @@ def wait(
     reached, seen = target.run(work, reading=True)
     if as_json:
         print_json({"key": key, "reached": reached, "status": None if seen is None else seen.status})
-        context.exit(0 if reached else LATE)
+        context.exit(0 if reached else TIMED_OUT)
     if reached and seen is not None:
         say(f"{seen.name} is {seen.status.value}.")
         return
     state = "the gateway is not ready" if seen is None else f"{seen.name} is {seen.status.value}"
     say(f"{key} is not {wanted} after {timeout:g} s: {state}", err=True)
-    context.exit(LATE)
+    context.exit(TIMED_OUT)

@@ -11,10 +11,10 @@ from registry_gateway.doctor.rules.finding import Finding, error, warning
 WINDOW = 3_600.0
 """Age in seconds of the oldest events that are examined."""
 
-MANY = 3
+MANY_RETURNS = 3
 """Expiries, each followed by a return, from which on they are reported."""
 
-LATE = 2
+MANY_LATE = 2
 """Heartbeats after the end of the lease from which on they are reported."""
 
 CODES = frozenset({"shared_key", "slow_heartbeat", "no_heartbeats", "keeps_lapsing"})
@@ -110,7 +110,7 @@ def _number(value: object) -> float:
 
 def _late(returns: Sequence[Return]) -> list[Finding]:
     late = [r for r in returns if r.by_heartbeat]
-    if len(late) < LATE:
+    if len(late) < MANY_LATE:
         return []
     summary = (
         f"Its heartbeats come too late: {len(late)} in the last hour came after the lease had expired, about "
@@ -124,10 +124,10 @@ def _late(returns: Sequence[Return]) -> list[Finding]:
 
 
 def _lapsing(returns: Sequence[Return]) -> list[Finding]:
-    if len(returns) < MANY:
+    if len(returns) < MANY_RETURNS:
         return []
     times = f"{len(returns)} times in the last hour"
-    if sum(r.only_registered for r in returns) >= MANY:
+    if sum(r.only_registered for r in returns) >= MANY_RETURNS:
         summary = f"It registers repeatedly and sends no heartbeats in between: it lapsed {times}"
         advice = (
             "Check whether it sends heartbeats, and whether it reaches the gateway at the URL it was given "

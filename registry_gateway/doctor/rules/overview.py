@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from registry_gateway.core.overview import HOUR, Absence, Emptied, MassLapse, Overview
 from registry_gateway.doctor.rules.finding import Finding, error, warning
 
-SHORT = 10.0
+SHORT_ABSENCE = 10.0
 """Seconds up to which an absence is no finding: a gateway that restarts takes less."""
 
 _COMMAND = "registry-gateway events --since 24h --kind expired"
@@ -74,7 +74,7 @@ def _emptied(emptied: Emptied) -> Finding:
 
 def _away(absences: Sequence[Absence], what: str) -> list[Finding]:
     """Return the finding about absences within the last hour, which are given the newest first."""
-    long = [(a, a.until - a.since) for a in absences if a.until is not None and a.until - a.since > SHORT]
+    long = [(a, a.until - a.since) for a in absences if a.until is not None and a.until - a.since > SHORT_ABSENCE]
     if not long:
         return []
     newest, seconds = long[0]

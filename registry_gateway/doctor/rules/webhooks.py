@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from registry_gateway.core.webhook import State, WebhookView
 from registry_gateway.doctor.rules.finding import Finding, error, warning
 
-FAILING = 300.0
+FAILING_SECONDS = 300.0
 """Seconds of failures from which on they are reported: shorter ones are restarts of the receiver."""
 
 
@@ -20,7 +20,7 @@ def of_webhooks(webhooks: Sequence[WebhookView], now: float) -> list[Finding]:
                 f"`registry-gateway webhooks enable {webhook.id}`; or remove the webhook."
             )
             found.append(error("webhook_disabled", f"{which} is disabled: {webhook.disabled_reason}", advice))
-        elif webhook.failing_since is not None and now - webhook.failing_since >= FAILING:
+        elif webhook.failing_since is not None and now - webhook.failing_since >= FAILING_SECONDS:
             hours = (now - webhook.failing_since) / 3_600
             summary = f"{which} has failed for {hours:.1f} hours, {webhook.failures} times in succession"
             advice = (

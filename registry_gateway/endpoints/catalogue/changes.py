@@ -12,7 +12,7 @@ import msgspec
 from sse_starlette.event import ServerSentEvent
 
 from registry_gateway.core.model import Event
-from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS
+from registry_gateway.endpoints.catalogue.watcher_limit import MOST_FILTERS
 from registry_gateway.store.statements.search import Wanted
 from registry_gateway.wire import catalogue as wire
 from registry_gateway.wire.catalogue import Service
@@ -73,7 +73,7 @@ class Changes:
             filters = _Filters(wanted)
             concerning = [change for change in self._changes if change.event.dialect and filters.concern(change)]
             sent = tuple([change.message(shown=filters.show(change.service)) for change in concerning])
-            if len(self._sent) >= FILTERS:  # filters of watchers that have disconnected
+            if len(self._sent) >= MOST_FILTERS:  # filters of watchers that have disconnected
                 self._sent.clear()
             self._sent[wanted] = sent  # not joined, so that many filters share the memory of the messages
         return b"".join(sent)

@@ -17,7 +17,7 @@ from registry_gateway.store.statements import registrations
 from registry_gateway.store.statements.key_batch import Key
 from registry_gateway.wire.tools import Tool, ToolDetail, ToolHost, ToolList, ToolOnHost
 
-SHOWN = 5
+MOST_HOSTS = 5
 """Services that are named for each tool in the list."""
 
 KEPT_SECONDS = 10.0
@@ -141,7 +141,7 @@ def _tool(name: str, having: Sequence[SnapshotEntry], described: Description) ->
         up=sum(entry.status in _LIVE for entry in having),
         description=described.description,
         extensions=dict(described.extensions),
-        hosts=[_host(entry) for entry in having[:SHOWN]],
+        hosts=[_host(entry) for entry in having[:MOST_HOSTS]],
     )
 
 

@@ -39,10 +39,10 @@ PING_SECONDS = 15
 RECHECK_SECONDS = 15.0
 """Seconds between two checks of a watcher's permission."""
 
-KEPT = 20_000
+KEPT_WEIGHT = 20_000
 """Weight of the changes kept in memory for watchers a little behind: 2,000, or fewer of services with many tools."""
 
-SKIPPED = 1_000
+SKIPPED_EVENTS = 1_000
 """Events without a match after which a watcher is sent a newer id to resume after."""
 
 _RETRY_SECONDS = 1.0
@@ -95,7 +95,7 @@ class Watch:
         changes = await self.reader.changes(batch)
         if batch.shared:
             self._recent[batch] = changes
-            while len(self._recent) > 1 and sum([kept.weight for kept in self._recent.values()]) > KEPT:
+            while len(self._recent) > 1 and sum([kept.weight for kept in self._recent.values()]) > KEPT_WEIGHT:
                 del self._recent[next(iter(self._recent))]
         return changes
 
@@ -183,7 +183,7 @@ class Stream(Answer):
                     continue
                 changes = await _retrying(partial(self._watch.changes, batch))
                 sent = changes.messages(self._wanted)
-                if not sent and batch.last - told >= SKIPPED:
+                if not sent and batch.last - told >= SKIPPED_EVENTS:
                     sent = ServerSentEvent(id=str(batch.last), sep="\n").encode()
                 if sent:
                     told = batch.last

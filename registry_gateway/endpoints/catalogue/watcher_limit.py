@@ -8,10 +8,10 @@ from typing import TypeVar
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.store.statements.search import Wanted
 
-MOST = 2_000
+MOST_WATCHERS = 2_000
 """Most watchers of one process."""
 
-FILTERS = 200
+MOST_FILTERS = 200
 """Most different filters of the watchers of one process. Each is evaluated for every event."""
 
 _LATER = {"Retry-After": "10"}
@@ -46,14 +46,14 @@ class WatcherLimit:
             self.taken -= 1
 
     def _check(self, address: str, wanted: Wanted) -> None:
-        if self.taken >= MOST:
-            detail = f"This gateway has {MOST} watchers, which is its maximum; use another gateway, or try again later"
+        if self.taken >= MOST_WATCHERS:
+            detail = f"This gateway has {MOST_WATCHERS} watchers, its maximum; use another gateway, or try again later"
             raise Refused(503, "Too many watchers", detail, _LATER)
         if self._per_address is not None and self._by_address[address] >= self._per_address:
-            detail = f"Your address has {self._per_address} watchers, which is the maximum; close one first"
+            detail = f"Your address has {self._per_address} watchers, the maximum; close one first"
             raise Refused(429, "Too many watchers", detail, _LATER)
-        if len(self._by_filters) >= FILTERS and wanted not in self._by_filters:
-            detail = f"{FILTERS} different filters are watched, which is the maximum of this gateway; try again later"
+        if len(self._by_filters) >= MOST_FILTERS and wanted not in self._by_filters:
+            detail = f"{MOST_FILTERS} different filters are watched, the maximum of this gateway; try again later"
             raise Refused(503, "Too many filters", detail, _LATER)
 
 

@@ -34,7 +34,7 @@ from registry_gateway.store.statements import webhooks
 FRESH = 5.0
 """Seconds for which what is read about the services is cached."""
 
-MEASURED = 15.0
+SIZE_SECONDS = 15.0
 """Seconds for which the size of the database is cached, because PostgreSQL examines each of its files."""
 
 DATABASE_SECONDS = 5.0
@@ -124,7 +124,7 @@ class Collector(Collecting):
 
     async def _measure(self, _asked: None) -> None:
         asked_at = self._clock.monotonic()
-        if self._size is None or asked_at >= self._measured_at + MEASURED:
+        if self._size is None or asked_at >= self._measured_at + SIZE_SECONDS:
             self._size = await measured(self._store)
             self._measured_at = asked_at
 

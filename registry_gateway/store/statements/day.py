@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, 
 from sqlalchemy.orm import aliased
 
 from registry_gateway.core.model import EventKind
-from registry_gateway.core.overview import SECONDS, Absence, Run, Span
+from registry_gateway.core.overview import SPAN_SECONDS, Absence, Run, Span
 from registry_gateway.store.database_sql import sql_of
 from registry_gateway.store.statements import events
 from registry_gateway.store.tables import EventRow, RegistrationRow
@@ -39,7 +39,7 @@ def spans(connection: Connection, after: int, last: int) -> list[tuple[int, Span
 
     Each span has its number, which grows with the time.
     """
-    number = cast(E.at / SECONDS, BigInteger)
+    number = cast(E.at / SPAN_SECONDS, BigInteger)
     expired = E.kind == EventKind.EXPIRED.value
     statement = (
         select(

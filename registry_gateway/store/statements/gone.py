@@ -46,7 +46,7 @@ G = GoneRow
 R = RegistrationRow
 D = DocumentRow
 
-MOST = 10_000
+MOST_STATES = 10_000
 """Maximum number of last states kept per dialect: those that ended last. It bounds the disk that removed services take.
 """
 
@@ -92,14 +92,16 @@ def archive(connection: Connection, keys: Collection[Key], ended_at: float | Non
 
 def prune(connection: Connection, before: float, limit: int) -> int:
     """Delete up to `limit` last states of services that ended before `before` (epoch seconds) or before the first event
-    of a log that is not complete, and those beyond `MOST`; return how many.
+    of a log that is not complete, and those beyond `MOST_STATES`; return how many.
     """
     began = events.began(connection)
     if began is not None and began[0] > 1:
         before = max(before, began[1])
     removed = 0
     for (dialect,) in connection.execute(select(G.dialect).distinct()).all():
-        newest = select(G.ended_at).where(G.dialect == dialect).order_by(G.ended_at.desc()).offset(MOST - 1).limit(1)
+        newest = (
+            select(G.ended_at).where(G.dialect == dialect).order_by(G.ended_at.desc()).offset(MOST_STATES - 1).limit(1)
+        )
         oldest_kept = connection.execute(newest).scalar()
         bound = before if oldest_kept is None else max(before, oldest_kept)
         old = (

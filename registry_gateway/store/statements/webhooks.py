@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.webhook import Attempt, Format, State, Webhook
-from registry_gateway.core.webhook_schedule import HOLD, MOST_PAUSE
+from registry_gateway.core.webhook_schedule import HOLD_SECONDS, MOST_PAUSE
 from registry_gateway.store.tables import WebhookRow
 
 W = WebhookRow
@@ -138,7 +138,7 @@ def enabled(connection: Connection, holder: str, now: float) -> list[tuple[Webho
 
 
 def take(connection: Connection, numbers: Collection[int], holder: str, now: float, last: int) -> list[Taken]:
-    """Take webhooks for `HOLD` seconds; return those that were free. The next message ends at the event `last`.
+    """Take webhooks for `HOLD_SECONDS`; return those that were free. The next message ends at the event `last`.
 
     Of several gateways that try it at once, one gets each: the row is locked, and the condition is checked again under
     the lock. Rows that another one is taking are skipped.
@@ -148,7 +148,7 @@ def take(connection: Connection, numbers: Collection[int], holder: str, now: flo
     statement = (
         update(W)
         .where(W.id.in_(select(locked.c.id)), _free(holder, now))
-        .values(holder=holder, held_until=now + HOLD, pending_to=func.coalesce(W.pending_to, last))
+        .values(holder=holder, held_until=now + HOLD_SECONDS, pending_to=func.coalesce(W.pending_to, last))
         .returning(*_COLUMNS, W.attempts)
     )
     return [Taken(_webhook(row), _attempts(row.attempts)) for row in connection.execute(statement).all()]
@@ -156,7 +156,7 @@ def take(connection: Connection, numbers: Collection[int], holder: str, now: flo
 
 def renew(connection: Connection, holder: str, now: float) -> set[int]:
     """Extend the holds of `holder`; return the webhooks that it holds."""
-    statement = update(W).where(W.holder == holder).values(held_until=now + HOLD).returning(W.id)
+    statement = update(W).where(W.holder == holder).values(held_until=now + HOLD_SECONDS).returning(W.id)
     return set(connection.scalars(statement))
 
 
@@ -212,5 +212,5 @@ def _free(holder: str, now: float) -> ColumnElement[bool]:
     A time that is further ahead than it can have been set shows that the clock was set back since.
     """
     due = or_(W.next_at <= now, W.next_at > now + MOST_PAUSE)
-    ended = or_(W.held_until.is_(None), W.held_until <= now, W.held_until > now + HOLD)
+    ended = or_(W.held_until.is_(None), W.held_until <= now, W.held_until > now + HOLD_SECONDS)
     return and_(due, or_(W.holder.is_(None), W.holder == holder, ended))

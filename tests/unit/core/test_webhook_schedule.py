@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from registry_gateway.core.model import EventKind
 from registry_gateway.core.webhook import Format, State, Webhook
 from registry_gateway.core.webhook_schedule import (
-    GIVE_UP,
+    GIVE_UP_SECONDS,
     JITTER,
     LEAST_FAILURES,
     MOST_PAUSE,
@@ -86,14 +86,14 @@ def test_a_day_of_failures_disables() -> None:
     while webhook.disabled_at is None:
         now = webhook.next_at
         webhook = failed(webhook, now)
-    assert GIVE_UP <= now - NOW <= GIVE_UP + MOST_PAUSE
+    assert GIVE_UP_SECONDS <= now - NOW <= GIVE_UP_SECONDS + MOST_PAUSE
     assert webhook.failures > LEAST_FAILURES
     assert webhook.state is State.DISABLED
     assert webhook.disabled_reason == f"deliveries failed for 24 hours ({webhook.failures} attempts)"
 
 
 def test_time_without_a_gateway_disables_nothing() -> None:
-    assert failed(failed(HOOK, NOW), NOW + 3 * GIVE_UP).disabled_at is None
+    assert failed(failed(HOOK, NOW), NOW + 3 * GIVE_UP_SECONDS).disabled_at is None
 
 
 def test_a_receiver_that_is_gone_is_disabled_at_once() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import anyio
 
-from registry_gateway.observability.shared_counters import RECENT, Histogram, SharedCounters
+from registry_gateway.observability.shared_counters import SIBLING_SECONDS, Histogram, SharedCounters
 from tests.conftest import START, ManualClock
 
 BOUNDS = (1.0, 2.0)
@@ -48,7 +48,7 @@ def test_what_an_ended_process_counted_stays_and_its_gauges_go(tmp_path: Path) -
     gauges = [counters.gauge(lambda: 7) for counters in (ended, living)]
     histograms[0].observe(0.5)
     ended.publish(START)
-    reading = living.read(START + RECENT + 1)
+    reading = living.read(START + SIBLING_SECONDS + 1)
     assert reading[histograms[1].row] == [1, 0, 0, 0.5]
     assert reading[gauges[1]] == [7]
 

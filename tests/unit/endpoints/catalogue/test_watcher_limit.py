@@ -8,7 +8,7 @@ import pytest
 from registry_gateway.core.model import Event, EventKind
 from registry_gateway.endpoints.catalogue import changes, watcher_limit
 from registry_gateway.endpoints.catalogue.changes import Changes
-from registry_gateway.endpoints.catalogue.watcher_limit import FILTERS, WatcherLimit
+from registry_gateway.endpoints.catalogue.watcher_limit import MOST_FILTERS, WatcherLimit
 from registry_gateway.http.problem_details import Refused
 from registry_gateway.store.statements.search import Wanted
 
@@ -24,7 +24,7 @@ def refusal(attempt: Callable[[], object]) -> tuple[int, str]:
 
 
 def test_one_address_may_have_all_watchers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher_limit, "MOST", 3)
+    monkeypatch.setattr(watcher_limit, "MOST_WATCHERS", 3)
     limit = WatcherLimit(None)
     with ExitStack() as taken:
         for _ in range(3):
@@ -46,7 +46,7 @@ def test_an_address_has_so_many_where_that_is_set() -> None:
 
 def test_filters_that_others_have_take_no_more_room() -> None:
     limit = WatcherLimit(None)
-    different = [Wanted(text=f"x{number}") for number in range(FILTERS)]
+    different = [Wanted(text=f"x{number}") for number in range(MOST_FILTERS)]
     with ExitStack() as taken:
         for wanted in different:
             taken.enter_context(limit.count("a", wanted))
@@ -82,7 +82,7 @@ def test_equal_filters_are_looked_at_once_for_each_event(monkeypatch: pytest.Mon
         service_address=None,
     )
     happened = Changes(0, [event], {})
-    different = [Wanted(text=f"x{number}") for number in range(FILTERS)]
+    different = [Wanted(text=f"x{number}") for number in range(MOST_FILTERS)]
     sent = [[happened.messages(wanted) for wanted in different] for _ in range(3)]
     assert sent[0] == sent[1] == sent[2]
     assert [bool(message) for message in sent[0]] == [wanted.text == "x1" for wanted in different]
