@@ -189,6 +189,7 @@ def test_what_is_no_name_of_a_host_is_said_at_once(client: Client, host: str) ->
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_watch_goes_on_when_the_gateway_comes_back(tmp_path: Path, client: Client) -> None:
     with running_gateway(tmp_path, LONG) as gateway, client(gateway.url) as catalogue, watching(catalogue) as news:
         assert next(news) == Snapshot(services=[], missed=False)

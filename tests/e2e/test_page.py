@@ -265,6 +265,7 @@ def test_what_is_gone_is_found_through_the_search(started: Open) -> None:
     expect(page.locator("#ended")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_service_has_a_page_with_all_there_is(started: Open) -> None:
     gateway, tab = started()
     runspec(gateway, "web/01", "restart")

@@ -21,6 +21,7 @@ from tests.e2e.child import Child, clean_environment
 from tests.e2e.clients import RUNSPEC_REGISTRY, RUNSPEC_WITHOUT_REGISTRY
 from tests.e2e.gateway import CHAP_TTL, RUNSPEC_HEARTBEAT_INTERVAL, Gateway, running_gateway, unused_port
 from tests.e2e.polling import wait_until, watch
+from tests.integration.command_line import complaint
 
 KEY = "key-of-chap"
 TOOL = {"name": "uptime", "description": "How long the host is up", "inputSchema": {"type": "object"}}
@@ -30,6 +31,7 @@ IMMORTAL = (
 )
 MCP_SERVER = [sys.executable, str(Path(__file__).parent / "programs" / "mcp_server.py")]
 PROGRAM = [sys.executable, "-m", "registry_gateway", "sidecar"]
+NO_DATABASE = "sqlite:////nowhere/registry.db"
 
 Start = Callable[..., Child]
 
@@ -222,6 +224,7 @@ def test_the_service_runs_while_the_gateway_is_away(start: Start) -> None:
     assert log.count("can't reach http://127.0.0.1:9") == 1
 
 
+@pytest.mark.slow
 def test_a_service_that_is_not_well_is_not_listed(gateway: Gateway, start: Start, tmp_path: Path) -> None:
     well = tmp_path / "well"
     sidecar = start(*model("moody"), "--health-command", f"ls {well}")
@@ -237,6 +240,7 @@ def test_a_service_that_is_not_well_is_not_listed(gateway: Gateway, start: Start
     assert kinds(gateway, "moody") == ["registered", "expired", "recovered", "deregistered"]
 
 
+@pytest.mark.slow
 def test_a_sidecar_that_is_killed_leaves_its_lease_and_comes_back(gateway: Gateway, start: Start) -> None:
     sidecar = start(*model("killed"))
     until_listed(gateway, "killed", sidecar)
@@ -440,25 +444,19 @@ def children(pid: int) -> list[str]:
         (["--to", "http://g", "--dialect", "chap", *WEB, "--ca-file", __file__], "can't read certificates from"),
     ],
 )
-def test_mistakes_are_one_line(options: list[str], words: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*PROGRAM, *options], env=clean_environment(), cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_mistakes_are_one_line(options: list[str], words: str) -> None:
+    assert words in complaint(NO_DATABASE, "sidecar", *options)
 
 
 @pytest.mark.parametrize("key", ["", "two\nlines", "schlüssel"])
-def test_a_key_that_can_not_be_sent_is_a_mistake_that_names_its_variable(key: str, tmp_path: Path) -> None:
-    command = [*PROGRAM, "--to", "http://g", "--dialect", "chap", *WEB]
-    environment = clean_environment({"SERVICEKIT_REGISTRATION_KEY": key})
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "SERVICEKIT_REGISTRATION_KEY must be one line of ASCII" in done.stderr
-    assert not key or key not in done.stderr
+def test_a_key_that_can_not_be_sent_is_a_mistake_that_names_its_variable(key: str) -> None:
+    options = ["--to", "http://g", "--dialect", "chap", *WEB]
+    message = complaint(NO_DATABASE, "sidecar", *options, SERVICEKIT_REGISTRATION_KEY=key)
+    assert "SERVICEKIT_REGISTRATION_KEY must be one line of ASCII" in message
+    assert not key or key not in message
 
 
+@pytest.mark.slow
 def test_a_sidecar_is_small(gateway: Gateway, start: Start) -> None:
     sidecar = start(*model("small"))
     until_listed(gateway, "small", sidecar)
