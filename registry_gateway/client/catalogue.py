@@ -152,9 +152,8 @@ class Catalogue:
             ValueError: There is no such status, or `timeout` can't be used.
         """
         waiting = Waiting(key, status, dialect)
-        with (
-            start_blocking_portal() as portal
-        ):  # a read of a socket can't be given a deadline, only a longest time without a byte
+        # A read of a socket can't be given a deadline, only a longest time without a byte.
+        with start_blocking_portal() as portal:
             return portal.call(waited, self._gateway, waiting, timeout)
 
     def _connected(self) -> httpx.Client:

@@ -87,7 +87,7 @@ class NotKept(Refused):
 class NotReady(Refused):
     """429, 502, 503 or 504: the gateway or a proxy before it can't answer at present.
 
-    The request was repeated before this was raised, unless its database refuses for good (`code` is `store_refuses`).
+    It was repeated before this was raised, unless the database refuses permanently (`code` is `store_refuses`).
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The content of a file that is read again and again."""
+"""The content of a file that is read repeatedly."""
 
 import os
 from pathlib import Path

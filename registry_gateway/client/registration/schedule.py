@@ -51,7 +51,7 @@ class Schedule:
         return self._interval or max(self._lease / HEARTBEATS, SHORTEST)
 
     def granted(self, lease: float | None) -> None:
-        """Take over the lease that an answer states, if it states one that makes sense."""
+        """Take over the lease that an answer states, if it states a valid one."""
         if lease is not None and 0 < lease <= LONGEST:
             self._lease = lease
 
