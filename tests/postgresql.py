@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import count
@@ -225,7 +226,7 @@ def user() -> str | None:
 
 
 def migrated(url: str) -> None:
-    """Migrate an empty database."""
+    """Migrate an empty database. In a thread, because Playwright's tests run in an event loop of its own."""
 
     async def upgrade() -> None:
         store = Store(url)
@@ -234,7 +235,8 @@ def migrated(url: str) -> None:
         finally:
             await store.close()
 
-    anyio.run(upgrade)
+    with ThreadPoolExecutor() as pool:
+        pool.submit(anyio.run, upgrade).result()
 
 
 def stop_all(directory: Path) -> None:
