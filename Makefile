@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= 3
+JOBS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-slow test-latest test-clients torture lint fmt type migrate bench bench-scale constraints audit clean
@@ -32,9 +32,9 @@ $(STAMP): pyproject.toml
 run: $(STAMP) ## Migrate the embedded database and serve on 0.0.0.0:8765 (ARGS="--port 9000" for options)
 	@exec $(BIN)/registry-gateway serve --migrate $(ARGS)
 
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST := TMPDIR="$$($(BIN)/python .ci/temporary.py)" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-test: lint type $(STAMP) ## Lint, types, and all tests but the slow ones; with CI=true those too (JOBS=3 processes)
+test: lint type $(STAMP) ## Lint, types, and all tests but the slow ones; with CI=true those too (JOBS=4 processes)
 ifeq ($(CI),true)
 	COVERAGE_CORE=ctrace $(PYTEST) -m '' -p pytest_cov --cov --cov-report json:.coverage.json $(ARGS)
 	$(BIN)/python .ci/coverage.py .coverage.json

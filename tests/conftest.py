@@ -99,14 +99,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects those that are slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Make tests on the older PostgreSQL servers slow ones, but for those that are to run on every server.
+    """Make tests on the older PostgreSQL servers slow ones.
 
     Those that wait and those that work hardest come first, so that no process is left with a long file in the end.
     """
     older = SERVERS.keys() - {"postgresql"}
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if parameters.get("database_url") in older and item.get_closest_marker("every_server") is None:
+        if parameters.get("database_url") in older:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: next((n for n, room in enumerate(LONGEST_FIRST) if room in item.path.parts), 9))
 

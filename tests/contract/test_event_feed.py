@@ -65,6 +65,7 @@ async def test_what_there_is_and_what_comes_are_one_sequence(open_registry: Open
         assert await events_of(here.feed.follow(after), len(rest)) == rest
 
 
+@pytest.mark.slow
 async def test_many_followers_have_one_reader_and_miss_nothing(
     open_registry: OpenRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

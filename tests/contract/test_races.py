@@ -33,9 +33,10 @@ from tests.contract.services import (
     register,
     renew,
 )
+from tests.fuzz import CI
 from tests.postgresql import SERVERS
 
-pytestmark = [pytest.mark.anyio, pytest.mark.every_server]
+pytestmark = pytest.mark.anyio
 
 Kind = Literal["create", "replace", "renew", "deregister"]
 
@@ -139,7 +140,7 @@ def two_gateways(open_registry: OpenRegistry, policy: LeasePolicy) -> tuple[Regi
 
 @pytest.mark.parametrize("policy", [ENDS, REFUSES], ids=["gone", "kept"])
 @settings(
-    max_examples=40,
+    max_examples=40 if CI else 15,
     deadline=None,
     # Every example uses a key of its own, so they can share a database.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -51,6 +51,7 @@ async def test_a_search_on_postgresql_occupies_one_core(postgresql_url: str) -> 
         await store.close()
 
 
+@pytest.mark.slow
 async def test_searches_leave_room_for_all_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expensive_reads, "READ_SECONDS", 4.0)
     running = [asyncio.create_task(store.search(endless)) for _ in range(40)]

@@ -11,7 +11,7 @@ from registry_gateway.store.statements.versions import KEPT
 from tests.conftest import START, ManualClock
 from tests.contract.services import DIALECT, STAYS, OpenRegistry, deregister, found, register, renew
 
-pytestmark = [pytest.mark.anyio, pytest.mark.every_server]
+pytestmark = pytest.mark.anyio
 
 
 async def recorded(registry: Registry) -> list[tuple[object, object, float]]:

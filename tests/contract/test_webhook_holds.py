@@ -14,7 +14,7 @@ from registry_gateway.store.engine import Store
 from registry_gateway.store.statements import webhooks as statements
 from registry_gateway.store.statements.webhooks import Progress
 
-pytestmark = [pytest.mark.anyio, pytest.mark.every_server]
+pytestmark = pytest.mark.anyio
 
 NOW = 1_800_000_000.0
 GATEWAYS = 6

@@ -263,10 +263,10 @@ def test_what_goes_wrong_is_said_once_and_repaired_later(
         assert KEY not in caplog.text
 
 
-def test_who_was_refused_does_not_deregister() -> None:
+def test_who_was_refused_does_not_deregister(caplog: pytest.LogCaptureFixture) -> None:
     with Scripted(Reply(401)).running() as script:
         with Registration(script.url, "chap", MODEL):
-            wait_until(lambda: script.requests, "it tried")
+            wait_until(lambda: "answers 401" in caplog.text, "it was refused")
         assert script.requests == ["POST /v2/services/$register"]
 
 

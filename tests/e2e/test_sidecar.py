@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import pty
 import re
@@ -426,6 +427,18 @@ def children(pid: int) -> list[str]:
     return found.stdout.split()
 
 
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Logging is as before once a test has ended that runs a sidecar, which configures it, in this process."""
+    loggers = [logging.getLogger(name) for name in (None, "registry_gateway", "uvicorn")]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("logging_as_before")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -448,6 +461,7 @@ def test_mistakes_are_one_line(options: list[str], words: str) -> None:
     assert words in complaint(NO_DATABASE, "sidecar", *options)
 
 
+@pytest.mark.usefixtures("logging_as_before")
 @pytest.mark.parametrize("key", ["", "two\nlines", "schlüssel"])
 def test_a_key_that_can_not_be_sent_is_a_mistake_that_names_its_variable(key: str) -> None:
     options = ["--to", "http://g", "--dialect", "chap", *WEB]

@@ -114,6 +114,7 @@ class Refusing(Chap):
     revives = False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("machine", "environment"), [(Chap, {}), (Refusing, REFUSE_LATE)], ids=["revive", "refuse"])
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_conversation(

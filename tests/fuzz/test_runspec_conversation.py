@@ -137,6 +137,7 @@ class Runspec(Conversation):
             self.send("GET", path, 200, params={"user": user})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_conversation(
     request: pytest.FixtureRequest, start_gateway: GatewayFactory, clock: ManualClock, database: str

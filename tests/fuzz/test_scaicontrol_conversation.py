@@ -188,6 +188,7 @@ _PREPARED: dict[Any, dict[str, str]] = {}
 """Tokens by gateway: accounts outlive a conversation."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_conversation(
     request: pytest.FixtureRequest, start_gateway: GatewayFactory, clock: ManualClock, database: str

