@@ -61,8 +61,8 @@ def test_reading(gateway: LocalGateway, tmp_path: Path) -> None:
 
 
 def test_waiting(gateway: LocalGateway, tmp_path: Path) -> None:
-    assert printed(WAITING.replace("timeout=5", "timeout=0.5"), gateway, tmp_path) == (
-        "my-model is not up after 0.5 s: it is gone\n"
+    assert printed(WAITING.replace("timeout=5", "timeout=2"), gateway, tmp_path) == (
+        "my-model is not up after 2 s: it is gone\n"
     )
     with running(WAITING, gateway, tmp_path) as child:
         register(gateway, "my-model")
