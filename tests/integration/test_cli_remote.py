@@ -386,9 +386,9 @@ def test_a_service_is_waited_for(unchanged: Pair) -> None:
     waited = json.loads(unchanged.same("services", "wait", "my-model", "--json"))
     assert waited == {"key": "my-model", "reached": True, "status": "up"}
     for database, options in ((unchanged.database, []), (NOWHERE, ["--url", unchanged.url])):
-        late = command(database, "services", "wait", "invoices", "--timeout", "1s", *options)
+        late = command(database, "services", "wait", "invoices", "--timeout", "2s", *options)
         assert (late.exit_code, late.stdout) == (1, "")
-        assert late.stderr == "invoices is not up after 1 s: scaicontrol/invoices is pending\n"
+        assert late.stderr == "invoices is not up after 2 s: scaicontrol/invoices is pending\n"
 
 
 def test_a_wait_ends_with_the_change(pair: Pair) -> None:
