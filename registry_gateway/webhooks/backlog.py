@@ -66,7 +66,11 @@ class Backlog:
                 message = messages.of_events(webhook, logged)
                 if message is not None:
                     return message
-                position = self._passed[webhook.id] = logged[-1].event.id
+                last = logged[-1].event.id
+                end = last if webhook.pending_to is None else min(last, webhook.pending_to)
+                position = self._passed[webhook.id] = max(position, end)
+                if end < last:  # another gateway has delivered what was pending; what follows has to be made pending
+                    return None
         except NotInLog as gap:
             if position < gap.first:
                 return messages.of_missing(replace(webhook, position=position), gap.first - 1, disabled=False)

@@ -53,13 +53,14 @@ class Message(NamedTuple):
 def of_events(webhook: Webhook, logged: Sequence[Logged]) -> Message | None:
     """Return the next message about events that follow the webhook's position; None if it wants none of them.
 
-    What does not fit is for the next message. If one is pending, it is made again, whatever has happened since.
+    What does not fit is for the next message. If one is pending, it is made again, whatever has happened since: events
+    after `pending_to` are left out.
     """
     for_people = webhook.format is Format.SLACK  # a summary of any number of events is short
     found: list[Logged] = []
     size, to = 0, logged[-1].event.id if logged else 0
     for one in logged:
-        if found and webhook.pending_to is not None and one.event.id > webhook.pending_to:
+        if webhook.pending_to is not None and one.event.id > webhook.pending_to:
             to = webhook.pending_to
             break
         if not webhook.wants(one.event):

@@ -90,10 +90,12 @@ def test_a_failed_message_is_made_again_although_more_has_happened() -> None:
     assert (again.id, again.body, again.to) == (first.id, first.body, first.to)
 
 
-def test_a_pending_message_without_a_wanted_event_hides_none() -> None:
-    found = of_events(replace(HOOK, pending_to=12), [logged(11, EventKind.UPDATED), logged(13)])
+def test_events_after_the_pending_message_are_not_in_it() -> None:
+    after = [logged(11, EventKind.UPDATED), logged(13), logged(14)]
+    assert of_events(replace(HOOK, pending_to=12), after) is None
+    found = of_events(HOOK, after)
     assert found is not None
-    assert ids(found.body) == [13]
+    assert (ids(found.body), found.to) == ([13, 14], 14)
 
 
 def test_the_id_follows_from_webhook_and_contents() -> None:
