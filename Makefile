@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= 4
+# In CI all tests run, those that wait for leases too, so it leaves them more of the machine.
+JOBS ?= $(if $(filter true,$(CI)),3,4)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-slow test-latest test-clients torture lint fmt type migrate bench bench-scale constraints audit clean

@@ -1,6 +1,7 @@
 """Print the directory for the temporary files of tests: in memory where there is room for them.
 
-Their databases would wait for the disk otherwise: SQLite at each commit, and when a file is closed. TMPDIR wins.
+Their databases would wait for the disk otherwise: SQLite at each commit, and when a file is closed. TMPDIR wins, and
+CI keeps the files on disk, as gateways have them.
 """
 
 import os
@@ -20,4 +21,5 @@ def roomy() -> bool:
 
 
 if __name__ == "__main__":
-    print(MEMORY if "TMPDIR" not in os.environ and roomy() else tempfile.gettempdir())
+    asked = "TMPDIR" in os.environ or os.environ.get("CI") == "true"
+    print(MEMORY if not asked and roomy() else tempfile.gettempdir())
