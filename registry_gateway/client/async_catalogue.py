@@ -152,7 +152,11 @@ async def watched(gateway: Gateway, filters: ServiceFilters) -> AsyncGenerator[N
             await anyio.sleep(pause)
 
 
-async def waited(gateway: Gateway, waiting: Waiting, timeout: float) -> Service | None:  # noqa: ASYNC109 - see above
+async def waited(
+    gateway: Gateway,
+    waiting: Waiting,
+    timeout: float,  # noqa: ASYNC109 - the error says what was waited for, and how it stands
+) -> Service | None:
     """Return a service once it has the status that is waited for.
 
     Raises:
